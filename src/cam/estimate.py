@@ -1,0 +1,123 @@
+"""A number with its interval: the one shape in which a headline figure leaves a measure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from statistics import NormalDist
+
+#: Two-sided 95 %.
+CONFIDENCE = 0.95
+Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A key figure: a value, its 95 % interval and what it rests on.
+
+    Attributes
+    ----------
+    figure : str
+        Name in ``key_figures.csv``, such as ``repeat_rate``.
+    value : float
+        The point estimate, in ``unit``. Never NaN: a figure that cannot be said is not an Estimate.
+    unit : str
+        ``count``, ``share`` (0 to 1), ``days``, ``weeks``, ``months``, ``points``, ``ratio``, or an ISO
+        currency code for money.
+    n : int or None
+        Observations that it rests on.
+    low, high : float or None
+        Limits of the 95 % interval; None where there is no sampling error, as in a count of all customers.
+    segment : Mapping[str, str]
+        What part of the customers it speaks of, such as ``{"cohort": "2024-01", "age": "3"}``.
+
+    Examples
+    --------
+    >>> Estimate("n_customers", 23570, "count").low is None
+    True
+    """
+
+    figure: str
+    value: float
+    unit: str
+    n: int | None = None
+    low: float | None = None
+    high: float | None = None
+    segment: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("value", "low", "high"):
+            number = getattr(self, name)
+            if number is not None and not math.isfinite(number):
+                raise ValueError(f"{self.figure}: {name} is {number}; a figure must be a finite number")
+        if (self.low is None) != (self.high is None):
+            raise ValueError(f"{self.figure}: an interval needs both limits")
+
+
+def wilson_interval(successes: float, n: float) -> tuple[float, float]:
+    """Return the 95 % Wilson score interval of a proportion.
+
+    Parameters
+    ----------
+    successes, n : float
+        Counts, ``0 <= successes <= n`` and ``n > 0``.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper limit, within 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If ``n`` is not positive or ``successes`` is outside 0 to ``n``.
+
+    References
+    ----------
+    Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference.
+    Journal of the American Statistical Association 22, 209-212.
+
+    Examples
+    --------
+    >>> [round(limit, 4) for limit in wilson_interval(0, 10)]
+    [0.0, 0.2775]
+    """
+    if n <= 0 or not 0 <= successes <= n:
+        raise ValueError(f"a proportion needs 0 <= successes <= n and n > 0; got {successes} of {n}")
+    share = successes / n
+    centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def proportion(figure: str, successes: int, n: int, *, segment: Mapping[str, str] | None = None) -> Estimate:
+    """Return a share with its Wilson interval.
+
+    Parameters
+    ----------
+    figure : str
+        Name of the key figure.
+    successes, n : int
+        Counts, ``0 <= successes <= n`` and ``n > 0``.
+    segment : Mapping[str, str], optional
+        What part of the customers it speaks of.
+
+    Returns
+    -------
+    Estimate
+        In unit ``share``, 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        As :func:`wilson_interval`.
+
+    Examples
+    --------
+    >>> rate = proportion("repeat_rate", 30, 100)
+    >>> rate.value, round(rate.low, 3), round(rate.high, 3)
+    (0.3, 0.219, 0.396)
+    """
+    low, high = wilson_interval(successes, n)
+    return Estimate(figure, successes / n, "share", n, low, high, segment or {})

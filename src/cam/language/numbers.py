@@ -1,0 +1,152 @@
+"""Numbers, dates and periods as a reader of the language writes them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from cam.estimate import Estimate
+from cam.language.catalogue import active, translate
+
+_SYMBOLS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "JP¥", "HKD": "HK$"}
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def value_text(value: float, unit: str) -> str:
+    """Write a value with its unit, rounded to what a reader can use.
+
+    Parameters
+    ----------
+    value : float
+        In *unit*.
+    unit : str
+        As in :class:`cam.estimate.Estimate`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> value_text(0.1234, "share"), value_text(2500315.63, "USD"), value_text(23570, "count")
+    ('12.3 %', '$2,500,316', '23,570')
+    >>> value_text(35.9, "CNY"), value_text(-1.26, "points")
+    ('¥35.90', '−1.3')
+    """
+    if len(unit) == 3 and unit.isupper():
+        return _money(value, unit)
+    if unit == "share":
+        text = f"{100 * value:.1f}"
+        return _minus(text + ("%" if active() == "zh" else " %"))
+    if unit == "count":
+        return _minus(f"{value:,.0f}")
+    if unit == "points":
+        return _minus(f"{value:.1f}")
+    if unit in {"days", "weeks", "months"}:
+        return _minus(
+            f"{value:,.0f} {translate(unit)}" if value >= 100 else f"{value:,.1f} {translate(unit)}"
+        )
+    return _minus(f"{value:,.2f}")
+
+
+def interval_text(estimate: Estimate) -> str:
+    """Write the interval of an estimate, or nothing where it has none.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        With limits in its own unit.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> interval_text(Estimate("repeat_rate", 0.3, "share", 100, 0.219, 0.396))
+    '21.9 % to 39.6 %'
+    """
+    if estimate.low is None or estimate.high is None:
+        return ""
+    return translate("{low} to {high}").format(
+        low=value_text(estimate.low, estimate.unit), high=value_text(estimate.high, estimate.unit)
+    )
+
+
+def unit_text(unit: str) -> str:
+    """Write a unit for a table's header or an axis.
+
+    Parameters
+    ----------
+    unit : str
+        As in :class:`cam.estimate.Estimate`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> unit_text("share"), unit_text("CNY")
+    ('%', '¥')
+    """
+    if unit == "share":
+        return "%"
+    return _SYMBOLS.get(unit, unit) if len(unit) == 3 and unit.isupper() else translate(unit)
+
+
+def date_text(day: date) -> str:
+    """Write a date.
+
+    Parameters
+    ----------
+    day : date
+        A day of the calendar.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> date_text(date(2026, 6, 30))
+    '30 Jun 2026'
+    """
+    if active() == "zh":
+        return f"{day.year}年{day.month}月{day.day}日"
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def period_text(first: date, last: date) -> str:
+    """Write a period from its first day to its last.
+
+    Parameters
+    ----------
+    first : date
+        First day.
+    last : date
+        Last day.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> period_text(date(1997, 1, 1), date(1998, 6, 30))
+    '1 Jan 1997 to 30 Jun 1998'
+    """
+    return translate("{low} to {high}").format(low=date_text(first), high=date_text(last))
+
+
+def _money(value: float, currency: str) -> str:
+    symbol = _SYMBOLS.get(currency, f"{currency} ")
+    if active() == "zh" and abs(value) >= 100_000:
+        return _minus(
+            f"{symbol}{value / 10_000:,.1f}万" if value >= 0 else f"-{symbol}{-value / 10_000:,.1f}万"
+        )
+    digits = 0 if abs(value) >= 1_000 else 2
+    return _minus(f"{symbol}{value:,.{digits}f}" if value >= 0 else f"-{symbol}{-value:,.{digits}f}")
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "−")

@@ -1,0 +1,95 @@
+"""Sentences from estimates: a finding is a number with its interval, never a number typed into prose."""
+
+from __future__ import annotations
+
+from cam.estimate import Estimate
+from cam.language.catalogue import translate
+from cam.language.numbers import interval_text, value_text
+
+#: What a key figure is called in front of a reader. The names on the left are the contract.
+NAMES = {
+    "n_customers": "Customers",
+    "n_transactions": "Orders",
+    "revenue": "Revenue",
+    "rfm_segment_share": "Share of customers by RFM segment",
+    "rfm_segment_revenue_share": "Share of revenue by RFM segment",
+    "repeat_rate": "Repeat rate",
+    "retention_rate": "Retention rate",
+    "margin_rate": "Gross margin",
+    "mean_order_value": "Mean order value",
+    "cac": "Acquisition cost per new customer (CAC)",
+    "nps": "Net promoter score (NPS)",
+    "csat": "Customer satisfaction (CSAT), top two boxes",
+    "response_rate": "Response rate",
+    "churn_rate": "Churn rate",
+}
+
+
+def named(name: str) -> str:
+    """Return what a key figure is called, in the language in use.
+
+    Parameters
+    ----------
+    name : str
+        A name of ``key_figures.csv``.
+
+    Returns
+    -------
+    str
+        The name itself where no other is known.
+
+    Examples
+    --------
+    >>> named("nps")
+    'Net promoter score (NPS)'
+    """
+    return translate(NAMES[name]) if name in NAMES else name
+
+
+def sentence(message: str, /, **values: Estimate | str | float | int) -> str:
+    """Fill a message with estimates: each becomes its value, with its interval and n behind it.
+
+    Parameters
+    ----------
+    message : str
+        English text with ``{names}``; looked up in the catalogue first. Within it ``{x}`` is the value of
+        the estimate ``x`` with its interval, ``{x.short}`` the value alone.
+    **values : Estimate, str or number
+        What the names stand for.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> rate = Estimate("repeat_rate", 0.3, "share", 100, 0.219, 0.396)
+    >>> sentence("{rate} of the customers came back.", rate=rate)
+    '30.0 % (21.9 % to 39.6 %, n = 100) of the customers came back.'
+    """
+    return translate(message).format(**{name: _Filled(value) for name, value in values.items()})
+
+
+class _Filled:
+    """An estimate as ``str.format`` asks for it."""
+
+    def __init__(self, value: Estimate | str | float | int) -> None:
+        self._value = value
+
+    @property
+    def short(self) -> str:
+        value = self._value
+        return value_text(value.value, value.unit) if isinstance(value, Estimate) else str(value)
+
+    def __format__(self, spec: str) -> str:
+        value = self._value
+        if not isinstance(value, Estimate):
+            return format(value, spec) if spec else (f"{value:,}" if isinstance(value, int) else str(value))
+        notes = [text for text in (interval_text(value), _n_text(value)) if text]
+        if not notes:
+            return self.short
+        return translate("{value} ({notes})").format(value=self.short, notes=translate(", ").join(notes))
+
+
+def _n_text(estimate: Estimate) -> str:
+    return "" if estimate.n is None or estimate.low is None else f"n = {estimate.n:,}"

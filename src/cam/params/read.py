@@ -1,0 +1,164 @@
+"""Reading a parameter file, or the sections that papermill gave a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from cam.errors import ParamsError
+from cam.params.hints import did_you_mean
+from cam.params.problems import Notes, problem, problem_error
+from cam.params.sections import SECTIONS, Params
+from cam.schema import STARTING_TABLES
+
+
+def read_params(path: Path) -> Params:
+    """Read and check a parameter file.
+
+    Parameters
+    ----------
+    path : Path
+        A YAML file. ``client.id`` is by default its stem.
+
+    Returns
+    -------
+    Params
+
+    Raises
+    ------
+    ParamsError
+        With every problem and its line.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "acme.yaml"
+    >>> _ = path.write_text("data: {transactions: {path: orders.csv}}")
+    >>> read_params(path).client.id
+    'acme'
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ParamsError(f"{path}: cannot be read: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ParamsError(f"{path}: is not UTF-8 text. Save it as UTF-8.") from None
+    sections, notes = _parse(text, path)
+    if "data" not in sections:
+        raise ParamsError(
+            f"{path}: 1 problem\n    data  missing: say where the tables are, at least "
+            + " or ".join(f"data.{name}" for name in STARTING_TABLES)
+            + "; params/template.yaml shows how"
+        )
+    client = sections.setdefault("client", {})
+    if isinstance(client, dict):
+        client.setdefault("id", path.stem)
+    return _validated(sections, str(path), notes)
+
+
+def params_from_sections(sections: Mapping[str, Any]) -> Params:
+    """Check the sections that a notebook was given.
+
+    Parameters
+    ----------
+    sections : mapping of str to dict
+        As papermill injects them; an empty section means its defaults.
+
+    Returns
+    -------
+    Params
+
+    Raises
+    ------
+    ParamsError
+        With every problem.
+
+    Examples
+    --------
+    >>> source = {"transactions": {"path": "orders.csv"}}
+    >>> params_from_sections({"client": {"id": "acme"}, "data": source}).segmentation.n_bins
+    5
+    """
+    unknown = [name for name in sections if name not in SECTIONS]
+    if unknown:
+        raise ParamsError(
+            "parameters: "
+            + "; ".join(f"{name}: no such section{did_you_mean(name, SECTIONS)}" for name in unknown)
+        )
+    if not sections.get("data"):
+        raise ParamsError(
+            "parameters: data is missing: say where the client's tables are (params/template.yaml)."
+        )
+    given = {name: value for name, value in sections.items() if value != {}}
+    client = dict(given.get("client") or {})
+    client.setdefault("id", "client")
+    return _validated({**given, "client": client}, "parameters", {})
+
+
+# --- reading YAML with line numbers -------------------------------------------------------------
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as papermill reads it: dates stay text, so that both ways give the same values."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def _parse(text: str, path: Path) -> tuple[dict[str, Any], Notes]:
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            raise ParamsError(f"{path}: is empty. params/template.yaml shows what it may hold.")
+        if not isinstance(root, yaml.MappingNode):
+            raise ParamsError(f"{path}: must hold sections such as client: and data:.")
+        notes: Notes = {}
+        problems = list(_walk(root, (), notes))
+        for key, value in root.value:
+            if value.tag.endswith(":null") or not value.value:
+                line = key.start_mark.line + 1
+                problems.append((line, key.value, "has nothing in it; remove it, or give it a key"))
+        if problems:
+            raise problem_error(str(path), problems)
+        return loader.construct_document(root), notes
+    except yaml.MarkedYAMLError as error:
+        where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise ParamsError(f"{path}: {where}is not YAML: {error.problem or error.context}.") from None
+    except yaml.YAMLError as error:
+        raise ParamsError(f"{path}: is not YAML: {error}.") from None
+    finally:
+        loader.dispose()
+
+
+def _walk(node: yaml.Node, path: tuple[str, ...], notes: Notes) -> Iterable[tuple[int, str, str]]:
+    """Note the line of every key and yield the keys that stand twice."""
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in seen:
+                yield line, ".".join((*path, name)), f"stands twice; the first is in line {seen[name]}"
+            seen[name] = line
+            plain = value.value if isinstance(value, yaml.ScalarNode) and not value.style else ""
+            notes[(*path, name)] = (line, plain)
+            yield from _walk(value, (*path, name), notes)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            plain = value.value if isinstance(value, yaml.ScalarNode) and not value.style else ""
+            notes[(*path, str(index))] = (value.start_mark.line + 1, plain)
+            yield from _walk(value, (*path, str(index)), notes)
+
+
+def _validated(sections: Mapping[str, Any], origin: str, notes: Notes) -> Params:
+    try:
+        return Params.model_validate(sections)
+    except ValidationError as error:
+        raise problem_error(origin, [problem(detail, notes) for detail in error.errors()]) from None

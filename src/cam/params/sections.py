@@ -1,0 +1,292 @@
+"""The sections of a parameter file as types: every key with its default, meaning and limits."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from cam.params.hints import did_you_mean
+from cam.schema import STARTING_TABLES, TABLES
+
+#: A client's id, and so the name of its folder under ``reports/``: nothing that could climb out of it.
+ID_PATTERN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def _iso_date(value: Any) -> Any:
+    if isinstance(value, date):
+        return value
+    if not isinstance(value, str):
+        raise PydanticCustomError("date", "must be a date as YYYY-MM-DD")
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise PydanticCustomError("date", "must be a date of the calendar, as YYYY-MM-DD") from None
+
+
+def _rising(values: list[float]) -> list[float]:
+    if any(after <= before for before, after in pairwise(values)):
+        raise PydanticCustomError("rising", "must rise strictly, each limit above the one before")
+    return values
+
+
+def _client_id(value: str) -> str:
+    if not ID_PATTERN.fullmatch(value):
+        raise PydanticCustomError("id", "must be lower-case letters, digits and single hyphens")
+    return value
+
+
+def _currency(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise PydanticCustomError("currency", "must be an ISO code of three capitals, such as CNY")
+    return value
+
+
+def _color(value: str) -> str:
+    if not re.fullmatch(r"#[0-9A-Fa-f]{6}", value):
+        raise PydanticCustomError("color", 'must be a colour as "#1F6F8B", in quotes')
+    return value
+
+
+def _rate(value: float) -> float:
+    if not 0 <= value < 1:
+        raise PydanticCustomError("rate", "must be in [0, 1): a rate, not per cent")
+    return value
+
+
+def _engine(value: str) -> str:
+    if re.match(r"[a-z][a-z0-9+]*://[^/@]*:[^/@$]+@", value):
+        raise PydanticCustomError(
+            "password", "must not hold a password; write ${NAME} in its place and set NAME in the environment"
+        )
+    return value
+
+
+IsoDate = Annotated[date, BeforeValidator(_iso_date)]
+Limits = Annotated[list[float], Field(min_length=1), AfterValidator(_rising)]
+Rate = Annotated[float, AfterValidator(_rate)]
+Color = Annotated[str, AfterValidator(_color)]
+
+
+class Section(BaseModel):
+    """What all sections share: unknown keys and wrong types are refused, and nothing changes afterwards."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Brand(Section):
+    """How the client's report looks."""
+
+    color: Color | None = Field(None, description="colour of headings and lines")
+    accent: Color | None = Field(None, description="colour of what matters in a figure")
+    footer: str | None = Field(None, description="line at the foot of every page")
+
+
+class Client(Section):
+    """Who the report is for."""
+
+    id: Annotated[str, AfterValidator(_client_id)] = Field(
+        description="short name, also the report's folder; by default the file's stem"
+    )
+    name: str | None = Field(None, description="name as the report prints it; by default the id")
+    language: Literal["en", "zh"] = Field("en", description="language of the report: en or zh")
+    currency: Annotated[str, AfterValidator(_currency)] = Field(
+        "USD", description="currency of all amounts, ISO code"
+    )
+    as_of: IsoDate | None = Field(
+        None, description="last day seen, to its end; by default the last day in the data"
+    )
+    brand: Brand = Field(default_factory=lambda: Brand.model_validate({}), description="colours and footer")
+
+    @property
+    def title(self) -> str:
+        """The name to print."""
+        return self.name or self.id
+
+
+class Options(Section):
+    """How one table is read and cleaned."""
+
+    encoding: str | None = Field(None, description="of a CSV file; by default found from its bytes")
+    delimiter: str | None = Field(
+        None, min_length=1, description="of a CSV file, or the word whitespace; by default found"
+    )
+    names: list[str] | None = Field(
+        None, min_length=1, description="column names of a file that has no header"
+    )
+    skip_rows: int = Field(0, ge=0, description="lines above the header")
+    sheet: str | None = Field(None, description="of an Excel file; by default the first")
+    date_format: str | None = Field(
+        None, description="of every date column, such as %d/%m/%Y; by default decided from all rows"
+    )
+    decimal: Literal[".", ","] = Field(".", description="decimal sign of numbers written as text")
+    refund_column: str | None = Field(
+        None, description="column with the amount paid back on the order, subtracted from its revenue"
+    )
+    drop_missing_ids: bool = Field(False, description="leave out rows without a key, instead of an error")
+    drop_unreadable: bool = Field(False, description="leave out rows whose values cannot be read, likewise")
+    drop_duplicates: bool = Field(
+        False, description="leave out exact copies of a row; by default kept and counted"
+    )
+
+
+class Source(Section):
+    """Where one table comes from."""
+
+    path: str | list[str] | None = Field(
+        None, description="CSV, Excel or Parquet files: a path, a list of them, or a pattern with *"
+    )
+    table: str | None = Field(
+        None, description="instead of path: a table of the engine, as name or schema.name"
+    )
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="canonical name: the name that the source uses"
+    )
+    options: Options = Field(
+        default_factory=lambda: Options.model_validate({}), description="how it is read and cleaned"
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Source:
+        if (self.path is None) == (self.table is None):
+            raise PydanticCustomError("place", "needs either path or table")
+        return self
+
+    @property
+    def paths(self) -> list[str]:
+        """The patterns, always as a list."""
+        return [self.path] if isinstance(self.path, str) else list(self.path or [])
+
+
+class Data(Section):
+    """Where the client's tables are."""
+
+    engine: Annotated[str, AfterValidator(_engine)] = Field(
+        "duckdb", description="duckdb for files; else the URL of a database, its password as ${NAME}"
+    )
+    root: str = Field(".", description="where relative paths start; itself relative to the project's root")
+    transactions: Source | None = None
+    customers: Source | None = None
+    contracts: Source | None = None
+    snapshot: Source | None = None
+    spend: Source | None = None
+    leads: Source | None = None
+    responses: Source | None = None
+    tickets: Source | None = None
+    experiment: Source | None = None
+
+    @model_validator(mode="after")
+    def _something_to_read(self) -> Data:
+        if not any(getattr(self, name) for name in STARTING_TABLES):
+            raise PydanticCustomError("tables", "needs at least one of " + ", ".join(STARTING_TABLES))
+        unplaced = [name for name, source in self.sources.items() if source.table]
+        if self.engine == "duckdb" and unplaced:
+            raise PydanticCustomError(
+                "engine",
+                "{names}: table needs the URL of a database in data.engine",
+                {"names": ", ".join(unplaced)},
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _known_columns(self) -> Data:
+        for name, source in self.sources.items():
+            table = TABLES[name]
+            unknown = [column for column in source.columns if not table.column(column)]
+            if unknown and not table.keeps_others:
+                known = [column.name for column in table.columns]
+                raise PydanticCustomError(
+                    "columns",
+                    "{where}: unknown column{hint}; the table has {known}",
+                    {
+                        "where": f"{name}.columns.{unknown[0]}",
+                        "hint": did_you_mean(unknown[0], known),
+                        "known": ", ".join(known),
+                    },
+                )
+        return self
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        """The tables that are given, by name, in the order of the schema."""
+        return {name: getattr(self, name) for name in TABLES if getattr(self, name) is not None}
+
+
+class Thresholds(Section):
+    """Fixed limits between the bins, so that two dates can be compared. n limits make n + 1 bins."""
+
+    recency: Limits = Field(description="days since the last purchase; fewer days score higher")
+    frequency: Limits = Field(
+        description="purchase days after the first; a value equal to a limit is below it"
+    )
+    monetary: Limits = Field(description="revenue in the client's currency; likewise")
+
+    @model_validator(mode="after")
+    def _same_number(self) -> Thresholds:
+        if not len(self.recency) == len(self.frequency) == len(self.monetary):
+            raise PydanticCustomError(
+                "limits", "recency, frequency and monetary need the same number of limits"
+            )
+        return self
+
+
+class Segmentation(Section):
+    """Study 01: who the customers are."""
+
+    n_bins: int = Field(5, ge=2, le=10, description="bins per RFM score, cut at quantiles")
+    thresholds: Thresholds | None = Field(None, description="fixed limits in place of quantiles")
+
+
+class Lifecycle(Section):
+    """Study 02: where customers stand."""
+
+    n_months: int = Field(12, ge=1, le=36, description="months after acquisition that the cohort table shows")
+
+
+class Value(Section):
+    """Study 03: what customers are worth and cost."""
+
+    setting: Literal["non_contractual", "contractual"] | None = Field(
+        None, description="needed where both transactions and contracts exist"
+    )
+    margin_rate: Rate | None = Field(
+        None, description="gross margin as a share of revenue, 0 to 1, where transactions have no cost"
+    )
+
+
+class Satisfaction(Section):
+    """Study 04: how satisfied customers are."""
+
+    min_answers: int = Field(30, ge=1, description="groups with fewer answers are named, not rated")
+
+
+class Churn(Section):
+    """Study 05: who leaves."""
+
+    observation_days: int = Field(365, ge=1, description="days before the cut-off in which a customer bought")
+    horizon_days: int = Field(
+        90, ge=1, description="days after the cut-off without a purchase: counted as left"
+    )
+
+
+class Params(Section):
+    """All sections of one parameter file."""
+
+    client: Client
+    data: Data
+    segmentation: Segmentation = Field(default_factory=lambda: Segmentation.model_validate({}))
+    lifecycle: Lifecycle = Field(default_factory=lambda: Lifecycle.model_validate({}))
+    value: Value = Field(default_factory=lambda: Value.model_validate({}))
+    satisfaction: Satisfaction = Field(default_factory=lambda: Satisfaction.model_validate({}))
+    churn: Churn = Field(default_factory=lambda: Churn.model_validate({}))
+
+    def section(self, name: str) -> dict[str, Any]:
+        """Return one section as plain JSON values, defaults included."""
+        return getattr(self, name).model_dump(mode="json")
+
+
+SECTIONS = tuple(Params.model_fields)

@@ -1,0 +1,1 @@
+"""Tables with a row per event -> small tables, inside the engine: every function is one Ibis expression."""

@@ -1,0 +1,500 @@
+"""An executed notebook -> one HTML page that needs nothing else: no network, no other file, no clock."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import functools
+import hashlib
+import html
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+from nbconvert.exporters import TemplateExporter
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell, new_notebook
+
+from cam.errors import StudyError
+from cam.report import fonts
+from cam.report.prose import Heading, Prose, scrollable
+
+TEMPLATE = Path(__file__).parent / "template"
+
+LEFT_OUT = frozenset(
+    {
+        "parameters",
+        "injected-parameters",
+        "setup",
+        "exercise",
+        "solution",
+        "remove-cell",
+        "papermill-error-cell-tag",
+    }
+)
+_FORMATS = ("image/svg+xml", "text/html", "text/markdown", "image/png", "text/plain")
+_CONTENT = 99  # deeper than any heading
+_FACES = "/* faces */"  # where the style sheet of a page takes its fonts
+_COLOURS = {"color": "#16324f", "accent": "#0072b2"}
+
+Translate = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a page shows around its study.
+
+    Parameters
+    ----------
+    client
+        The client's name, as it is to be read.
+    language
+        ``en`` or ``zh``.
+    period
+        The period that the data cover, ready to print: ``1 Jul 2023 to 30 Jun 2026``.
+    as_of
+        The last day seen, as an ISO date.
+    navigation
+        Address and label of every page of the report, in order, this one among them.
+    href
+        The file name of this page.
+    provenance
+        Label and value of each line that says where the numbers come from.
+    brand
+        ``color`` and ``accent`` as ``#rrggbb``, and ``footer``, a line of text; each may be missing.
+    """
+
+    client: str
+    language: str
+    period: str
+    as_of: str
+    navigation: tuple[tuple[str, str], ...]
+    href: str
+    provenance: tuple[tuple[str, str], ...] = ()
+    brand: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The label of this page in the navigation; the client's name where it is not listed."""
+        return next((label for href, label in self.navigation if href == self.href), self.client)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One key figure on the overview.
+
+    Parameters
+    ----------
+    name
+        What is measured.
+    value
+        The number with its unit, ready to print.
+    interval
+        The interval in words or digits, ready to print; empty for a count of everybody.
+    href
+        The page that explains it.
+    note
+        One more line, such as n or the change since last time.
+    """
+
+    name: str
+    value: str
+    interval: str = ""
+    href: str = ""
+    note: str = ""
+
+
+def normalise(notebook: NotebookNode) -> NotebookNode:
+    """Copy a notebook without anything that differs between two runs of the same study.
+
+    Parameters
+    ----------
+    notebook
+        An executed notebook (format 4); it is left as it is.
+
+    Returns
+    -------
+    NotebookNode
+        Its kernel, cells, tags and outputs. Times, counters, random ids, memory addresses and the metadata of
+        papermill are gone; of the metadata of outputs, ``alt`` and ``caption`` stay.
+
+    Examples
+    --------
+    >>> from nbformat.v4 import new_code_cell
+    >>> cell = normalise(new_notebook(cells=[new_code_cell("1 + 1", execution_count=7)])).cells[0]
+    >>> cell.id, cell.execution_count
+    ('cell-000', None)
+    """
+    result = copy.deepcopy(notebook)
+    result.metadata = NotebookNode({k: v for k, v in result.metadata.items() if k == "kernelspec"})
+    for number, cell in enumerate(result.cells):
+        tags = cell.metadata.get("tags")
+        cell.metadata = NotebookNode({"tags": list(tags)} if tags else {})
+        cell.id = f"cell-{number:03d}"
+        if cell.cell_type == "code":
+            cell.execution_count = None
+            cell.outputs = _merge_streams(_normalise_output(output) for output in cell.outputs)
+    return result
+
+
+def render_page(notebook: NotebookNode, page: Page, *, translate: Translate = str) -> str:
+    """Turn the executed notebook of a study into its page.
+
+    Parameters
+    ----------
+    notebook
+        The executed notebook.
+    page
+        What stands around it.
+    translate
+        Called with the source of each Markdown cell and with each label of the page.
+
+    Returns
+    -------
+    str
+        HTML that needs no other file.
+
+    Raises
+    ------
+    StudyError
+        If a formula cannot be drawn.
+    """
+    study = _Study(page, translate)
+    study.read(normalise(notebook))
+    return study.html()
+
+
+def render_failure(
+    notebook: NotebookNode | None,
+    page: Page,
+    *,
+    message: str,
+    notebook_href: str | None,
+    translate: Translate = str,
+) -> str:
+    """Say on a page of its own that a study failed, and where to look.
+
+    Parameters
+    ----------
+    notebook
+        The notebook as far as it ran; its title is shown.
+    page
+        What stands around it.
+    message
+        What failed, for the reader of the report.
+    notebook_href
+        The address of the executed notebook, relative to the page.
+    translate
+        Called with the source of the title's cell and with each label of the page.
+
+    Returns
+    -------
+    str
+        HTML that needs no other file.
+    """
+    study = _Study(page, translate)
+    if notebook is not None:
+        study.read(NotebookNode(cells=[cell for cell in notebook.cells if cell.cell_type == "markdown"][:1]))
+    values = {"message": message, "notebook_href": notebook_href}
+    return _from_template("failure.html.j2", page, translate, study.title or page.label, values)
+
+
+def render_index(
+    page: Page,
+    *,
+    scorecard: Sequence[Card],
+    findings: Sequence[tuple[str, str, str]],
+    reconciliation: str = "",
+    downloads: Sequence[tuple[str, str]] = (),
+    not_run: Sequence[tuple[str, str, str]] = (),
+    translate: Translate = str,
+) -> str:
+    """Make the overview of a report.
+
+    Parameters
+    ----------
+    page
+        What stands around it.
+    scorecard
+        The key figures, the most important first.
+    findings
+        For each study its label, the address of its page and its findings as HTML.
+    reconciliation
+        The table of rows read, kept and dropped, as HTML.
+    downloads
+        Address and one-line description of each file that comes with the report.
+    not_run
+        For each study without a result its label, the address of its page (or empty) and the reason.
+    translate
+        Called with each label of the page.
+
+    Returns
+    -------
+    str
+        HTML that needs no other file.
+    """
+    title = translate("How are our customers doing?")
+    values = {
+        "scorecard": scorecard,
+        "findings": [(label, href, Markup(text)) for label, href, text in findings],
+        "reconciliation": Markup(scrollable(reconciliation)),
+        "downloads": downloads,
+        "not_run": not_run,
+    }
+    return _from_template("overview.html.j2", page, translate, title, values)
+
+
+def findings_html(notebook: NotebookNode, *, translate: Translate = str) -> str:
+    """The findings of an executed notebook as HTML, for the overview.
+
+    Parameters
+    ----------
+    notebook
+        The executed notebook.
+    translate
+        As for `render_page`.
+
+    Returns
+    -------
+    str
+        The outputs of the cell tagged ``findings``; empty if there is none.
+    """
+    prose = Prose()
+    cells = [cell for cell in normalise(notebook).cells if "findings" in _tags(cell)]
+    return "\n".join(_output_html(output, prose) for cell in cells for output in cell.get("outputs", ()))
+
+
+# --- Normalising -------------------------------------------------------------------------------------------
+
+
+def _tags(cell: NotebookNode) -> set[str]:
+    return set(cell.metadata.get("tags", ()))
+
+
+def _without_addresses(text: str) -> str:
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+
+
+def _normalise_output(output: NotebookNode) -> NotebookNode:
+    if output.output_type == "stream":
+        output.text = _without_addresses(output.text)
+    elif output.output_type == "error":
+        output.traceback = [_without_addresses(line) for line in output.traceback]
+        output.evalue = _without_addresses(output.evalue)
+    else:
+        if "execution_count" in output:
+            output.execution_count = None
+        if "text/plain" in output.data:
+            output.data["text/plain"] = _without_addresses(output.data["text/plain"])
+        output.metadata = NotebookNode(
+            {
+                kind: NotebookNode({key: values[key] for key in ("alt", "caption") if key in values})
+                for kind, values in output.metadata.items()
+                if isinstance(values, dict) and not {"alt", "caption"}.isdisjoint(values)
+            }
+        )
+    return output
+
+
+def _merge_streams(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
+    # A kernel cuts what is printed into pieces wherever its timer falls.
+    merged: list[NotebookNode] = []
+    for output in outputs:
+        last = merged[-1] if merged else None
+        if (
+            last is not None
+            and output.output_type == last.output_type == "stream"
+            and output.name == last.name
+        ):
+            last.text += output.text
+        else:
+            merged.append(output)
+    return merged
+
+
+# --- Outputs -----------------------------------------------------------------------------------------------
+
+
+def _svg(source: str, prefix: str) -> str:
+    """Fit a figure into a page: as wide as its column, ids of its own, nothing that is not drawn."""
+    text = source[source.index("<svg") :]
+    text = re.sub(
+        r"<metadata>.*?</metadata>|<!--.*?-->|<style type=\"text/css\">\*\{.*?\}</style>",
+        "",
+        text,
+        flags=re.S,
+    )
+    text = text.replace("xlink:href=", "href=")
+    used = set(re.findall(r"url\(#([^)]+)\)|href=\"#([^\"]+)\"", text))
+    names = {name for pair in used for name in pair if name}
+    text = re.sub(r' id="([^"]*)"', lambda m: f' id="{prefix}{m[1]}"' if m[1] in names else "", text)
+    text = re.sub(r"url\(#", f"url(#{prefix}", text)
+    text = re.sub(r'href="#', f'href="#{prefix}', text)
+    head, body = text.split(">", 1)
+    box = re.search(r'viewBox="([^"]+)"', head)
+    if box is None:
+        raise StudyError("A figure has no viewBox; save it as SVG with matplotlib.")
+    width = round(float(box[1].split()[2]) * 4 / 3)  # points to CSS pixels
+    body = re.sub(r"\n\s*", "\n", body).strip()
+    return f'<svg viewBox="{box[1]}" preserveAspectRatio="xMinYMin" style="--width:{width}px" aria-hidden="true">{body}'
+
+
+def _output_html(output: NotebookNode, prose: Prose) -> str:
+    """An output without figures, as HTML."""
+    if output.output_type == "stream":
+        return "" if output.name == "stderr" else f'<pre class="printed">{html.escape(output.text)}</pre>'
+    data = output.get("data", {})
+    if "text/html" in data:
+        return str(data["text/html"])
+    if "text/markdown" in data:
+        return prose.html(data["text/markdown"])
+    return f"<p>{html.escape(data['text/plain'])}</p>" if "text/plain" in data else ""
+
+
+# --- Pages -------------------------------------------------------------------------------------------------
+
+
+class _Study:
+    """One study on its way to a page: the title and the findings taken out, the rest in order."""
+
+    def __init__(self, page: Page, translate: Translate) -> None:
+        self.page = page
+        self.translate = translate
+        self.title = ""
+        self._prose = Prose()
+        self._parts: list[tuple[int, Heading | None, NotebookNode]] = []
+        self._findings: list[str] = []
+        self._n_figures = 0
+
+    def read(self, notebook: NotebookNode) -> None:
+        """Take in the cells in their order."""
+        for cell in notebook.cells:
+            if _tags(cell) & LEFT_OUT:
+                continue
+            if cell.cell_type == "markdown":
+                self._read_markdown(self.translate(cell.source))
+            elif cell.cell_type == "code" and "findings" in _tags(cell):
+                self._take_findings(cell)
+            elif cell.cell_type == "code":
+                self._read_code(cell)
+        self.title = self.title or self.page.label
+
+    def _read_markdown(self, source: str) -> None:
+        for heading, text in self._prose.parts(source):
+            if heading is not None and heading.level == 1 and not self.title:
+                self.title = heading.text
+            else:
+                level = max(heading.level, 2) if heading else _CONTENT
+                self._parts.append((level, heading, new_markdown_cell(text)))
+
+    def _take_findings(self, cell: NotebookNode) -> None:
+        taken: list[str] = []
+        while self._parts and self._parts[-1][2].cell_type == "markdown":
+            level, _, part = self._parts.pop()
+            if level < _CONTENT:  # the section's own heading, which the page gives anew
+                break
+            taken.insert(0, part.source)
+        self._findings += taken
+        self._findings += [_output_html(output, self._prose) for output in cell.outputs]
+
+    def _read_code(self, cell: NotebookNode) -> None:
+        cell.outputs = [shown for output in cell.outputs if (shown := self._shown(output)) is not None]
+        previous = self._parts[-1][2] if self._parts else None
+        if previous is not None and previous.cell_type == "code" and not previous.outputs:
+            self._parts.pop()  # code that shows nothing stands with the code that shows its result
+            cell.source = f"{previous.source}\n\n{cell.source}"
+        self._parts.append((_CONTENT, None, cell))
+
+    def _shown(self, output: NotebookNode) -> NotebookNode | None:
+        if output.output_type == "stream":
+            return output if output.name == "stdout" else None
+        kind = next((kind for kind in _FORMATS if kind in output.get("data", {})), None)
+        if kind is None:
+            return None
+        content = output.data[kind]
+        if kind == "text/plain" and re.fullmatch(r"\s*<[^<>]*>\s*|None", content):
+            return None  # the name of an object, such as <Axes>, tells a reader nothing
+        if kind == "image/svg+xml":
+            self._n_figures += 1
+            content = _svg(content, f"f{self._n_figures}-")
+        elif kind == "text/markdown":
+            content = self._prose.html(content)
+        elif kind == "text/html":
+            content = scrollable(content)
+        data = NotebookNode({kind: Markup(content) if kind != "text/plain" else content})
+        described = NotebookNode(output.metadata.get(kind, {}))
+        return NotebookNode(output_type="display_data", data=data, metadata=described)
+
+    def _without_empty_sections(self) -> list[tuple[int, Heading | None, NotebookNode]]:
+        kept: list[tuple[int, Heading | None, NotebookNode]] = []
+        below = 0
+        for part in reversed(self._parts):
+            if part[0] == _CONTENT or below > part[0]:
+                kept.append(part)
+                below = part[0]
+        return kept[::-1]
+
+    def html(self) -> str:
+        """The whole page."""
+        parts = self._without_empty_sections()
+        values = _frame(self.page, self.translate, self.title)
+        values["contents"] = [heading for level, heading, _ in parts if heading is not None and level <= 3]
+        values["findings"] = Markup("\n".join(self._findings))
+        cells = [NotebookNode(cell, id=f"part-{number:03d}") for number, (_, _, cell) in enumerate(parts)]
+        notebook = new_notebook(cells=cells)
+        body, _ = _exporter().from_notebook_node(notebook, resources={"cam": values})
+        return _finish(body, self.page)
+
+
+@functools.cache
+def _exporter() -> TemplateExporter:
+    # Not HTMLExporter: that reads the page again with an HTML parser, which lower-cases names in figures.
+    exporter = TemplateExporter(
+        template_name=TEMPLATE.name,
+        template_file="index.html.j2",
+        extra_template_basedirs=[str(TEMPLATE.parent)],
+    )
+    exporter.environment.autoescape = True
+    return exporter
+
+
+def _from_template(name: str, page: Page, translate: Translate, title: str, values: dict[str, Any]) -> str:
+    template = _exporter().environment.get_template(name)
+    return _finish(template.render(cam=_frame(page, translate, title) | values), page)
+
+
+def _frame(page: Page, translate: Translate, title: str) -> dict[str, Any]:
+    """The values that every template needs."""
+    script = (TEMPLATE / "cam.js").read_text(encoding="utf-8").strip()
+    colours = {
+        name: page.brand[name] if re.fullmatch(r"#[0-9a-fA-F]{6}", page.brand.get(name, "")) else default
+        for name, default in _COLOURS.items()
+    }
+    return {
+        "page": page,
+        "t": translate,
+        "title": title,
+        "style": Markup((TEMPLATE / "cam.css").read_text(encoding="utf-8").strip()),
+        "colours": colours,
+        "running_head": Markup(_css_string(f"{page.client} · {title}")),
+        "script": Markup(script),
+        "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+    }
+
+
+def _css_string(text: str) -> str:
+    return '"' + re.sub(r'[\x00-\x1f"\\<>&]', lambda m: f"\\{ord(m[0]):x} ", text) + '"'
+
+
+def _finish(body: str, page: Page) -> str:
+    """Put in the fonts for the characters that the finished page has, and leave one kind of line end."""
+    text = html.unescape(body)
+    figures = "".join(re.findall(r"<svg\b.*?</svg>", text, flags=re.S))
+    formulas = re.sub(r"<[^>]+>", "", "".join(re.findall(r"<math\b.*?</math>", text, flags=re.S)))
+    characters = text if page.language == "zh" else figures + fonts.wide_characters(text)
+    faces = [fonts.text_face(characters)] if characters else []
+    faces += [fonts.math_face(formulas)] if formulas else []
+    return body.replace(_FACES, "\n".join(faces), 1).replace("\r\n", "\n").strip() + "\n"
