@@ -121,3 +121,24 @@ def proportion(figure: str, successes: int, n: int, *, segment: Mapping[str, str
     """
     low, high = wilson_interval(successes, n)
     return Estimate(figure, successes / n, "share", n, low, high, segment or {})
+
+
+@dataclass(frozen=True, slots=True)
+class CannotSay:
+    """What a study cannot say with this client's data, in place of a result: a result too, and printed.
+
+    Attributes
+    ----------
+    reason : str
+        A sentence: why not.
+    cure : str
+        A sentence: what would make it possible; may be empty.
+
+    Examples
+    --------
+    >>> CannotSay("Fewer than 30 customers answered.").cure
+    ''
+    """
+
+    reason: str
+    cure: str = ""

@@ -21,13 +21,25 @@ import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-extensions --disable-dev-shm-usage --hide-scrollbars"
-).split()
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--disable-dev-shm-usage",
+    "--hide-scrollbars",
+)
 PATIENCE = 60.0  # seconds for one answer; a busy machine is slow to start a browser
 
 # Chromium listens on descriptor 3 and answers on 4; this small program puts the pipe's ends there.
-_LAUNCH = "import os,sys; os.dup2(int(sys.argv[1]),3); os.dup2(int(sys.argv[2]),4); os.execv(sys.argv[3],sys.argv[3:])"
+_LAUNCH = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); "
+    "os.execv(sys.argv[3], sys.argv[3:])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +180,11 @@ def _console_errors(events: list[dict[str, Any]]) -> Iterator[str]:
             yield str(params["exceptionDetails"].get("text"))
         elif event["method"] == "Log.entryAdded" and params["entry"]["level"] in ("error", "warning"):
             yield str(params["entry"]["text"])
-        elif event["method"] == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
+        elif event["method"] == "Runtime.consoleAPICalled" and params["type"] in (
+            "error",
+            "warning",
+            "assert",
+        ):
             yield " ".join(str(argument.get("value")) for argument in params["args"])
 
 
@@ -177,9 +193,13 @@ def open_page(path: Path, width: int = 1440, *, height: int = 900, script: str |
     with _opened(path, width, height) as (pipe, session):
         answer = _evaluate(pipe, session, script) if script else None
         scroll_width = _evaluate(pipe, session, "document.documentElement.scrollWidth")
-        loaded = "[...document.fonts].filter(f => f.status === 'loaded').map(f => f.family.replace(/\"/g, ''))"
+        loaded = (
+            "[...document.fonts].filter(f => f.status === 'loaded').map(f => f.family.replace(/\"/g, ''))"
+        )
         families = _evaluate(pipe, session, loaded)
-        sent = [e["params"]["request"]["url"] for e in pipe.events if e["method"] == "Network.requestWillBeSent"]
+        sent = [
+            e["params"]["request"]["url"] for e in pipe.events if e["method"] == "Network.requestWillBeSent"
+        ]
         own = (Path(path).resolve().as_uri(), "data:")
         return PageVisit(
             console_errors=tuple(_console_errors(pipe.events)),

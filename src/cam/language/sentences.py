@@ -21,6 +21,17 @@ NAMES = {
     "nps": "Net promoter score (NPS)",
     "csat": "Customer satisfaction (CSAT), top two boxes",
     "response_rate": "Response rate",
+    "champions": "Champions",
+    "loyal": "Loyal",
+    "promising": "Promising",
+    "new": "New",
+    "needs_attention": "Needs attention",
+    "at_risk": "At risk",
+    "cannot_lose": "Must not lose",
+    "hibernating": "Hibernating",
+    "recency": "Days since last purchase",
+    "frequency": "Purchase days after the first",
+    "monetary": "Revenue so far",
     "churn_rate": "Churn rate",
 }
 

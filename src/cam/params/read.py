@@ -55,8 +55,10 @@ def read_params(path: Path) -> Params:
             + "; params/template.yaml shows how"
         )
     client = sections.setdefault("client", {})
-    if isinstance(client, dict):
-        client.setdefault("id", path.stem)
+    if isinstance(client, dict) and client.setdefault("id", path.stem) != path.stem:
+        # Two files with one id would write over each other's report.
+        line = notes.get(("client", "id"), (0, ""))[0]
+        raise problem_error(str(path), [(line, "client.id", f"must be the file's stem, {path.stem}")])
     return _validated(sections, str(path), notes)
 
 

@@ -33,7 +33,7 @@ def text_face(text: str) -> str:
         CSS, with the font inside as a data address.
     """
     path = _file("pylopdf_fonts_zh_cn", "NotoSansSC-Regular.otf")
-    return _face(TEXT_FAMILY, _subset(path, _sorted(text + _COMMON), ("kern",)))
+    return _face(TEXT_FAMILY, _subset(path, _sorted(text + _COMMON), ("kern", "halt", "chws")))
 
 
 def math_face(text: str) -> str:
@@ -71,7 +71,7 @@ def wide_characters(text: str) -> str:
     Examples
     --------
     >>> wide_characters("NPS 净推荐值，42")
-    '净值推荐，'
+    '值净推荐，'
     """
     return "".join(sorted(c for c in set(text) if unicodedata.east_asian_width(c) in "WF"))
 
@@ -84,7 +84,7 @@ def _math_italic() -> tuple[tuple[str, str], ...]:
 
 
 def _sorted(text: str) -> str:
-    return "".join(sorted(c for c in set(text) if c.isprintable()))
+    return "".join(sorted(c for c in set(text) if c.isprintable() or c.isspace()))
 
 
 def _file(package: str, *parts: str) -> Path:

@@ -21,7 +21,7 @@ from cam.errors import StudyError
 _INLINE_MATH = (
     r"\$\$(?P<display_math_text>(?:[^$\\]|\\.)+?)\$\$|"
     r"\$(?P<backtick_math_marker>`+)(?P<backtick_math_text>[\s\S]*?)(?P=backtick_math_marker)\$|"
-    r"\$(?![\s$])(?P<math_text>(?:[^$\\]|\\.)*?(?:[^$\\\s]|\\[^\s]))\$(?!\d)"
+    r"\$(?![\s$])(?P<math_text>(?:[^$\\\n`]|\\.)*?(?:[^$\\\s`]|\\[^\s]))\$(?!\d)"
 )
 _MATRICES = ("matrix", "pmatrix", "bmatrix", "Bmatrix", "vmatrix", "Vmatrix", "smallmatrix")
 _ENVIRONMENTS = frozenset({*_MATRICES, "array", "cases", "align", "align*", "substack"})

@@ -247,15 +247,13 @@ def render_index(
     return _from_template("overview.html.j2", page, translate, title, values)
 
 
-def findings_html(notebook: NotebookNode, *, translate: Translate = str) -> str:
+def findings_html(notebook: NotebookNode) -> str:
     """The findings of an executed notebook as HTML, for the overview.
 
     Parameters
     ----------
     notebook
         The executed notebook.
-    translate
-        As for `render_page`.
 
     Returns
     -------
@@ -265,9 +263,6 @@ def findings_html(notebook: NotebookNode, *, translate: Translate = str) -> str:
     prose = Prose()
     cells = [cell for cell in normalise(notebook).cells if "findings" in _tags(cell)]
     return "\n".join(_output_html(output, prose) for cell in cells for output in cell.get("outputs", ()))
-
-
-# --- Normalising -------------------------------------------------------------------------------------------
 
 
 def _tags(cell: NotebookNode) -> set[str]:
@@ -315,9 +310,6 @@ def _merge_streams(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
     return merged
 
 
-# --- Outputs -----------------------------------------------------------------------------------------------
-
-
 def _svg(source: str, prefix: str) -> str:
     """Fit a figure into a page: as wide as its column, ids of its own, nothing that is not drawn."""
     text = source[source.index("<svg") :]
@@ -339,7 +331,8 @@ def _svg(source: str, prefix: str) -> str:
         raise StudyError("A figure has no viewBox; save it as SVG with matplotlib.")
     width = round(float(box[1].split()[2]) * 4 / 3)  # points to CSS pixels
     body = re.sub(r"\n\s*", "\n", body).strip()
-    return f'<svg viewBox="{box[1]}" preserveAspectRatio="xMinYMin" style="--width:{width}px" aria-hidden="true">{body}'
+    place = f'preserveAspectRatio="xMinYMin" style="--width:{width}px"'
+    return f'<svg viewBox="{box[1]}" {place} aria-hidden="true">{body}'
 
 
 def _output_html(output: NotebookNode, prose: Prose) -> str:
@@ -354,9 +347,6 @@ def _output_html(output: NotebookNode, prose: Prose) -> str:
     return f"<p>{html.escape(data['text/plain'])}</p>" if "text/plain" in data else ""
 
 
-# --- Pages -------------------------------------------------------------------------------------------------
-
-
 class _Study:
     """One study on its way to a page: the title and the findings taken out, the rest in order."""
 
@@ -367,6 +357,7 @@ class _Study:
         self._prose = Prose()
         self._parts: list[tuple[int, Heading | None, NotebookNode]] = []
         self._findings: list[str] = []
+        self._findings_code: list[str] = []
         self._n_figures = 0
 
     def read(self, notebook: NotebookNode) -> None:
@@ -392,12 +383,14 @@ class _Study:
 
     def _take_findings(self, cell: NotebookNode) -> None:
         taken: list[str] = []
-        while self._parts and self._parts[-1][2].cell_type == "markdown":
+        code = [cell.source]
+        while self._parts and not self._parts[-1][2].get("outputs"):
             level, _, part = self._parts.pop()
             if level < _CONTENT:  # the section's own heading, which the page gives anew
                 break
-            taken.insert(0, part.source)
+            (taken if part.cell_type == "markdown" else code).insert(0, part.source)
         self._findings += taken
+        self._findings_code += code
         self._findings += [_output_html(output, self._prose) for output in cell.outputs]
 
     def _read_code(self, cell: NotebookNode) -> None:
@@ -443,6 +436,7 @@ class _Study:
         values = _frame(self.page, self.translate, self.title)
         values["contents"] = [heading for level, heading, _ in parts if heading is not None and level <= 3]
         values["findings"] = Markup("\n".join(self._findings))
+        values["findings_code"] = "\n\n".join(self._findings_code)
         cells = [NotebookNode(cell, id=f"part-{number:03d}") for number, (_, _, cell) in enumerate(parts)]
         notebook = new_notebook(cells=cells)
         body, _ = _exporter().from_notebook_node(notebook, resources={"cam": values})

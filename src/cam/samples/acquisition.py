@@ -10,9 +10,7 @@ from cam.samples import plan, rhythm
 from cam.samples.draws import Draws, Floats
 from cam.samples.people import People
 
-_SEASON = np.array(
-    [0.95, 0.75, 0.95, 1.0, 1.05, 1.3, 0.9, 0.9, 1.05, 1.05, 1.4, 1.0]
-)  # of media, January..December
+_SEASON = (0.95, 0.75, 0.95, 1.0, 1.05, 1.3, 0.9, 0.9, 1.05, 1.05, 1.4, 1.0)  # of media, January..December
 _NOISE = 0.35  # standard deviation of log media from month to month: what identifies the elasticity
 _RAISE = 1.05  # fixed costs, per year
 
@@ -30,14 +28,14 @@ def _reference(n: int, field: str) -> Floats:
 def draw_media(n: int, draws: Draws) -> Floats:
     """Draw the media plan: CNY by month (rows) and channel (columns), to the cent."""
     trend = np.geomspace(0.65, 1.45, rhythm.N_MONTHS)
-    season = _SEASON[_months().astype(int) % 12]
+    season = np.array(_SEASON)[_months().astype(int) % 12]
     noise = np.exp(_NOISE * draws.normal(rhythm.N_MONTHS * len(plan.CHANNELS)).reshape(rhythm.N_MONTHS, -1))
     media: Floats = np.round((trend * season)[:, None] * noise * _reference(n, "media"), 2)
     return media
 
 
 def expected_acquired(media: Floats, n: int) -> Floats:
-    """Expected customers by month and channel: share x (media / average media) ** elasticity, scaled to n in all.
+    """Expected customers by month and channel: share x (media / average) ** elasticity, scaled to n in all.
 
     Channels without media grow steadily, from 0.6 to 1.4 of their average month.
     """
@@ -56,12 +54,11 @@ def fixed_costs(media: Floats, n: int) -> dict[str, Floats]:
     reference = _reference(n, "media")
     creative = np.tile(_reference(n, "creative"), (rhythm.N_MONTHS, 1))
     buys = reference > 0
-    creative[:, buys] *= np.sqrt(
-        media[:, buys] / reference[buys]
-    )  # half of it is made once, whatever the reach
+    # Half of it is made once, whatever the reach.
+    creative[:, buys] *= np.sqrt(media[:, buys] / reference[buys])
     costs = {"media": media, "creative": np.round(creative, 2)}
     for field in ("overhead", "salaries", "tools"):
-        costs[field] = np.round(_reference(n, field) * raises, 2)
+        costs[field] = np.multiply(_reference(n, field), raises).round(2)
     return costs
 
 
@@ -92,8 +89,9 @@ def count_acquired(people: People) -> Floats:
 def leads_table(expected: Floats, people: People, draws: Draws) -> pd.DataFrame:
     """Draw the table `leads`.
 
-    Three kinds of leads: those of the customers (back by an exponential delay), those that will never convert, and
-    those that had not converted by as_of but will, so that the newest leads are as good as the others.
+    Three kinds of leads: those of the customers (back by an exponential delay), those that will never
+    convert, and those that had not converted by as_of but will, so that the newest leads are as good as the
+    others.
 
     Parameters
     ----------

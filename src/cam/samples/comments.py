@@ -1,8 +1,8 @@
 """What customers write, in English and Chinese: themes and tones that a study can find.
 
-A comment is one sentence about what the writer perceives as best or worst (or a second one about the next), dressed
-with an opening and an ending. A few carry an e-mail address or a telephone number, all of them made up: addresses at
-example.com, numbers of nothing but zeros and a counter.
+A comment is one sentence about what the writer perceives as best or worst (or a second one about the next),
+dressed with an opening and an ending. A few carry an e-mail address or a telephone number, all of them made
+up: addresses at example.com, numbers of nothing but zeros and a counter.
 """
 
 from __future__ import annotations
@@ -27,11 +27,13 @@ _THEMES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "item_product": {
         "en": (
             ("the {item} is excellent, better than I expected", "very good quality, the {item} feels solid",
-             "I love the {item} and bought it again", "everything I ordered was fresh and exactly as described",
+             "I love the {item} and bought it again",
+             "everything I ordered was fresh and exactly as described",
              "the quality of the {item} is worth every yuan", "great products, my whole family uses them"),
             ("the {item} broke after a week", "poor quality, the {item} looks nothing like the picture",
              "the {item} was close to its expiry date", "I am disappointed with the quality of the {item}",
-             "the {item} smelled strange and I threw it away", "the material is thin and cheap, not what was promised"),
+             "the {item} smelled strange and I threw it away",
+             "the material is thin and cheap, not what was promised"),
         ),
         "zh": (
             ("{item}质量很好，比想象中还好", "东西很新鲜，和描述一样", "{item}用起来很舒服，已经回购了",
@@ -42,12 +44,15 @@ _THEMES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     },
     "item_service": {
         "en": (
-            ("customer service answered within minutes and was very kind", "the staff solved my problem at once",
+            ("customer service answered within minutes and was very kind",
+             "the staff solved my problem at once",
              "your support team really listens", "very helpful service when I asked about the {item}",
              "the lady on the phone was patient and friendly", "excellent service, I felt taken seriously"),
-            ("customer service never answered my messages", "the staff were rude when I asked about the {item}",
+            ("customer service never answered my messages",
+             "the staff were rude when I asked about the {item}",
              "I had to explain my problem four times to four different people",
-             "the support chat is only a robot that repeats itself", "nobody called me back although they promised",
+             "the support chat is only a robot that repeats itself",
+             "nobody called me back although they promised",
              "waited forty minutes on the hotline and then was cut off"),
         ),
         "zh": (
@@ -75,12 +80,14 @@ _THEMES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     },
     "item_price": {
         "en": (
-            ("good value for money", "the discounts are generous and honest", "prices are fair compared with other shops",
+            ("good value for money", "the discounts are generous and honest",
+             "prices are fair compared with other shops",
              "the {item} was cheaper here than anywhere else", "I like the coupons for members",
              "great price for this quality"),
             ("too expensive for what you get", "the price went up right after I ordered",
              "the coupon did not work at checkout", "shipping costs make it overpriced",
-             "I found the same {item} cheaper elsewhere", "the discounts are not real, the old price was never charged"),
+             "I found the same {item} cheaper elsewhere",
+             "the discounts are not real, the old price was never charged"),
         ),
         "zh": (
             ("性价比很高", "价格实惠，优惠力度大", "比别家便宜，很划算",
@@ -91,9 +98,12 @@ _THEMES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     },
     "item_app": {
         "en": (
-            ("the app is easy to use", "ordering on the phone takes one minute", "I like the new search in the app",
-             "the website is clear and quick", "payment in the app works smoothly", "the app remembers what I like"),
-            ("the app crashes when I pay", "I cannot log in since the update", "the website is slow and confusing",
+            ("the app is easy to use", "ordering on the phone takes one minute",
+             "I like the new search in the app",
+             "the website is clear and quick", "payment in the app works smoothly",
+             "the app remembers what I like"),
+            ("the app crashes when I pay", "I cannot log in since the update",
+             "the website is slow and confusing",
              "the search never finds the {item}", "the app shows too many pop-ups",
              "my basket was empty again after I switched pages"),
         ),
@@ -109,7 +119,8 @@ _THEMES: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
             ("beautiful packaging, it made a lovely gift", "everything was packed with care",
              "I like that the box can be recycled", "the {item} was well protected",
              "nice box, I keep it for other things", "the wrapping is simple and elegant"),
-            ("far too much plastic around one small {item}", "the box was crushed", "the wrapping looked dirty",
+            ("far too much plastic around one small {item}", "the box was crushed",
+             "the wrapping looked dirty",
              "hard to open, I needed scissors and a knife", "the packaging is ugly for a gift",
              "the seal of the box was already open"),
         ),
@@ -172,7 +183,8 @@ _TICKETS: dict[str, dict[str, tuple[str, ...]]] = {
                "退货单打印不出来", "想换一个尺寸的{item}", "退货申请被拒绝，没有说明原因"),
     },
     "billing": {
-        "en": ("I was charged twice for one order", "the invoice has the wrong name", "the coupon was not deducted",
+        "en": ("I was charged twice for one order", "the invoice has the wrong name",
+               "the coupon was not deducted",
                "my membership fee was taken after I cancelled", "payment failed but the money is gone",
                "please send me an invoice for the {item}"),
         "zh": ("一个订单扣了两次款", "发票抬头开错了", "优惠券没有抵扣",
@@ -193,8 +205,8 @@ def survey_comments(perceived: Floats, english: NDArray[np.bool_], draws: Draws)
     Parameters
     ----------
     perceived : array, rows x drivers
-        What the writer perceives of `plan.DRIVERS`, standard normal: the most striking becomes the theme, and its
-        sign the tone. What matters little is also mentioned little.
+        What the writer perceives of `plan.DRIVERS`, standard normal: the most striking becomes the theme, and
+        its sign the tone. What matters little is also mentioned little.
     english : array of bool
         Writes English, else Chinese.
     draws : Draws
@@ -203,15 +215,15 @@ def survey_comments(perceived: Floats, english: NDArray[np.bool_], draws: Draws)
     Returns
     -------
     DataFrame
-        In the order of the rows: `comment`; its `theme` (a driver) and `tone` (praise, complaint); the same of its
-        second sentence, `second_theme` and `second_tone` (missing: there is none); `has_contact` (a made-up e-mail
-        address or telephone number).
+        In the order of the rows: `comment`; its `theme` (a driver) and `tone` (praise, complaint); the same
+        of its second sentence, `second_theme` and `second_tone` (missing: there is none); `has_contact` (a
+        made-up e-mail address or telephone number).
 
     Examples
     --------
     >>> late = np.array([[0.0, 0.0, -3.0, 0.0, 0.0, 0.0]])
     >>> survey_comments(late, np.array([True]), Draws(7, 0)).loc[0, ["comment", "theme", "tone"]].tolist()
-    ['For me the tracking has not moved for days', 'item_delivery', 'complaint']
+    ['the tracking has not moved for days. What a pity', 'item_delivery', 'complaint']
     """
     n = len(perceived)
     striking = np.abs(perceived) * (plan.DRIVER_WEIGHTS + 0.2)
@@ -269,7 +281,7 @@ def ticket_comments(categories: Sequence[str], english: NDArray[np.bool_], draws
     Examples
     --------
     >>> ticket_comments(["billing"], np.array([True]), Draws(2, 0))
-    ['To be fair, I was charged twice for one order']
+    ['Second order: I was charged twice for one order. Please improve']
     """
     n = len(categories)
     choices = _Choices(draws, n)

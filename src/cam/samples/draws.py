@@ -1,8 +1,9 @@
 """Random numbers that are the same in every release of NumPy.
 
-NumPy promises the stream of `PCG64` and the uniforms made from it; it does not promise that `Generator.gamma` or
-`Generator.poisson` will keep their stream (NEP 19). So everything here starts from uniforms, with transforms of our
-own. Each table draws from a stream of its own: a change in one leaves the others as they were.
+NumPy promises the stream of `PCG64` and the uniforms made from it; it does not promise that `Generator.gamma`
+or `Generator.poisson` will keep their stream (NEP 19). So everything here starts from uniforms, with
+transforms of our own. Each table draws from a stream of its own: a change in one leaves the others as they
+were.
 """
 
 from __future__ import annotations
@@ -43,11 +44,12 @@ class Draws:
         self._generator = np.random.Generator(np.random.PCG64(sequence))
 
     def uniform(self, n: int) -> Floats:
-        """Uniforms inside (0, 1): the half step keeps 0 out, so that logarithms are finite."""
-        return self._generator.random(n) + 2.0**-54
+        """Uniforms in (0, 1]: the half step keeps 0 out, so that logarithms are finite."""
+        uniforms: Floats = self._generator.random(n) + 2.0**-54
+        return uniforms
 
     def happens(self, probability: ArrayLike, n: int) -> NDArray[np.bool_]:
-        """n independent events of the given probability (one for all, or one each)."""
+        """Draw n independent events of the given probability (one for all, or one each)."""
         return self.uniform(n) < np.asarray(probability, dtype=float)
 
     def exponential(self, n: int) -> Floats:
@@ -56,17 +58,18 @@ class Draws:
 
     def normal(self, n: int) -> Floats:
         """Standard normals, by the first half of Box and Muller (1958)."""
-        return np.sqrt(-2 * np.log(self.uniform(n))) * np.cos(2 * np.pi * self.uniform(n))
+        radius: Floats = np.sqrt(-2 * np.log(self.uniform(n)))
+        return radius * np.cos(2 * np.pi * self.uniform(n))
 
     def normals(self, correlation: Floats, n: int) -> Floats:
-        """n rows of standard normals with the given correlation matrix."""
+        """Rows of standard normals with the given correlation matrix."""
         width = len(correlation)
-        root: Floats = np.linalg.cholesky(correlation)
-        rows: Floats = self.normal(n * width).reshape(n, width) @ root.T
+        root = np.linalg.cholesky(correlation)
+        rows: Floats = np.matmul(self.normal(n * width).reshape(n, width), root.T)
         return rows
 
     def gamma(self, shape: float, n: int) -> Floats:
-        """Gammas of rate 1, by the rejection of Marsaglia and Tsang (2000); below shape 1 with their boost."""
+        """Gammas of rate 1, by Marsaglia and Tsang (2000), with their boost below shape 1."""
         if shape < 1:
             boost = self.uniform(n) ** (1 / shape)
             return boost * self.gamma(shape + 1, n)
@@ -95,7 +98,7 @@ class Draws:
         pieces = np.maximum(np.ceil(means / _PIECE).astype(np.int64), 1)
         counts = self._poisson_by_inversion(np.repeat(means / pieces, pieces))
         starts = np.cumsum(pieces) - pieces
-        return np.add.reduceat(counts, starts) if means.size else counts
+        return np.add.reduceat(counts, starts).astype(np.int64) if means.size else counts
 
     def _poisson_by_inversion(self, means: Floats) -> Ints:
         u = self.uniform(means.size)
@@ -114,14 +117,14 @@ class Draws:
         return counts
 
     def pick(self, probabilities: ArrayLike, n: int) -> Ints:
-        """n positions, drawn with the given probabilities: one row for all, or one row each."""
+        """Draw n positions with the given probabilities: one row for all, or one row each."""
         edges = np.cumsum(np.asarray(probabilities, dtype=float), axis=-1)
         scaled = self.uniform(n) * edges[..., -1]
         if edges.ndim == 1:
-            return np.minimum(np.searchsorted(edges, scaled), edges.size - 1).astype(np.int64)
+            return np.asarray(np.minimum(np.searchsorted(edges, scaled), edges.size - 1), dtype=np.int64)
         below = (scaled[:, None] > edges[:, :-1]).sum(axis=1)
-        return below.astype(np.int64)
+        return np.asarray(below, dtype=np.int64)
 
     def index(self, size: int, n: int) -> Ints:
-        """n positions in 0..size-1, all equally likely."""
+        """Draw n positions in 0..size-1, all equally likely."""
         return np.minimum((self.uniform(n) * size).astype(np.int64), size - 1)

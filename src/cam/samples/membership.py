@@ -16,9 +16,9 @@ _JOINS_AT_ONCE, _JOINS_LATER_DAYS = 0.5, 60.0
 def draw_membership(people: People, draws: Draws) -> tuple[pd.DataFrame, Floats]:
     """Draw the table `contracts`, and each member's true probability of not renewing.
 
-    The shifted beta-geometric: at the end of each month a member leaves with a probability of his own, and these are
-    beta distributed. The betas are drawn first and then given out by rank of dissatisfaction plus noise, so they stay
-    exactly beta while the dissatisfied get the higher ones.
+    The shifted beta-geometric: at the end of each month a member leaves with a probability of their own, and
+    these are beta distributed. The betas are drawn first and then given out by rank of dissatisfaction plus
+    noise, so they stay exactly beta while the dissatisfied get the higher ones.
 
     Parameters
     ----------

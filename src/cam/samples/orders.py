@@ -58,8 +58,9 @@ def discount_probability(people: People) -> Floats:
 def expected_margin_rate(people: People) -> Floats:
     """Expected margin of an order, refunds counted, as a share of `order_value`; one per customer.
 
-    The cost is (1 - category margin) x list price, and a discount of share d makes the list price 1 / (1 - d) times
-    the revenue. A voucher brings no revenue at full cost. A refund takes back its share of revenue and cost.
+    The cost is (1 - category margin) x list price, and a discount of share d makes the list price 1 / (1 - d)
+    times the revenue. A voucher brings no revenue at full cost. A refund takes back its share of revenue and
+    cost.
     """
     cost_of_list = category_probabilities(people) @ (1 - plan.CATEGORY_MARGIN)
     markup = float(np.mean(1 / (1 - plan.DISCOUNT_SHARES))) - 1
@@ -74,7 +75,7 @@ def expected_margin_rate(people: People) -> Floats:
 
 
 def draw_orders(people: People, lives: Lives, draws: Draws) -> Orders:
-    """Draw every order up to as_of: the first at acquisition, then a Poisson process in busy time until dropout.
+    """Draw every order up to as_of: one at acquisition, then a Poisson process in busy time until dropout.
 
     Parameters
     ----------
@@ -122,7 +123,7 @@ def draw_orders(people: People, lives: Lives, draws: Draws) -> Orders:
 
 
 def transactions_table(orders: Orders, people: People, draws: Draws) -> pd.DataFrame:
-    """Draw the table `transactions`: the orders, their refunds, and a few refunds of orders that are not there.
+    """Draw the table `transactions`: orders, their refunds, and a few refunds of orders that are not there.
 
     Parameters
     ----------
@@ -192,9 +193,9 @@ def _refunds(frame: pd.DataFrame, time: Floats, draws: Draws) -> pd.DataFrame:
 def survival_integrals(people: People, lives: Lives, discount: float) -> Floats:
     """Expected time alive in each of the 52 weeks after as_of, given the true rates and being alive at as_of.
 
-    While no complaint has been handled badly, the hazard is mu, and bad complaints come at rate tau; afterwards it is
-    c = mu x ratio. So S(t) = exp(-a t) + tau (exp(-c t) - exp(-a t)) / (a - c) with a = mu + tau, and each term has a
-    closed integral.
+    While no complaint has been handled badly, the hazard is mu, and bad complaints come at rate tau;
+    afterwards it is c = mu x ratio. So S(t) = exp(-a t) + tau (exp(-c t) - exp(-a t)) / (a - c) with a = mu +
+    tau, and each term has a closed integral.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Who the demo's customers are: how they were acquired, and everything about them that no client would know."""
+"""Who the demo's customers are: how they were acquired, and all about them that no client would know."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cam.samples.draws import Draws, Floats, Ints
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """The latent customers, in order of acquisition. Arrays have one row per customer; times are days since the start.
+    """The latent customers, in order of acquisition; times are days since the start of the period.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def draw_people(expected: Floats, n: int, draws: Draws) -> People:
 
 @dataclass(frozen=True, slots=True)
 class Lives:
-    """How long the customers stay, and the complaints they have while they do. Times are days since the start.
+    """How long the customers stay, and their complaints; times are days since the start of the period.
 
     Parameters
     ----------
@@ -148,8 +148,8 @@ class Lives:
 def draw_lives(people: People, draws: Draws) -> Lives:
     """Draw complaints, and from them lifetimes.
 
-    A lifetime ends when the cumulated hazard reaches a standard exponential. The hazard is constant until the first
-    badly handled complaint and constant again, but higher, from then on.
+    A lifetime ends when the cumulated hazard reaches a standard exponential. The hazard is constant until the
+    first badly handled complaint and constant again, but higher, from then on.
 
     Parameters
     ----------
@@ -193,7 +193,7 @@ _ELSEWHERE = 2400.0  # CNY per year, median
 
 
 def draw_wallet(people: People, draws: Draws) -> Floats:
-    """True spend in the whole category, CNY per year: what is expected here, and a log-normal amount elsewhere."""
+    """Draw spend in the whole category, CNY per year: what is expected here, and some of it elsewhere."""
     here = people.purchase_rate * people.order_value * 365.25 / 7
     return here + _ELSEWHERE * np.exp(0.8 * draws.normal(people.n))
 
@@ -235,7 +235,7 @@ def customers_table(people: People, wallet: Floats, draws: Draws) -> pd.DataFram
         "acquired_date": rhythm.dates(people.acquired),
         "acquisition_channel": np.array(names, dtype=object)[people.channel],
         "wallet": np.maximum(estimate, 100).astype(np.int64),
-        "age": pd.array(age, dtype="Int64"),
+        "age": pd.array(age.astype(np.int64), dtype="Int64"),
         "gender": gender,
         "income": income,
         "region": np.array(list(plan.CITIES), dtype=object)[people.city],

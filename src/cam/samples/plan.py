@@ -67,7 +67,7 @@ CHANNELS = (
 )
 COST_TYPES = ("commissions", "creative", "media", "overhead", "salaries", "tools")
 
-# Categories: margin on the list price; pull of the three attitudes (price, quality, convenience) on the choice.
+# Categories: margin on the list price; share of orders; pull of the three attitude factors on the choice.
 CATEGORIES = ("beauty", "gifts", "home", "kitchen", "snacks", "tea")
 CATEGORY_MARGIN = np.array([0.52, 0.46, 0.38, 0.34, 0.30, 0.48])
 CATEGORY_SHARE = np.array([0.16, 0.08, 0.18, 0.14, 0.26, 0.18])
@@ -165,33 +165,98 @@ def parameters_table() -> pd.DataFrame:
     0.65
     """
     rows = [
-        ("purchase_r", PURCHASE_SHAPE, "", "gamma shape of the purchase rate, before the channel's multiplier"),
-        ("purchase_alpha", PURCHASE_RATE, "weeks", "gamma rate of the purchase rate, before the channel's multiplier"),
+        (
+            "purchase_r",
+            PURCHASE_SHAPE,
+            "",
+            "gamma shape of the purchase rate, before the channel's multiplier",
+        ),
+        (
+            "purchase_alpha",
+            PURCHASE_RATE,
+            "weeks",
+            "gamma rate of the purchase rate, before the channel's multiplier",
+        ),
         ("dropout_s", DROPOUT_SHAPE, "", "gamma shape of the dropout rate, before all multipliers"),
         ("dropout_beta", DROPOUT_RATE, "weeks", "gamma rate of the dropout rate, before all multipliers"),
-        ("dropout_log_hazard_satisfaction", SATISFACTION_ON_DROPOUT, "per SD", "effect of satisfaction on dropout"),
-        ("dropout_hazard_ratio_bad_complaint", COMPLAINT_ON_DROPOUT, "ratio", "after a badly handled complaint"),
+        (
+            "dropout_log_hazard_satisfaction",
+            SATISFACTION_ON_DROPOUT,
+            "per SD",
+            "effect of satisfaction on dropout",
+        ),
+        (
+            "dropout_hazard_ratio_bad_complaint",
+            COMPLAINT_ON_DROPOUT,
+            "ratio",
+            "after a badly handled complaint",
+        ),
         ("value_p", VALUE_P, "", "gamma-gamma p of the order value, before the channel's multiplier"),
         ("value_q", VALUE_Q, "", "gamma-gamma q of the order value"),
         ("value_gamma", VALUE_GAMMA, "CNY", "gamma-gamma gamma of the order value"),
         ("annual_discount_rate", ANNUAL_DISCOUNT_RATE, "per year", "discounts the expected residual margin"),
         ("refund_probability", REFUND_PROBABILITY, "per order", "an order is refunded, in full or in part"),
-        ("full_refund_probability", FULL_REFUND_PROBABILITY, "per refund", "the refund is of the whole order"),
-        ("unlinked_refund_probability", UNLINKED_REFUND_PROBABILITY, "per order", "refunds of orders not in the data"),
+        (
+            "full_refund_probability",
+            FULL_REFUND_PROBABILITY,
+            "per refund",
+            "the refund is of the whole order",
+        ),
+        (
+            "unlinked_refund_probability",
+            UNLINKED_REFUND_PROBABILITY,
+            "per order",
+            "refunds of orders not in the data",
+        ),
         ("voucher_probability", VOUCHER_PROBABILITY, "per order", "the order is free: a gift voucher"),
-        ("discount_log_odds_price", DISCOUNT_BY_PRICE, "per unit", "effect of the price factor on using a discount"),
+        (
+            "discount_log_odds_price",
+            DISCOUNT_BY_PRICE,
+            "per unit",
+            "effect of the price factor on using a discount",
+        ),
         ("ticket_rate", TICKET_RATE, "per week", "complaints of a customer of average satisfaction"),
-        ("ticket_log_rate_satisfaction", SATISFACTION_ON_TICKETS, "per SD", "effect of satisfaction on complaints"),
-        ("bad_ticket_probability", BAD_TICKET_PROBABILITY, "per ticket", "not resolved within bad_after_days"),
+        (
+            "ticket_log_rate_satisfaction",
+            SATISFACTION_ON_TICKETS,
+            "per SD",
+            "effect of satisfaction on complaints",
+        ),
+        (
+            "bad_ticket_probability",
+            BAD_TICKET_PROBABILITY,
+            "per ticket",
+            "not resolved within bad_after_days",
+        ),
         ("bad_after_days", BAD_AFTER_DAYS, "days", "a complaint not resolved by then was handled badly"),
-        ("satisfaction_after_bad_complaint", COMPLAINT_ON_SATISFACTION, "SD", "shift of the answers given after it"),
-        ("answer_log_odds_satisfaction", SATISFACTION_ON_ANSWER, "per SD", "the satisfied answer more: response bias"),
+        (
+            "satisfaction_after_bad_complaint",
+            COMPLAINT_ON_SATISFACTION,
+            "SD",
+            "shift of the answers given after it",
+        ),
+        (
+            "answer_log_odds_satisfaction",
+            SATISFACTION_ON_ANSWER,
+            "per SD",
+            "the satisfied answer more: response bias",
+        ),
         ("answer_log_odds_gone", GONE_ON_ANSWER, "log odds", "customers who have left answer less"),
-        ("perception_steadiness", STEADINESS, "correlation", "of one customer's perceptions between two surveys"),
+        (
+            "perception_steadiness",
+            STEADINESS,
+            "correlation",
+            "of one customer's perceptions between two surveys",
+        ),
         ("lead_contacted", CONTACTED, "per lead", "lead to contact"),
         ("lead_qualified", QUALIFIED, "per contact", "contact to qualified"),
         ("membership_churn_a", CHURN_A, "", "beta a of the monthly probability of not renewing"),
         ("membership_churn_b", CHURN_B, "", "beta b of the monthly probability of not renewing"),
-        ("membership_churn_dissatisfaction", RENEWAL_DEPENDENCE, "correlation", "normal scores; dissatisfaction"),
-    ]  # fmt: skip
+        (
+            "membership_churn_dissatisfaction",
+            RENEWAL_DEPENDENCE,
+            "correlation",
+            "normal scores; dissatisfaction",
+        ),
+    ]
     return pd.DataFrame(rows, columns=["name", "value", "unit", "meaning"])

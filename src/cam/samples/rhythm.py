@@ -1,7 +1,8 @@
 """When people buy: the demo's calendar, and the clock that runs fast in November and slow at night.
 
-Purchases are a Poisson process in *busy time*: an hour that is twice as busy as the average counts for two. A busy
-day is an average day, so a rate per week in busy time is a rate per week on the calendar, seen over a year.
+Purchases are a Poisson process in *busy time*: an hour that is twice as busy as the average counts for two. A
+busy day is an average day, so a rate per week in busy time is a rate per week on the calendar, seen over a
+year.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _NEW_YEAR = ("2024-02-09", "2025-01-28", "2026-02-16", "2027-02-05")  # eve of t
 def _day_factors(days: NDArray[np.datetime64]) -> Floats:
     months = days.astype("M8[M]").astype(int) % 12
     weekdays = (days.astype(int) + 3) % 7  # 1970-01-01 was a Thursday
-    factors = np.array(_MONTH)[months] * np.array(_WEEKDAY)[weekdays]
+    factors: Floats = np.array(_MONTH)[months] * np.array(_WEEKDAY)[weekdays]
     of_month = (days - days.astype("M8[M]")).astype(int) + 1
     factors[(months == 10) & (of_month == 11)] *= 2.2  # 11.11
     factors[(months == 5) & (of_month == 18)] *= 1.8  # 6.18
@@ -41,7 +42,7 @@ def _day_factors(days: NDArray[np.datetime64]) -> Floats:
 
 @cache
 def _knots() -> tuple[Floats, Floats]:
-    """Calendar days (in hours' steps), and the busy days passed by then; equal at 0 and at the end of as_of."""
+    """Calendar days, hour by hour, and the busy days passed by then; equal at 0 and at the end of as_of."""
     days = START + np.arange(N_DAYS + FUTURE_DAYS)
     is_weekend = (days.astype(int) + 3) % 7 >= 5
     hours = np.where(is_weekend[:, None], np.array(_WEEKEND_HOURS), np.array(_WORKDAY_HOURS)).astype(float)
@@ -64,12 +65,12 @@ def calendar_days(busy: Floats) -> Floats:
 
 def busy_weeks_ahead() -> Floats:
     """How busy each of the 52 weeks after as_of is; an average week is 1."""
-    edges = N_DAYS + 7.0 * np.arange(53)
+    edges = N_DAYS + 7 * np.arange(53, dtype=float)
     return np.diff(busy_days(edges)) / 7
 
 
 def at_a_human_hour(time: Floats) -> Floats:
-    """The same day, its hours bent to a working day's rhythm (for cases and replies, that no season moves)."""
+    """The same day, its hours bent to a working day's rhythm: for cases and replies, that no season moves."""
     share = np.concatenate([[0.0], np.cumsum(_WORKDAY_HOURS) / np.sum(_WORKDAY_HOURS)])
     day = np.floor(time)
     # A little below 1, so that no time slips into the next day.
@@ -79,7 +80,7 @@ def at_a_human_hour(time: Floats) -> Floats:
 def month_starts() -> Floats:
     """The first of each month, in days since the start, and the end of the period."""
     months = START.astype("M8[M]") + np.arange(N_MONTHS + 1)
-    return (months.astype("M8[D]") - START).astype(float)
+    return np.asarray((months.astype("M8[D]") - START).astype(float))
 
 
 def month_of(time: Floats) -> Ints:
@@ -100,6 +101,6 @@ def minutes(time: Floats) -> NDArray[np.datetime64]:
 def _stamps(time: Floats, per_day: int, unit: str) -> NDArray[np.datetime64]:
     known = np.isfinite(time)
     steps = np.floor(np.where(known, time, 0.0) * per_day).astype(np.int64)
-    stamps = START.astype(f"M8[{unit}]") + steps.astype(f"m8[{unit}]")
+    stamps: NDArray[np.datetime64] = START.astype(f"M8[{unit}]") + steps.astype(f"m8[{unit}]")
     stamps[~known] = np.datetime64("NaT")
     return stamps

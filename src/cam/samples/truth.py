@@ -142,7 +142,7 @@ def channels_truth(people: People, customers: pd.DataFrame, media: Floats, expec
 
 
 def drivers_truth() -> pd.DataFrame:
-    """The truth table `drivers`: the weights of what is perceived in satisfaction, and where a region shifts it."""
+    """The truth table `drivers`: weights in satisfaction, and the shift of what a city tier perceives."""
     delivery = [name == "item_delivery" for name in plan.DRIVERS]
     tiers = {
         f"shift_tier_{tier}": np.where(delivery, shift, 0.0)
@@ -152,7 +152,7 @@ def drivers_truth() -> pd.DataFrame:
 
 
 def categories_truth() -> pd.DataFrame:
-    """The truth table `categories`: margin on the list price, base share of orders, pull of each attitude factor."""
+    """The truth table `categories`: margin on the list price, base share of orders, pull of each factor."""
     pulls = {f"{factor}_pull": plan.CATEGORY_PULL[:, k] for k, factor in enumerate(plan.FACTORS)}
     return pd.DataFrame(
         {

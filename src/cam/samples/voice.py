@@ -46,8 +46,8 @@ _ITEM_SKIPPED = 0.02
 def tickets_table(lives: Lives, people: People, draws: Draws) -> pd.DataFrame:
     """Draw the table `tickets`.
 
-    A complaint handled well is resolved within a week. One handled badly is resolved later, closed unresolved, or
-    still open.
+    A complaint handled well is resolved within a week. One handled badly is resolved later, closed
+    unresolved, or still open.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def tickets_table(lives: Lives, people: People, draws: Draws) -> pd.DataFrame:
 def responses_table(
     people: People, lives: Lives, orders: Orders, tickets: pd.DataFrame, draws: Draws
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Draw the table `responses`: half-yearly relationship surveys, and surveys after a delivery or a closed ticket.
+    """Draw the table `responses`: half-yearly relationship surveys, and those after a delivery or a ticket.
 
     Parameters
     ----------
@@ -112,8 +112,8 @@ def responses_table(
     Returns
     -------
     responses : DataFrame
-        Sorted by `invited_date`, `touchpoint`, `customer_id`, which together name a row: nobody is asked the same
-        thing twice in a day.
+        Sorted by `invited_date`, `touchpoint`, `customer_id`, which together name a row: nobody is asked the
+        same thing twice in a day.
     comments : DataFrame
         The truth table `comments`.
     """
@@ -206,7 +206,8 @@ def _satisfaction_at(
 ) -> tuple[Floats, Floats]:
     """Perceptions (rows x drivers) and satisfaction at the moment of asking.
 
-    Fresh noise with the drivers' own correlation keeps the perceptions' variance and correlation what they are.
+    Fresh noise with the drivers' own correlation keeps the perceptions' variance and correlation what they
+    are.
     """
     fresh = draws.normals(plan.DRIVER_CORRELATION, customer.size)
     perceived = plan.STEADINESS * people.perceived[customer] + np.sqrt(1 - plan.STEADINESS**2) * fresh

@@ -1,0 +1,8 @@
+"""What one notebook composes: its tables, its steps, its scores, its findings and its key figures.
+
+A notebook starts with :func:`start` and then calls one step per cell from the module of its study.
+"""
+
+from cam.studies.study import Study, start
+
+__all__ = ["Study", "start"]

@@ -1,0 +1,192 @@
+"""The look that all figures share: fonts, colours, title as a question, and words for a screen reader."""
+
+from __future__ import annotations
+
+import functools
+import io
+import re
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cam.estimate import CannotSay
+
+FONT = "Noto Sans SC"
+INK, SOFT, RULE, GREY = "#222222", "#666666", "#DDDDDD", "#B8B8B8"
+#: Okabe and Ito's palette, safe for colour-blind readers; the first is the accent.
+ACCENT = "#0072B2"
+PALETTE = (ACCENT, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+
+_STYLE = {
+    "axes.edgecolor": RULE,
+    "axes.labelcolor": SOFT,
+    "axes.labelsize": 10,
+    "axes.spines.left": False,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.family": "sans-serif",
+    "font.sans-serif": [FONT, "DejaVu Sans"],
+    "font.size": 10,
+    "text.color": INK,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cam",
+    "figure.dpi": 100,
+}
+
+
+def figure(draw: Callable[..., Axes]) -> Callable[..., Any]:
+    """Make a drawing function usable on its own: it finds its axes, and passes on what cannot be said.
+
+    Parameters
+    ----------
+    draw : callable
+        ``(table, *, ax) -> Axes``.
+
+    Returns
+    -------
+    callable
+        ``(table, *, ax=None) -> Axes``, or the :class:`cam.estimate.CannotSay` that it was given.
+
+    Examples
+    --------
+    >>> figure(lambda table, *, ax: ax)(CannotSay("No orders.")).reason
+    'No orders.'
+    """
+
+    @functools.wraps(draw)
+    def drawn(table: Any, *, ax: Axes | None = None, **options: Any) -> Axes | CannotSay:
+        if isinstance(table, CannotSay):
+            return table
+        with mpl.rc_context(_style()):
+            return draw(table, ax=ax or new_axes(), **options)
+
+    return drawn
+
+
+def new_axes(*, width: float = 7.2, height: float = 4.0) -> Axes:
+    """Return empty axes in the house style, in inches.
+
+    Parameters
+    ----------
+    width, height : float
+        Of the figure.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> new_axes().figure.get_size_inches().tolist()
+    [7.2, 4.0]
+    """
+    with mpl.rc_context(_style()):
+        return Figure(figsize=(width, height), layout="constrained").subplots()
+
+
+def describe(ax: Axes, *, title: str, subtitle: str, alt: str) -> Axes:
+    """Give a figure its question, what is drawn (with n and period), and its words for a screen reader.
+
+    Parameters
+    ----------
+    ax : Axes
+        Of the figure.
+    title : str
+        The question that it answers.
+    subtitle : str
+        What is drawn, n and period.
+    alt : str
+        What it shows, with its numbers.
+
+    Returns
+    -------
+    Axes
+        The same.
+
+    Examples
+    --------
+    >>> describe(new_axes(), title="Do they return?", subtitle="n = 3", alt="Two of three.").figure.get_gid()
+    'Two of three.'
+    """
+    lines = subtitle.count("\n") + 1
+    ax.set_title(title, loc="left", fontsize=13, color=INK, pad=14 + 14 * lines)
+    ax.annotate(
+        subtitle,
+        (0, 1),
+        xytext=(0, 8),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        fontsize=10,
+        color=SOFT,
+        va="bottom",
+        ha="left",
+        annotation_clip=False,
+    )
+    ax.figure.set_gid(alt)
+    return ax
+
+
+def value_grid(ax: Axes, axis: str) -> None:
+    """Draw light lines behind the marks, across one axis only.
+
+    Parameters
+    ----------
+    ax : Axes
+        Of the figure.
+    axis : str
+        ``x`` or ``y``.
+
+    Examples
+    --------
+    >>> value_grid(new_axes(), "x")
+    """
+    ax.grid(axis=axis, color=RULE, linewidth=0.8)  # type: ignore[arg-type]
+    ax.set_axisbelow(True)
+
+
+def svg(figure: Figure) -> str:
+    """Return a figure as SVG, the same bytes every time, with text as text.
+
+    Parameters
+    ----------
+    figure : Figure
+        Any figure.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> svg(new_axes().figure).startswith("<svg")
+    True
+    """
+    # The words for a screen reader travel as metadata, not as an id inside the drawing.
+    words = figure.get_gid()
+    figure.set_gid(None)
+    text = io.StringIO()
+    with mpl.rc_context(_style()):
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
+    figure.set_gid(words)
+    return re.sub(r"^.*?(?=<svg)", "", text.getvalue(), flags=re.DOTALL)
+
+
+@functools.cache
+def _style() -> dict[str, Any]:
+    spec = find_spec("pylopdf_fonts_zh_cn")
+    if spec and spec.submodule_search_locations:
+        font = Path(next(iter(spec.submodule_search_locations))) / "NotoSansSC-Regular.otf"
+        font_manager.fontManager.addfont(font)
+    return _STYLE

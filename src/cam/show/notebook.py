@@ -1,0 +1,64 @@
+"""How a notebook shows a figure, an estimate and what cannot be said, on screen and in the report alike."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from cam.estimate import CannotSay
+from cam.language import translate as _
+from cam.show.canvas import svg
+
+Bundle = tuple[dict[str, str], dict[str, Any]]
+
+
+def install_formatters(shell: Any) -> None:
+    """Teach an IPython shell to show Axes as one SVG with its words, and CannotSay as a note.
+
+    Parameters
+    ----------
+    shell : InteractiveShell or None
+        None does nothing.
+
+    Examples
+    --------
+    >>> install_formatters(None)
+    """
+    if shell is None:
+        return
+    formatter = shell.display_formatter.mimebundle_formatter
+    formatter.for_type(Axes, _axes_bundle)
+    formatter.for_type(CannotSay, _cannot_say_bundle)
+
+
+def cannot_say_html(said: CannotSay) -> str:
+    """Return the note that stands in place of a result.
+
+    Parameters
+    ----------
+    said : CannotSay
+        The reason, and the cure if there is one.
+
+    Returns
+    -------
+    str
+        HTML, escaped.
+
+    Examples
+    --------
+    >>> cannot_say_html(CannotSay("No orders."))
+    '<p class="note cannot-say"><strong>Not shown.</strong> No orders.</p>'
+    """
+    words = " ".join(part for part in (said.reason, said.cure) if part)
+    return f'<p class="note cannot-say"><strong>{escape(_("Not shown."))}</strong> {escape(words)}</p>'
+
+
+def _axes_bundle(ax: Axes, include: Any = None, exclude: Any = None) -> Bundle:
+    words = ax.get_figure(root=True).get_gid() or ""
+    return {"image/svg+xml": svg(ax.get_figure(root=True)), "text/plain": words}, {"image/svg+xml": {"alt": words}}
+
+
+def _cannot_say_bundle(said: CannotSay, include: Any = None, exclude: Any = None) -> Bundle:
+    return {"text/html": cannot_say_html(said), "text/plain": f"{said.reason} {said.cure}".strip()}, {}

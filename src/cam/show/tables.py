@@ -1,0 +1,175 @@
+"""Tables for a page: numbers with their unit in the header, the interval small beside the value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from cam.estimate import CannotSay
+from cam.language import translate as _
+from cam.language import unit_text, value_text
+
+#: Rows on a page; the rest is for the workbook.
+MAX_ROWS = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Col:
+    """One column of a shown table.
+
+    Attributes
+    ----------
+    name : str
+        Column of the frame.
+    label : str
+        English header, looked up in the catalogue.
+    unit : str or None
+        As in :class:`cam.estimate.Estimate`; None for text, which is looked up in the catalogue too.
+    low, high : str or None
+        Columns with the limits of its interval.
+    """
+
+    name: str
+    label: str
+    unit: str | None = None
+    low: str | None = None
+    high: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTable:
+    """A table as HTML; a notebook's cell ends with it.
+
+    Attributes
+    ----------
+    html : str
+        One ``<table class="cam">``, every value escaped.
+    """
+
+    html: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+
+def show_table(
+    frame: pd.DataFrame | CannotSay,
+    columns: Sequence[Col],
+    *,
+    caption: str,
+    note: str = "",
+    max_rows: int = MAX_ROWS,
+) -> ShownTable | CannotSay:
+    """Turn a frame into a table for the page.
+
+    Parameters
+    ----------
+    frame : DataFrame or CannotSay
+        What to show, in the order that it has; what cannot be said is passed on.
+    columns : sequence of Col
+        Which columns, how they are called, and their units.
+    caption : str
+        English; looked up in the catalogue.
+    note : str
+        Ready to print, below the caption.
+    max_rows : int
+        Rows on the page; how many more there are is said.
+
+    Returns
+    -------
+    ShownTable or CannotSay
+
+    Raises
+    ------
+    KeyError
+        If a column is not in the frame.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"segment": ["<b>"], "share": [0.25]})
+    >>> table = show_table(frame, [Col("segment", "Segment"), Col("share", "Share", "share")], caption="Who")
+    >>> "&lt;b&gt;" in table.html and "25.0" in table.html
+    True
+    """
+    if isinstance(frame, CannotSay):
+        return frame
+    head = "".join(f'<th scope="col"{_class(column)}>{_header(column)}</th>' for column in columns)
+    body = "".join(
+        "<tr>"
+        + "".join(_cell(row, column, first=index == 0) for index, column in enumerate(columns))
+        + "</tr>\n"
+        for row in frame.head(max_rows).to_dict("records")
+    )
+    more = len(frame) - max_rows
+    words = [note] if note else []
+    if more > 0:
+        words.append(_("The first {shown} of {all} rows.").format(shown=max_rows, all=f"{len(frame):,}"))
+    small = f"<small>{escape(' '.join(words))}</small>" if words else ""
+    return ShownTable(
+        f'<table class="cam">\n<caption>{escape(_(caption))}{small}</caption>\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>"
+    )
+
+
+def show_pairs(pairs: Mapping[str, str], *, caption: str) -> ShownTable:
+    """Show labels and values side by side, such as a provenance.
+
+    Parameters
+    ----------
+    pairs : mapping of str to str
+        English label, looked up in the catalogue, to a text that is shown as it is.
+    caption : str
+        English; looked up in the catalogue.
+
+    Returns
+    -------
+    ShownTable
+
+    Examples
+    --------
+    >>> "<td>a &amp; b</td>" in show_pairs({"Client": "a & b"}, caption="Provenance").html
+    True
+    """
+    body = "".join(
+        f'<tr><th scope="row">{escape(_(label))}</th><td>{escape(value)}</td></tr>\n'
+        for label, value in pairs.items()
+    )
+    return ShownTable(
+        f'<table class="cam">\n<caption>{escape(_(caption))}</caption>\n<tbody>\n{body}</tbody>\n</table>'
+    )
+
+
+def _header(column: Col) -> str:
+    unit = unit_text(column.unit) if column.unit and column.unit not in {"count", "ratio"} else ""
+    return escape(_(column.label)) + (f'<span class="unit">{escape(unit)}</span>' if unit else "")
+
+
+def _class(column: Col) -> str:
+    return ' class="num"' if column.unit else ""
+
+
+def _cell(row: Mapping[Any, Any], column: Col, *, first: bool) -> str:
+    value = row[column.name]
+    if column.unit is None:
+        text = escape(_(value) if isinstance(value, str) else "" if pd.isna(value) else str(value))
+        return f'<th scope="row">{text}</th>' if first else f"<td>{text}</td>"
+    if pd.isna(value):
+        return '<td class="num na">–</td>'
+    text = escape(_number(value, column.unit))
+    if column.low and column.high and not pd.isna(row[column.low]):
+        low, high = (_number(row[name], column.unit) for name in (column.low, column.high))
+        text += f' <span class="ci">{escape(low)}–{escape(high)}</span>'
+    return f'<td class="num">{text}</td>'
+
+
+def _number(value: float, unit: str) -> str:
+    """The value without its unit, which stands in the header."""
+    text = value_text(float(value), unit)
+    marks = {unit_text(unit), "%", " %"} if unit not in {"count", "points", "ratio"} else set()
+    for mark in sorted(marks, key=len, reverse=True):
+        text = text.replace(mark, "")
+    return text.strip()

@@ -1,0 +1,234 @@
+"""Study 01: who the customers are, by recency, frequency and value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import ibis.expr.types as ir
+import pandas as pd
+
+from cam.estimate import CannotSay, Estimate, proportion
+from cam.language import named, sentence
+from cam.measures.segmentation.rfm import MEASURES, RfmFit, bin_table, fixed_rfm
+from cam.measures.segmentation.rfm import fit_rfm as cut_at_quantiles
+from cam.measures.segmentation.rules import SEGMENTS, name_segments
+from cam.measures.segmentation.shares import segment_shares
+from cam.reduce.scores import distinct_values, score_by_limits, segment_sums
+from cam.reduce.summary import cells, customer_summary
+from cam.show.tables import Col, ShownTable, show_table
+from cam.studies.study import Study, needs
+
+Values = Mapping[str, pd.DataFrame]
+
+
+@needs("transactions")
+def summarise(study: Study) -> ir.Table:
+    """Reduce the orders to one row per customer, once, inside the engine."""
+    summary = customer_summary(study.tables["transactions"], as_of=study.as_of)
+    return study.engine.create_table("customer_summary", summary, overwrite=True)
+
+
+@needs()
+def purchase_days(study: Study, customers: ir.Table) -> pd.DataFrame:
+    """Count customers by days with a purchase, with Wilson intervals; ten days and more are one group."""
+    counted = cells(customers, "frequency").execute()
+    group = (counted["frequency"] + 1).clip(upper=10)
+    counts = counted.groupby(group)["n_customers"].sum().reindex(range(1, 11), fill_value=0)
+    n = int(counts.sum())
+    estimates = [proportion("purchase_days_share", int(count), n) for count in counts]
+    return pd.DataFrame(
+        {
+            "n_days": [*map(str, range(1, 10)), "10+"],
+            "n_customers": counts.to_numpy(),
+            "share": [estimate.value for estimate in estimates],
+            "low": [estimate.low for estimate in estimates],
+            "high": [estimate.high for estimate in estimates],
+        }
+    )
+
+
+@needs()
+def count_values(study: Study, customers: ir.Table) -> Values:
+    """Count the customers at each value of recency, frequency and revenue."""
+    return {name: distinct_values(customers, column).execute() for name, (column, _) in MEASURES.items()}
+
+
+@needs()
+def fit_rfm(study: Study, values: Values) -> RfmFit:
+    """Cut the three scores at quantiles, or at the limits that the parameter file fixes."""
+    fixed = study.params.segmentation.thresholds
+    if fixed:
+        return fixed_rfm(fixed.recency, fixed.frequency, fixed.monetary)
+    return cut_at_quantiles(values, n_bins=study.params.segmentation.n_bins)
+
+
+@needs()
+def show_bins(study: Study, values: Values, fit: RfmFit) -> ShownTable | CannotSay:
+    """Show what each bin holds, and say which bins ties have left empty."""
+    bins = bin_table(values, fit)
+    empty = bins[bins["n_customers"] == 0]
+    note = " ".join(
+        sentence(
+            "{measure}: no customer scores {scores}, because equal customers share a bin.",
+            measure=named(str(measure)),
+            scores=", ".join(str(score) for score in sorted(group["score"])),
+        )
+        for measure, group in empty.groupby("measure", sort=False)
+    )
+    bins = bins[bins["n_customers"] > 0].assign(measure=lambda table: table["measure"].map(named))
+    columns = [
+        Col("measure", "Measure"),
+        Col("score", "Score", "count"),
+        Col("low", "from", "ratio"),
+        Col("high", "to", "ratio"),
+        Col("n_customers", "Customers", "count"),
+    ]
+    return show_table(bins, columns, caption="What each score means", note=note, max_rows=30)
+
+
+@needs()
+def score_customers(study: Study, customers: ir.Table, fit: RfmFit) -> ir.Table:
+    """Join the three scores and the segment to every customer, inside the engine."""
+    scores = {
+        f"{name[0]}_score": score_by_limits(customers[column], fit.limits(name), less_is_better=less)
+        for name, (column, less) in MEASURES.items()
+    }
+    scored = study.engine.create_table("rfm_scores", customers.mutate(**scores), overwrite=True)
+    named_cells = cells(scored, *scores).drop("n_customers").execute()
+    named_cells["rfm_segment"] = name_segments(named_cells, n_bins=fit.n_bins)
+    names = study.engine.create_table("rfm_cells", named_cells, overwrite=True)
+    return study.engine.create_table("rfm_customers", scored.inner_join(names, list(scores)), overwrite=True)
+
+
+@needs()
+def segment_table(study: Study, scored: ir.Table) -> pd.DataFrame:
+    """Say what each segment holds, most engaged first; segments without a customer are left out."""
+    sums = segment_sums(scored, "rfm_segment").execute().rename(columns={"rfm_segment": "segment"})
+    money = ["revenue", "revenue_squared"]
+    sums[money] = sums[money].astype("float64")
+    order = {name: place for place, name in enumerate(SEGMENTS)}
+    return segment_shares(sums.sort_values("segment", key=lambda names: names.map(order), ignore_index=True))
+
+
+@needs()
+def show_segments(study: Study, segments: pd.DataFrame) -> ShownTable | CannotSay:
+    """Show the segments with their shares, means and intervals."""
+    money = study.currency
+    columns = [
+        Col("segment", "Segment"),
+        Col("n_customers", "Customers", "count"),
+        Col("customer_share", "of customers", "share"),
+        Col("revenue_share", "of revenue", "share", "revenue_share_low", "revenue_share_high"),
+        Col("mean_revenue", "Revenue per customer", money, "mean_revenue_low", "mean_revenue_high"),
+        Col("mean_days_since_last", "Days since last purchase, mean", "points"),
+    ]
+    shown = segments.assign(segment=segments["segment"].map(named))
+    return show_table(shown, columns, caption="The segments and what they hold")
+
+
+@needs()
+def recency_frequency(study: Study, scored: ir.Table) -> pd.DataFrame:
+    """Count customers at each pair of recency and frequency scores."""
+    return cells(scored, "r_score", "f_score").order_by(["r_score", "f_score"]).execute()
+
+
+@needs()
+def scores(study: Study, scored: ir.Table) -> ir.Table:
+    """Pick the columns that go to ``customers.parquet``."""
+    return scored.drop("recency", "T").rename(purchase_days_after_first="frequency")
+
+
+def findings(
+    study: Study, days: pd.DataFrame | CannotSay, segments: pd.DataFrame | CannotSay
+) -> list[str | CannotSay]:
+    """Say what the client should know and do, each with its number and interval."""
+    if isinstance(days, CannotSay) or isinstance(segments, CannotSay):
+        return [said for said in (days, segments) if isinstance(said, CannotSay)]
+    n = int(days["n_customers"].sum())
+    once = proportion("one_time_share", int(days["n_customers"].iloc[0]), n)
+    found: list[str | CannotSay] = [
+        sentence(
+            "{once} of customers bought on one day and never again. The second purchase is the step to work on: "
+            "a reason to return within weeks is worth more than another first order.",
+            once=once,
+        )
+    ]
+    shares = segments.set_index("segment")
+    advice = {
+        "champions": "Champions are {customers.short} of customers and bring {revenue} of revenue. Keep them: "
+        "service first, discounts never.",
+        "cannot_lose": "{n} customers who once bought much have stopped: they hold {revenue} of revenue so far. "
+        "Call them first.",
+        "at_risk": "{n} customers are at risk; they hold {revenue} of revenue so far. Win them back before they "
+        "forget you.",
+        "hibernating": "Hibernating customers are {customers.short} of all, but {revenue} of revenue. Write to "
+        "them seldom and cheaply.",
+    }
+    for name, words in advice.items():
+        if name in shares.index:
+            row = shares.loc[name]
+            found.append(
+                sentence(
+                    words,
+                    n=int(row["n_customers"]),
+                    customers=Estimate("customer_share", float(row["customer_share"]), "share"),
+                    revenue=_revenue_share(name, row),
+                )
+            )
+    return found
+
+
+def key_figures(
+    study: Study, fit: RfmFit | CannotSay, segments: pd.DataFrame | CannotSay
+) -> list[Estimate | CannotSay]:
+    """List the study's key figures, counts of the whole base first."""
+    figures: list[Estimate | CannotSay] = list(headline(study))
+    if isinstance(fit, CannotSay) or isinstance(segments, CannotSay):
+        return figures
+    n = int(segments["n_customers"].sum())
+    for _, row in segments.iterrows():
+        segment = {"segment": str(row["segment"])}
+        # Shares of all customers there are: a count, without sampling error.
+        figures.append(
+            Estimate("rfm_segment_share", float(row["customer_share"]), "share", n, segment=segment)
+        )
+        if pd.notna(row["revenue_share"]):
+            figures.append(_revenue_share(str(row["segment"]), row))
+    units = {"recency": "days", "frequency": "days", "monetary": study.currency}
+    figures += [
+        Estimate(f"rfm_{name}_limit", limit, units[name], n, segment={"limit": str(place)})
+        for name in MEASURES
+        for place, limit in enumerate(fit.limits(name), start=1)
+    ]
+    return figures
+
+
+def headline(study: Study) -> Sequence[Estimate]:
+    """Count customers, orders and revenue, from what was kept of the client's main table."""
+    review = study.prepared.review["tables"].get("transactions")
+    if review:
+        n = review["n_customers"]
+        return (
+            Estimate("n_customers", n, "count", n),
+            Estimate("n_transactions", review["n_orders"], "count", review["n_orders"]),
+            Estimate("revenue", float(review["revenue_kept"]), study.currency, review["n_orders"]),
+        )
+    for name in ("contracts", "snapshot", "responses"):
+        if name in study.tables and "customer_id" in study.tables[name].columns:
+            n = int(study.tables[name].customer_id.nunique().execute())
+            return (Estimate("n_customers", n, "count", n),)
+    return ()
+
+
+def _revenue_share(name: str, row: pd.Series) -> Estimate:
+    low, high = row["revenue_share_low"], row["revenue_share_high"]
+    has_interval = pd.notna(low) and pd.notna(high)
+    return Estimate(
+        "rfm_segment_revenue_share",
+        float(row["revenue_share"]),
+        "share",
+        int(row["n_customers"]),
+        float(low) if has_interval else None,
+        float(high) if has_interval else None,
+        {"segment": name},
+    )

@@ -1,0 +1,326 @@
+"""One study of one client, as its notebook holds it: parameters, tables, and what it leaves behind."""
+
+from __future__ import annotations
+
+import functools
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from cam import key_figures
+from cam.data import Prepared, prepare
+from cam.errors import ParamsError
+from cam.estimate import CannotSay, Estimate
+from cam.language import period_text, sentence, use
+from cam.language import translate as _
+from cam.params import SECTIONS, Params, params_from_sections, read_params
+from cam.project import cache_folder, project_root
+from cam.samples import sample_path
+from cam.show.notebook import install_formatters
+from cam.show.tables import Col, ShownTable, show_pairs, show_table
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What a notebook works with.
+
+    Attributes
+    ----------
+    name : str
+        The notebook's name, such as ``01_segmentation``.
+    params : Params
+        All parameters, checked, defaults filled in.
+    prepared : Prepared
+        The client's checked tables and the review of how they were made.
+    tables : mapping of str to ibis.Table
+        The canonical tables that this client has.
+    engine : ibis backend
+        Where they stand.
+    folder : Path
+        Where key figures, findings and scores go.
+    is_run : bool
+        Whether ``cam report`` runs it; plain papermill and JupyterLab leave key figures only.
+    """
+
+    name: str
+    params: Params
+    prepared: Prepared
+    tables: Mapping[str, ir.Table]
+    engine: Any
+    folder: Path
+    is_run: bool
+
+    @property
+    def as_of(self) -> date:
+        """The last day seen."""
+        return self.prepared.as_of
+
+    @property
+    def currency(self) -> str:
+        """ISO code of all amounts."""
+        return self.params.client.currency
+
+    @property
+    def period(self) -> str:
+        """First to last day of the transactions, ready to print; the last day seen where there are none."""
+        review = self.prepared.review["tables"].get("transactions")
+        first = date.fromisoformat(review["first_date"]) if review else self.as_of
+        return period_text(first, self.as_of)
+
+    def lacks(self, table: str) -> CannotSay | None:
+        """Say that a table is missing, or nothing if it is there."""
+        if table in self.tables:
+            return None
+        return CannotSay(
+            sentence(
+                "This needs the table {table}, which this client's parameter file does not name.", table=table
+            ),
+            sentence("Add it under data.{table}; params/template.yaml shows its columns.", table=table),
+        )
+
+    def lacks_column(self, table: str, *columns: str) -> CannotSay | None:
+        """Say that columns of a table are missing, or nothing if they are there."""
+        missing = self.lacks(table)
+        if missing:
+            return missing
+        absent = [column for column in columns if column not in self.tables[table].columns]
+        if not absent:
+            return None
+        return CannotSay(
+            sentence("This needs {columns} in the table {table}.", columns=", ".join(absent), table=table),
+            sentence("If the source has it by another name, map it under data.{table}.columns.", table=table),
+        )
+
+    def keep_findings(self, findings: Sequence[str | CannotSay]) -> ShownFindings:
+        """Show the findings and leave them for the overview."""
+        said = [finding for finding in findings if isinstance(finding, str)]
+        unsaid = [
+            f"{finding.reason} {finding.cure}".strip() for finding in findings if not isinstance(finding, str)
+        ]
+        unsaid = list(dict.fromkeys(unsaid))
+        if self.is_run:
+            text = json.dumps({"findings": said, "cannot_say": unsaid}, ensure_ascii=False, indent=1)
+            (self.folder / f"{self.name}.findings.json").write_text(text, encoding="utf-8")
+        return ShownFindings(tuple(said), tuple(unsaid))
+
+    def keep_key_figures(self, figures: Iterable[Estimate | CannotSay]) -> ShownTable | CannotSay:
+        """Write the study's key figures and show them."""
+        rows = key_figures.rows(
+            [figure for figure in figures if isinstance(figure, Estimate)],
+            client=self.params.client.id,
+            as_of=self.as_of.isoformat(),
+            study=self.name,
+        )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        key_figures.write(self.folder / f"{self.name}.csv", rows)
+        columns = [Col(name, name) for name in ("figure", "segment", "value", "low", "high", "n", "unit")]
+        frame = pd.DataFrame(rows, columns=list(key_figures.COLUMNS))
+        return show_table(frame, columns, caption="Key figures, as in key_figures.csv", max_rows=40)
+
+    def keep_scores(self, customers: ir.Table | CannotSay) -> None:
+        """Leave one row per customer for ``customers.parquet``, written by the engine."""
+        if self.is_run and not isinstance(customers, CannotSay):
+            self.engine.to_parquet(
+                customers.order_by("customer_id"), str(self.folder / f"{self.name}.scores.parquet")
+            )
+
+    def provenance(self) -> ShownTable:
+        """Show what this page was made from."""
+        from cam import __version__
+
+        files = [name for table in self.prepared.review["tables"].values() for name in table["files"]]
+        return show_pairs(
+            {
+                "Client": self.params.client.title,
+                "Last day seen": self.as_of.isoformat(),
+                "Files": ", ".join(files),
+                "Content of data and their parameters": self.prepared.key[:16],
+                "Study": self.name,
+                "cam": __version__,
+            },
+            caption="What this page was made from",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFindings:
+    """The findings of a study as a list; a notebook's cell ends with it.
+
+    Attributes
+    ----------
+    findings : tuple of str
+        Sentences with their numbers.
+    cannot_say : tuple of str
+        What could not be said, and why.
+    """
+
+    findings: tuple[str, ...]
+    cannot_say: tuple[str, ...]
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        items = [f"<li>{escape(text)}</li>" for text in self.findings]
+        items += [
+            f'<li class="cannot-say"><strong>{escape(_("Not shown."))}</strong> {escape(text)}</li>'
+            for text in self.cannot_say
+        ]
+        return f"<ul>{''.join(items)}</ul>"
+
+
+def needs(
+    *tables: str,
+) -> Callable[[Callable[Concatenate[Study, P], R]], Callable[Concatenate[Study, P], R | CannotSay]]:
+    """Make a step answer with :class:`CannotSay` where the client lacks a table, or where it is given one.
+
+    Parameters
+    ----------
+    *tables : str
+        Canonical names.
+
+    Returns
+    -------
+    callable
+        A decorator for a step ``(study, ...)``.
+
+    Examples
+    --------
+    >>> needs("tickets")(lambda study: 1).__name__
+    '<lambda>'
+    """
+
+    def decorate(step: Callable[Concatenate[Study, P], R]) -> Callable[Concatenate[Study, P], R | CannotSay]:
+        @functools.wraps(step)
+        def guarded(study: Study, *args: P.args, **kwargs: P.kwargs) -> R | CannotSay:
+            missing: Iterable[Any] = (study.lacks(table) for table in tables)
+            given: Iterable[Any] = (*args, *kwargs.values())
+            said = next((value for value in missing if value), None) or next(
+                (value for value in given if isinstance(value, CannotSay)), None
+            )
+            return said or step(study, *args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def start(name: str, namespace: Mapping[str, Any]) -> Study:
+    """Begin a study from a notebook's own names: check its parameters, then read or find the client's tables.
+
+    Parameters
+    ----------
+    name : str
+        The notebook's name, such as ``01_segmentation``.
+    namespace : mapping
+        The notebook's ``globals()``: one dict per section of a parameter file. With no section given, the
+        study shows the demo client.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    ParamsError
+        If a name is no section, or a section is not right.
+    DataError
+        If the client's data cannot be read.
+    """
+    sections = _sections(namespace)
+    run = sections.pop("run", {})
+    if any(sections.values()):
+        params = params_from_sections(sections)
+        place = f"params/{params.client.id}.yaml"
+    else:
+        params = read_params(project_root() / "params" / "demo.yaml")
+        place = "params/demo.yaml"
+    use(params.client.language)
+    prepared = prepare_client(params, place=place)
+    engine = open_engine()
+    tables = {table: engine.read_parquet(prepared.path(table), table_name=table) for table in prepared.tables}
+    install_formatters(_shell())
+    is_run = "folder" in run
+    folder = Path(run["folder"]) if is_run else project_root() / "reports" / "plain" / params.client.id
+    return Study(name, params, prepared, tables, engine, folder, is_run)
+
+
+def prepare_client(params: Params, *, place: str) -> Prepared:
+    """Read, clean and check a client's tables, or find them made.
+
+    Parameters
+    ----------
+    params : Params
+        The client's parameters.
+    place : str
+        The parameter file, for messages.
+
+    Returns
+    -------
+    Prepared
+
+    Raises
+    ------
+    DataError
+        With every fault of every table.
+    """
+    return prepare(
+        params,
+        root=project_root(),
+        cache=cache_folder(),
+        place=place,
+        resolve=partial(sample_path, cache=cache_folder() / "samples"),
+    )
+
+
+def open_engine() -> Any:
+    """Return a DuckDB engine in memory that spills to the system's temporary folder, never into the project.
+
+    Examples
+    --------
+    >>> open_engine().name
+    'duckdb'
+    """
+    return ibis.duckdb.connect(
+        temp_directory=tempfile.gettempdir(),
+        autoinstall_known_extensions="false",
+        autoload_known_extensions="false",
+    )
+
+
+_NOTEBOOKS_OWN = {"In", "Out", "exit", "quit", "open", "get_ipython"}
+
+
+def _sections(namespace: Mapping[str, Any]) -> dict[str, Any]:
+    """Pick the sections out of a notebook's names, and stop on a name that is none."""
+    known = {*SECTIONS, "run"}
+    strays = [
+        name
+        for name, value in namespace.items()
+        if not name.startswith("_")
+        and name not in known
+        and name not in _NOTEBOOKS_OWN
+        and isinstance(value, dict | list | str | int | float | bool | type(None))
+    ]
+    if strays:
+        raise ParamsError(
+            f"parameters: {', '.join(strays)}: no such section. Sections are {', '.join(SECTIONS)}."
+        )
+    return {name: namespace[name] for name in known if name in namespace}
+
+
+def _shell() -> Any:
+    from IPython import get_ipython
+
+    return get_ipython()

@@ -1,0 +1,406 @@
+"""A study's notebook as a page: correct, the same each time, nothing from elsewhere, all escaped."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import io
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import matplotlib
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from cam.errors import StudyError
+from cam.report import fonts
+from cam.report.render import (
+    Card,
+    Page,
+    findings_html,
+    normalise,
+    render_failure,
+    render_index,
+    render_page,
+)
+
+BAD = "<script>alert(1)</script>"
+NAVIGATION = (("index.html", "Overview"), ("01_segmentation.html", f"Segments {BAD}"))
+TABLE = (
+    '<table class="cam"><caption>Rows</caption><thead><tr><th>Table</th>'
+    '<th class="num">Kept</th></tr></thead><tbody>'
+    '<tr><th scope="row">orders</th><td class="num">1,204</td></tr></tbody></table>'
+)
+FINDING = "<ul><li>About <b>1,204 customers</b> (1,150 to 1,260) will not come back.</li></ul>"
+
+
+def a_page(language: str = "en", **changes: object) -> Page:
+    values = {
+        "client": f'Acme {BAD} "\\',
+        "language": language,
+        "period": "1 Jul 2023 to 30 Jun 2026",
+        "as_of": "2026-06-30",
+        "navigation": NAVIGATION,
+        "href": "01_segmentation.html",
+        "provenance": (("Data", f"3f9a {BAD}"),),
+    }
+    return Page(**(values | changes))  # type: ignore[arg-type]
+
+
+@functools.cache
+def a_figure(label: str = "Weeks") -> str:
+    """A figure as notebooks make it: text as text, ids from a fixed salt, a clip path that all share."""
+    settings = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "cam",
+        "font.sans-serif": ["Noto Sans SC", "DejaVu Sans"],
+    }
+    fontManager.addfont(fonts._file("pylopdf_fonts_zh_cn", "NotoSansSC-Regular.otf"))
+    with matplotlib.rc_context(settings):
+        figure = Figure(figsize=(7, 3))
+        axes = figure.subplots()
+        axes.plot([0, 1, 2], [2, 1, 0], marker="o")
+        axes.set_xlabel(label)
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()
+
+
+def shown(kind: str, content: str, **about: str) -> dict[str, object]:
+    return new_output("display_data", data={kind: content}, metadata={kind: about} if about else {})
+
+
+def code(source: str, *outputs: object, tag: str = "") -> object:
+    return new_code_cell(source, outputs=list(outputs), metadata={"tags": [tag]} if tag else {})
+
+
+def a_notebook() -> object:
+    return new_notebook(
+        metadata={
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
+            "papermill": {"start_time": "2026-11-21T10:00:00", "output_path": "/home/me/out.ipynb"},
+        },
+        cells=[
+            new_markdown_cell("# Which customers should we keep?\n\n- whom to call"),
+            code("SECRET_PARAMETER = 1", tag="parameters"),
+            code("SECRET_INJECTED = 1", tag="injected-parameters"),
+            code("import SECRET_SETUP", tag="setup"),
+            new_markdown_cell("## Settings"),
+            code("SECRET_PARAMETER", tag="remove-cell"),
+            new_markdown_cell("## Rows\n\nCoupons cost between $5 and $6, or `$x$`."),
+            code("recon = reconcile()"),
+            code("show(recon)", shown("text/html", TABLE)),
+            new_markdown_cell("## Rows\n\nWith $x$ and $$\\frac{\\alpha}{x + 1}$$ and 客户细分。"),
+            code(
+                "draw(a)",
+                shown("image/svg+xml", a_figure(), alt='A line "falls"', caption="Source: orders"),
+                new_output("stream", name="stderr", text="SECRET_WARNING"),
+            ),
+            code("draw(b)", shown("image/svg+xml", a_figure("首单后的月数"))),
+            code(
+                "axes",
+                new_output("execute_result", data={"text/plain": "<Axes: at 0x7f00>"}, execution_count=3),
+            ),
+            code("print(1 < 2)", new_output("stream", name="stdout", text="1 < 2 at 0x7f11\n")),
+            new_markdown_cell("## Our findings\n\nEach with its interval."),
+            code("found = find()"),
+            code("show(found)", shown("text/html", FINDING), tag="findings"),
+            new_markdown_cell("## 局限\n\nNo reasons, only orders."),
+            code("show(figures)", shown("text/html", TABLE), tag="key-figures"),
+            new_markdown_cell("## Exercises", metadata={"tags": ["exercise"]}),
+            code("SECRET_SOLUTION", tag="solution"),
+        ],
+    )
+
+
+@functools.cache
+def a_study(language: str = "en") -> str:
+    return render_page(a_notebook(), a_page(language))
+
+
+def overview() -> str:
+    return render_index(
+        a_page(href="index.html"),
+        scorecard=[
+            Card(f"Customers {BAD}", "1,204", "", "01_segmentation.html", "n"),
+            Card("NPS", "+34", "29 to 39"),
+        ],
+        findings=[(f"Segments {BAD}", "01_segmentation.html", FINDING)],
+        reconciliation=TABLE,
+        downloads=[("workbook.xlsx", f"Every table {BAD}")],
+        not_run=[(f"Churn {BAD}", "", f"It needs contracts {BAD}")],
+    )
+
+
+def failure() -> str:
+    return render_failure(
+        a_notebook(), a_page(), message=f"12 churners {BAD}", notebook_href="notebooks/05_churn.ipynb"
+    )
+
+
+ALL = {"study": a_study, "overview": overview, "failure": failure, "zh": lambda: a_study("zh")}
+
+
+def visible(html: str) -> str:
+    return re.sub(r"<style>.*?</style>|<script>.*?</script>", "", html, flags=re.S)
+
+
+# --- Normalising
+
+
+def test_normalise_takes_out_what_differs_between_runs() -> None:
+    first, second = a_notebook(), a_notebook()
+    second.metadata["papermill"] = {"start_time": "later"}
+    for cell in second.cells:
+        cell.id = "x" + cell.id
+        cell.metadata["execution"] = {"iopub.execute_input": "2026-11-21T10:00:00"}
+        if cell.cell_type == "code":
+            cell.execution_count = 9
+            for output in cell.outputs:
+                if "text/plain" in output.get("data", {}):
+                    output.data["text/plain"] = "<Axes: at 0x9999>"
+    assert normalise(first) == normalise(second)
+    assert normalise(first).metadata.kernelspec.name == "python3"
+    assert normalise(first).cells[1].metadata.tags == ["parameters"]
+
+
+def test_normalise_is_idempotent_and_leaves_its_input_alone() -> None:
+    notebook = a_notebook()
+    before = copy.deepcopy(notebook)
+    once = normalise(notebook)
+    assert notebook == before
+    assert normalise(once) == once
+
+
+def test_normalise_keeps_descriptions_and_warnings() -> None:
+    cell = normalise(a_notebook()).cells[10]
+    about = cell.outputs[0].metadata["image/svg+xml"]
+    assert about == {"alt": 'A line "falls"', "caption": "Source: orders"}
+    assert cell.outputs[1].text == "SECRET_WARNING"
+
+
+def test_normalise_joins_what_the_kernel_cut_into_pieces() -> None:
+    pieces = [new_output("stream", name="stdout", text=text) for text in ("a", "b\n")]
+    cell = normalise(new_notebook(cells=[code("print()", *pieces)])).cells[0]
+    assert [output.text for output in cell.outputs] == ["ab\n"]
+
+
+# --- What the page shows
+
+
+def test_findings_come_first_and_their_section_is_gone() -> None:
+    html = a_study()
+    assert html.index("<h1>Which customers") < html.index("1,204 customers") < html.index("whom to call")
+    assert html.count("1,204 customers") == 1
+    assert "Our findings" not in html
+    assert html.index("Each with its interval.") < html.index("1,204 customers")
+    assert "found = find()\n\nshow(found)" in html
+
+
+def test_left_out_cells_leave_no_trace() -> None:
+    html = a_study()
+    assert "SECRET" not in html
+    assert "Settings" not in html, "a heading with nothing under it is left out"
+    assert "Exercises" not in html
+
+
+def test_contents_list_names_every_heading_once() -> None:
+    contents = re.search(r'<nav class="contents".*?</nav>', a_study(), flags=re.S)
+    assert contents is not None
+    links = re.findall(r'href="#([^"]+)">([^<]+)<', contents[0])
+    assert links == [("findings", "Findings"), ("rows", "Rows"), ("rows-2", "Rows"), ("局限", "局限")]
+    assert all(f'id="{slug}"' in a_study() for slug, _ in links)
+
+
+def test_code_is_folded_with_the_result_it_leads_to() -> None:
+    html = a_study()
+    assert "recon = reconcile()\n\nshow(recon)" in html
+    assert html.count("<pre><code>") == html.count('<details class="code">')
+    assert '<details class="fold">' in html
+
+
+def test_outputs_are_shown_in_their_best_form() -> None:
+    html = a_study()
+    assert '<figure role="img" aria-label="A line &#34;falls&#34;"><svg viewBox="0 0 504 216"' in html
+    assert '<p class="caption">Source: orders</p>' in html
+    assert "Axes:" not in visible(html)
+    assert "1 &lt; 2</pre>" in html.replace("\n", "")
+    assert '<div class="scroll" tabindex="0" role="region" aria-label="Rows"><table class="cam">' in html
+
+
+def test_figures_fit_their_column_and_carry_no_baggage() -> None:
+    for figure in re.findall(r"<svg.*?</svg>", a_study(), flags=re.S):
+        assert not re.search(r"<metadata|<!DOCTYPE|<\?xml|http:|<style|[\"\d]pt\"", figure)
+        assert "--width:672px" in figure
+        targets = re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', figure)
+        assert targets and all(f'id="{a or b}"' in figure for a, b in targets)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_ids_are_unique(name: str) -> None:
+    ids = re.findall(r'\sid="([^"]*)"', ALL[name]())
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_labels_and_cells_are_translated(name: str) -> None:
+    asked: list[str] = []
+
+    def translate(text: str) -> str:
+        asked.append(text)
+        return text
+
+    if name == "study":
+        render_page(a_notebook(), a_page(), translate=translate)
+        assert {"Findings", "Contents", "Code", "Where these numbers come from"} <= set(asked)
+        assert "# Which customers should we keep?\n\n- whom to call" in asked
+    html = ALL[name]()
+    assert f'<html lang="{"zh-CN" if name == "zh" else "en"}">' in html
+
+
+def test_findings_for_the_overview() -> None:
+    assert findings_html(a_notebook()) == FINDING
+    assert findings_html(new_notebook()) == ""
+
+
+def test_failure_says_what_failed_and_where_to_look() -> None:
+    html = failure()
+    assert "Which customers should we keep?" in html
+    assert "12 churners" in html
+    assert 'href="notebooks/05_churn.ipynb"' in html
+    bare = render_failure(None, a_page(), message="It ran out of time.", notebook_href=None)
+    assert "<h1>Segments" in bare
+    assert ".ipynb" not in bare
+
+
+def test_overview_has_every_part() -> None:
+    html = overview()
+    for part in ("1,204", "29 to 39", "workbook.xlsx", "It needs contracts", "1,204 customers", ">orders<"):
+        assert part in html
+    empty = render_index(a_page(href="index.html"), scorecard=[], findings=[])
+    assert not re.search(r'id="(scorecard|findings|files|not-run|reconciliation)"', empty)
+
+
+# --- Formulas
+
+
+def test_formulas_become_mathml_and_prices_stay() -> None:
+    html = a_study()
+    assert html.count("<math") == 2
+    assert 'display="block"' in html
+    assert "between $5 and $6, or <code>$x$</code>" in html
+    assert "STIX Two Math" in re.sub(r"math\{.*?\}", "", html), "the font for formulas is inside"
+    assert "STIX Two Math" not in re.sub(r"math\{.*?\}", "", overview())
+
+
+@pytest.mark.parametrize(
+    ("formula", "named"),
+    [
+        (r"\begin{aligned} a &= b \end{aligned}", "aligned"),
+        (r"\nonsense x", r"\nonsense"),
+        (r"\frac{a", "braces"),
+        (r"x_", "x_"),
+        (r"a & b", "&"),
+    ],
+)
+def test_formulas_that_cannot_be_drawn_are_refused(formula: str, named: str) -> None:
+    with pytest.raises(StudyError, match=re.escape(named)):
+        render_page(new_notebook(cells=[new_markdown_cell(f"$${formula}$$")]), a_page())
+
+
+# --- Nothing from elsewhere, nothing unescaped
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_nothing_is_loaded_from_elsewhere(name: str) -> None:
+    html = ALL[name]()
+    assert not re.search(r"\ssrc=(?!\"data:)", html)
+    assert not re.search(r"<(link|base|iframe|object|embed|form)\b(?! rel=\"icon\" href=\"data:,\")", html)
+    assert not re.search(r"url\((?!#|data:)", html)
+    assert "@import" not in html
+    assert "http://" not in html
+    assert "default-src &#39;none&#39;" in html or "default-src 'none'" in html
+    assert html.count("<script") == 1
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_values_from_outside_are_escaped(name: str) -> None:
+    html = ALL[name]()
+    assert BAD not in html
+    assert "&lt;script&gt;alert(1)" in html
+    assert "Acme \\3c script\\3e alert(1)" in html, "the running head for print is a string of CSS"
+
+
+def test_brand_colours_are_colours_or_left_out() -> None:
+    html = render_page(
+        a_notebook(), a_page(brand={"color": "#8a1c1c", "accent": "red;}</style>", "footer": BAD})
+    )
+    assert "--brand:#8a1c1c;--accent:#0072b2" in html
+    assert BAD not in html
+
+
+def test_links_tell_the_other_site_nothing() -> None:
+    html = render_page(
+        new_notebook(cells=[new_markdown_cell("[paper](https://doi.org/10.1287/x)")]), a_page()
+    )
+    assert '<a rel="noopener noreferrer" href="https://doi.org/10.1287/x">paper</a>' in html
+
+
+# --- Fonts
+
+
+def test_chinese_is_inside_the_page() -> None:
+    english, chinese = a_study(), a_study("zh")
+    assert "font/woff2" in english
+    assert len(chinese) > len(english)
+    assert fonts.wide_characters("客户 NPS，“x”") == "客户，"
+
+
+def test_a_page_without_figures_carries_no_font() -> None:
+    html = render_page(new_notebook(cells=[new_markdown_cell("# Title\n\nWords.")]), a_page())
+    assert "font/woff2" not in html
+
+
+# --- The same bytes, small and soon
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_size_and_line_ends(name: str) -> None:
+    html = ALL[name]()
+    assert len(html.encode()) < 300_000
+    assert "\r" not in html
+    assert html.endswith("</html>\n")
+    assert str(Path.home()) not in html
+
+
+def test_same_bytes_in_another_process_with_another_hash_seed() -> None:
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import test_render as t; "
+        "sys.stdout.buffer.write((t.a_study() + t.a_study('zh') + t.overview() + t.failure()).encode())"
+    )
+    environment = os.environ | {"PYTHONHASHSEED": "7", "TZ": "Asia/Shanghai"}
+    other = subprocess.run(
+        [sys.executable, "-c", program, str(Path(__file__).parent)],
+        env=environment,
+        capture_output=True,
+        check=True,
+    )
+    fonts._subset.cache_clear()
+    here = (
+        render_page(a_notebook(), a_page()) + render_page(a_notebook(), a_page("zh")) + overview() + failure()
+    )
+    assert other.stdout == here.encode()
+
+
+def test_a_page_is_soon_made() -> None:
+    a_study()
+    started = time.perf_counter()
+    render_page(a_notebook(), a_page())
+    # 0.02 s where this was written, once the font is cut: far from what a busy machine needs to fail.
+    assert time.perf_counter() - started < 2
