@@ -25,7 +25,21 @@ N_SIGMA = 4.0
 ITEMS = ["item_product", "item_service", "item_delivery", "item_price", "item_app", "item_packaging"]
 
 # Who changes one of these bytes changes everybody's demo client: raise DEMO_VERSION and say so in the changelog.
-SHA_256: dict[str, str] = {}
+SHA_256 = {
+    "contracts.csv": "e97aa6b5df82764c8de23c2381f953d42c5ab633864d1a8f78cc861dc59e713e",
+    "customers.csv": "5201b5253ab266238296d2c9098fa87b85161db5e58d1849b2f2e0f6af3c5db7",
+    "leads.csv": "8379d6048ca0c545d1252c93ced8562c52b9589b40792df13504268d00082ce5",
+    "responses.csv": "833efd9606a7461354b89a5094a5f612f20393c9d0c529e6e6f1f9b32c544ff2",
+    "spend.csv": "3e0be7ce3be043717de96019f255762b61ae5ace14f4bc6ce9dbe487d88e9a90",
+    "tickets.csv": "ff45cc28847c83f44d2b123d450aab3348b6f787c4cea1d4e1d5fafa6c5bb3af",
+    "transactions.csv": "cebd55486c6442177f17b52462e1524709d7b197d1423e8f5b6ab81cb4e83531",
+    "truth/categories.csv": "123dbc19fa42ac5dde01915d5325a9641a6c495b1be3724ee89fe9e96b0fd578",
+    "truth/channels.csv": "3a6562aa243d069a2fe568e9f2ba4bb85a24d5f164f5f989da2109992a31a67b",
+    "truth/comments.csv": "20b71cd1104fa525f38b137939a0bf9065c03a1dc43bbe8117fe06e15d5126e5",
+    "truth/customers.csv": "d583b9bb076474d90809acc28d30cdfee54948dcddf13c8763988c32b9072b6b",
+    "truth/drivers.csv": "4be38ae9232a6800d0c6ae61b1360f8041f54517aac95d920bc6272a3a41d8db",
+    "truth/parameters.csv": "ee146be1666b8694a70f3b789d69755e63380262f2f292d27412df84e29224aa",
+}
 
 
 @pytest.fixture(scope="session")
