@@ -36,7 +36,7 @@ def value_text(value: float, unit: str) -> str:
         return _money(value, unit)
     if unit == "share":
         text = f"{100 * value:.1f}"
-        return _minus(text + ("%" if active() == "zh" else " %"))
+        return _minus(text + ("%" if active() == "zh" else "\u00a0%"))
     if unit == "count":
         return _minus(f"{value:,.0f}")
     if unit == "points":

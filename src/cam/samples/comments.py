@@ -2,7 +2,7 @@
 
 A comment is one sentence about what the writer perceives as best or worst (or a second one about the next),
 dressed with an opening and an ending. A few carry an e-mail address or a telephone number, all of them made
-up: addresses at example.com, numbers of nothing but zeros and a counter.
+up: addresses at example.com, numbers from a range that is kept for fiction, or of zeros and a counter.
 """
 
 from __future__ import annotations

@@ -146,9 +146,8 @@ def transactions_table(orders: Orders, people: People, draws: Draws) -> pd.DataF
         {
             "order_id": [f"O{number:07d}" for number in range(1, n + 1)],
             "customer_id": people.ids[orders.customer],
-            "order_date": rhythm.minutes(
-                orders.time + 0.5 / 1440
-            ),  # half a minute: 1/1440 is no binary number
+            # From the middle of the minute, as 1/1440 is no binary number.
+            "order_date": rhythm.minutes(orders.time + 0.5 / 1440),
             "revenue": orders.revenue,
             "cost": orders.cost,
             "discount": orders.discount,

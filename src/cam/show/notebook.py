@@ -56,8 +56,11 @@ def cannot_say_html(said: CannotSay) -> str:
 
 
 def _axes_bundle(ax: Axes, include: Any = None, exclude: Any = None) -> Bundle:
-    words = ax.get_figure(root=True).get_gid() or ""
-    return {"image/svg+xml": svg(ax.get_figure(root=True)), "text/plain": words}, {"image/svg+xml": {"alt": words}}
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        return {}, {}
+    words = figure.get_gid() or ""
+    return {"image/svg+xml": svg(figure), "text/plain": words}, {"image/svg+xml": {"alt": words}}
 
 
 def _cannot_say_bundle(said: CannotSay, include: Any = None, exclude: Any = None) -> Bundle:

@@ -3,6 +3,6 @@
 A notebook starts with :func:`start` and then calls one step per cell from the module of its study.
 """
 
-from cam.studies.study import Study, start
+from cam.studies.study import STUDIES, Study, start
 
-__all__ = ["Study", "start"]
+__all__ = ["STUDIES", "Study", "start"]

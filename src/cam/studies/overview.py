@@ -7,20 +7,23 @@ from typing import Any
 
 import pandas as pd
 
-from cam.estimate import CannotSay
+from cam.data import Prepared
 from cam.language import sentence
 from cam.language import translate as _
+from cam.params import Params
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.study import Study
 
 
-def reconcile(study: Study) -> pd.DataFrame:
+def reconcile(params: Params, prepared: Prepared) -> pd.DataFrame:
     """Account for every row and all money: in = kept + dropped, by reason.
 
     Parameters
     ----------
-    study : Study
-        Any study.
+    params : Params
+        The client's parameters.
+    prepared : Prepared
+        The client's checked tables.
 
     Returns
     -------
@@ -29,7 +32,7 @@ def reconcile(study: Study) -> pd.DataFrame:
         in, each reason for a drop, and what was kept.
     """
     lines: list[dict[str, Any]] = []
-    for name, table in study.prepared.review["tables"].items():
+    for name, table in prepared.review["tables"].items():
         lines.append(_line(sentence("{table}: read", table=name), table["rows_in"], table.get("revenue_in")))
         for dropped in table["dropped"]:
             words = sentence("{table}: dropped, {reason}", table=name, reason=_(dropped["reason"]))
@@ -42,7 +45,7 @@ def reconcile(study: Study) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["line", "rows", "revenue"])
 
 
-def show_reconciliation(study: Study) -> ShownTable | CannotSay:
+def show_reconciliation(study: Study) -> ShownTable:
     """Show :func:`reconcile` as a table.
 
     Parameters
@@ -54,34 +57,53 @@ def show_reconciliation(study: Study) -> ShownTable | CannotSay:
     -------
     ShownTable
     """
+    return show_review(study.params, study.prepared)
+
+
+def show_review(params: Params, prepared: Prepared) -> ShownTable:
+    """Show :func:`reconcile` as a table.
+
+    Parameters
+    ----------
+    params : Params
+        The client's parameters.
+    prepared : Prepared
+        The client's checked tables.
+
+    Returns
+    -------
+    ShownTable
+    """
     columns = [
         Col("line", "Table"),
         Col("rows", "Rows", "count"),
-        Col("revenue", "Revenue", study.currency),
+        Col("revenue", "Revenue", params.client.currency),
     ]
-    return show_table(
-        reconcile(study),
+    shown = show_table(
+        reconcile(params, prepared),
         columns,
         caption="Every row is accounted for",
-        note=" ".join(notes(study)),
+        note=" ".join(notes(prepared)),
         max_rows=60,
     )
+    assert isinstance(shown, ShownTable)
+    return shown
 
 
-def notes(study: Study) -> list[str]:
+def notes(prepared: Prepared) -> list[str]:
     """Say what a reader must know of the rows that were kept, in sentences.
 
     Parameters
     ----------
-    study : Study
-        Any study.
+    prepared : Prepared
+        The client's checked tables.
 
     Returns
     -------
     list of str
     """
     said: list[str] = []
-    for name, table in study.prepared.review["tables"].items():
+    for name, table in prepared.review["tables"].items():
         if table["exact_copies"] and name == "transactions":
             said.append(
                 sentence("{n} rows are exact copies of another; they are kept.", n=table["exact_copies"])
@@ -113,7 +135,7 @@ def notes(study: Study) -> list[str]:
                 sentence("{n} orders were refunded beyond their value.", n=table["orders_below_zero"])
             )
         said += [f"{name}: {note}." for note in table["notes"]]
-    for match in study.prepared.review["match"]:
+    for match in prepared.review["match"]:
         said.append(
             sentence(
                 "{matched} of {ids} customers in {table} are found in {base}.",

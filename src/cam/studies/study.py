@@ -28,6 +28,15 @@ from cam.samples import sample_path
 from cam.show.notebook import install_formatters
 from cam.show.tables import Col, ShownTable, show_pairs, show_table
 
+#: The sections that each study reads besides ``client`` and ``data``: a change in another does not touch it.
+STUDIES: dict[str, tuple[str, ...]] = {
+    "01_segmentation": ("segmentation",),
+    "02_lifecycle": ("lifecycle",),
+    "03_clv_cac": ("value",),
+    "04_satisfaction_nps": ("satisfaction",),
+    "05_churn": ("churn", "value"),
+}
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -246,6 +255,8 @@ def start(name: str, namespace: Mapping[str, Any]) -> Study:
     else:
         params = read_params(project_root() / "params" / "demo.yaml")
         place = "params/demo.yaml"
+    if name in STUDIES:
+        params = _only(params, name)
     use(params.client.language)
     prepared = prepare_client(params, place=place)
     engine = open_engine()
@@ -297,6 +308,23 @@ def open_engine() -> Any:
         autoinstall_known_extensions="false",
         autoload_known_extensions="false",
     )
+
+
+class _Undeclared:
+    """Stands in for a section that a study does not declare, so that a rerun can never miss a change."""
+
+    def __init__(self, study: str, section: str) -> None:
+        self._words = (
+            f"{study} reads the section {section}, which cam.studies.study.STUDIES does not list for it"
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(self._words)
+
+
+def _only(params: Params, study: str) -> Params:
+    hidden = set(SECTIONS) - {"client", "data", *STUDIES[study]}
+    return params.model_copy(update={section: _Undeclared(study, section) for section in hidden})
 
 
 _NOTEBOOKS_OWN = {"In", "Out", "exit", "quit", "open", "get_ipython"}

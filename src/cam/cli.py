@@ -1,0 +1,246 @@
+"""``cam``: the command line. Nothing heavy is imported before it is known to be needed."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cam.errors import CamError, ParamsError
+
+if TYPE_CHECKING:
+    from cam.params import Params
+    from cam.report.run import Outcome
+
+app = typer.Typer(
+    help="Customer asset management: from raw exports to a decision-ready report.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+class Language(StrEnum):
+    """Languages of a report."""
+
+    EN = "en"
+    ZH = "zh"
+
+
+ClientArgument = Annotated[
+    str, typer.Argument(metavar="CLIENT_OR_PATH", help="a client in params/, or a parameter file (.yaml)")
+]
+
+
+@app.command()
+def report(
+    client: ClientArgument,
+    study: Annotated[
+        list[str] | None, typer.Option(help="only this study (its notebook's name); repeatable")
+    ] = None,
+    language: Annotated[Language | None, typer.Option(help="in place of client.language")] = None,
+    out: Annotated[Path | None, typer.Option(help="in place of reports/", file_okay=False)] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="run studies whose inputs have not changed, too")
+    ] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="seconds that one study may take")] = 3600,
+) -> None:
+    """Run a client's studies and publish the report."""
+    from cam.project import project_root
+    from cam.report.run import RunOptions, run_report
+
+    params, path = _read(client, language)
+    folder = out or project_root() / "reports"
+    with _progress() as told:
+        outcome = run_report(
+            params,
+            place=_shown(path),
+            studies=study or (),
+            out=folder,
+            options=RunOptions(force=force, timeout=timeout),
+            progress=told,
+        )
+    _print_outcome(outcome)
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
+def check(client: ClientArgument) -> None:
+    """Read a client's data and account for every row, without running a study."""
+    from cam.language import use
+    from cam.studies.overview import notes, reconcile
+    from cam.studies.study import prepare_client
+
+    params, path = _read(client, None)
+    use(params.client.language)
+    prepared = prepare_client(params, place=_shown(path))
+    lines = reconcile(params, prepared)
+    width = max(len(line) for line in lines["line"])
+    for line, rows, revenue in lines.itertuples(index=False):
+        money = "" if revenue != revenue or revenue is None else f"{revenue:>18,.2f} {params.client.currency}"
+        print(f"{line:<{width}} {'' if rows != rows else f'{int(rows):>12,}'}{money}")
+    for note in notes(prepared):
+        print(f"  {note}")
+    print(f"Last day seen: {prepared.as_of}. The data can be used.")
+
+
+@app.command("list")
+def list_clients() -> None:
+    """List the clients in params/."""
+    from cam.params import read_params
+    from cam.project import project_root
+
+    for path in _files():
+        try:
+            params = read_params(path)
+        except CamError as error:
+            print(f"{path.stem:<16} {str(error).splitlines()[0]}")
+            continue
+        made = project_root() / "reports" / path.stem / "index.html"
+        print(
+            f"{path.stem:<16} {params.client.title:<28} {'report in ' + _shown(made) if made.is_file() else ''}".rstrip()
+        )
+
+
+def main() -> None:
+    """Run the command line; every fault of the user's ends in a sentence and its exit code, never a traceback."""
+    signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        app(standalone_mode=False)
+        code: Any = 0
+    except typer.Exit as stop:
+        code = stop.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        print("\nInterrupted. Nothing was published; the last report is as it was.", file=sys.stderr)
+        code = 130
+    except CamError as error:
+        print(error, file=sys.stderr)
+        code = error.exit_code
+    except Exception as error:
+        # click's own errors know how to say themselves; anything else is ours to mend and keeps its traceback.
+        if not hasattr(error, "format_message"):
+            raise
+        print(f"cam: {error.format_message()}", file=sys.stderr)
+        code = 2
+    sys.exit(code)
+
+
+def _interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _files() -> list[Path]:
+    from cam.project import project_root
+
+    return sorted(path for path in (project_root() / "params").glob("*.yaml") if path.stem != "template")
+
+
+def _read(client: str, language: Language | None) -> tuple[Params, Path]:
+    from cam.params import read_params
+    from cam.params.hints import did_you_mean
+
+    path = Path(client)
+    if path.suffix not in {".yaml", ".yml"}:
+        known = {found.stem: found for found in _files()}
+        if client not in known:
+            raise ParamsError(
+                f"{client}: no such client{did_you_mean(client, known)}. "
+                f"Clients in params/: {', '.join(known)}. A parameter file elsewhere is named with its path, .yaml included."
+            )
+        path = known[client]
+    params = read_params(path)
+    if language:
+        client_section = params.client.model_copy(update={"language": language.value})
+        params = params.model_copy(update={"client": client_section})
+    return params, path
+
+
+def _shown(path: Path) -> str:
+    """A path as the user would type it."""
+    from cam.project import project_root
+
+    try:
+        return path.resolve().relative_to(project_root()).as_posix()
+    except ValueError:
+        return str(path)
+
+
+# --- what the user sees -------------------------------------------------------------------------
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """Show progress: a bar per study on a terminal, a plain line per event elsewhere."""
+    if not sys.stderr.isatty():
+        yield _plain_lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description:<22}"),
+        BarColumn(30),
+        TextColumn("{task.fields[state]:<10}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def told(study: str, state: str, done: int, total: int) -> None:
+            name = study or state
+            if name not in tasks:
+                if not study:
+                    for other in tasks:
+                        bars.update(tasks[other], total=1, completed=1)
+                tasks[name] = bars.add_task(name, total=total or None, state="")
+            ended = state in {"done", "failed", "timeout", "unchanged"}
+            if total:
+                bars.update(tasks[name], total=total, completed=done)
+            elif ended:
+                bars.update(tasks[name], total=1, completed=1)
+            bars.update(tasks[name], state=state if study else "")
+
+        yield told
+
+
+def _plain_lines() -> Any:
+    began = time.monotonic()
+
+    def told(study: str, state: str, done: int, total: int) -> None:
+        if not total:
+            print(
+                f"{time.monotonic() - began:6.1f} s  {study + ': ' if study else ''}{state}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    return told
+
+
+def _print_outcome(outcome: Outcome) -> None:
+    place = _shown(outcome.folder)
+    if outcome.is_unchanged:
+        print(
+            f"Nothing has changed since the report in {place} was made: data, parameters and code are the same."
+        )
+        print("  --force runs every study again.")
+        return
+    for name in outcome.kept:
+        print(f"  {name:<22} unchanged, kept")
+    for result in outcome.results:
+        warned = f", {result.warnings} warnings" if result.warnings else ""
+        print(f"  {result.name:<22} {result.status} in {result.seconds:.1f} s{warned}")
+        for line in result.message.splitlines()[:3]:
+            print(f"      {line}")
+    print(f"Report: {place}/index.html")
+
+
+if __name__ == "__main__":
+    main()

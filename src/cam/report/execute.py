@@ -1,0 +1,177 @@
+"""One notebook in one process: papermill runs it, and what it leaves is the same bytes every time."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any, Literal
+
+#: Libraries that spread one sum over threads give other last bits on other machines.
+_ONE_THREAD = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One notebook to run.
+
+    Attributes
+    ----------
+    name : str
+        The notebook's name.
+    notebook : Path
+        The source, never written to.
+    parameters : Mapping
+        Sections to inject, plain JSON.
+    folder : Path
+        Where the executed notebook and what the study leaves go.
+    """
+
+    name: str
+    notebook: Path
+    parameters: Mapping[str, Any]
+    folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a notebook ended.
+
+    Attributes
+    ----------
+    name : str
+        The notebook's name.
+    status : str
+        ``done``, ``failed``, ``timeout`` or ``no room`` (the disk is full or not writable).
+    message : str
+        What went wrong, in one line; empty where nothing did.
+    seconds : float
+        Wall-clock time.
+    warnings : int
+        Cells that wrote to the error stream, which no page shows.
+    """
+
+    name: str
+    status: Literal["done", "failed", "timeout", "no room"]
+    message: str
+    seconds: float
+    warnings: int
+
+
+def execute(job: Job, channel: Connection) -> None:
+    """Run one notebook and report through *channel*: ``(done cells, all cells)`` as it goes, a Result at the end.
+
+    Parameters
+    ----------
+    job : Job
+        What to run.
+    channel : Connection
+        To the process that waits.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
+    _end_with_parent()
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"), MPLBACKEND="agg")
+    began = time.monotonic()
+    status: Literal["done", "failed", "timeout", "no room"] = "done"
+    message, warnings = "", 0
+    try:
+        warnings = _papermill(job, channel)
+    except Exception as error:  # whatever ends a notebook is told, never thrown at the user
+        message = _message(error)
+        status = "no room" if _is_no_room(error) else "failed"
+    channel.send(Result(job.name, status, message, time.monotonic() - began, warnings))
+    channel.close()
+
+
+def _papermill(job: Job, channel: Connection) -> int:
+    import logging
+
+    import nbformat
+    import papermill
+    from traitlets.config import Config
+
+    from cam.report.render import normalise
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    target = job.folder / f"{job.name}.ipynb"
+    total = len(nbformat.read(job.notebook, as_version=4).cells)
+
+    def told(cell: Any, cell_index: int, **_: Any) -> None:
+        channel.send((cell_index + 1, total))
+
+    config = Config()
+    if os.name == "posix":
+        # No ports: parallel kernels cannot clash, and nothing listens on the network.
+        config.KernelManager.transport = "ipc"
+        config.KernelManager.ip = str(Path(_socket_folder()) / f"{job.name[:2]}-{os.getpid()}")
+    try:
+        papermill.execute_notebook(
+            str(job.notebook),
+            str(target),
+            parameters={**job.parameters, "run": {"folder": str(job.folder)}},
+            kernel_name="python3",
+            progress_bar=False,
+            config=config,
+            on_cell_complete=told,
+        )
+    finally:
+        if target.is_file():
+            executed = nbformat.read(target, as_version=4)
+            for cell in executed.cells:
+                if "injected-parameters" in cell.metadata.get("tags", ()):
+                    # The runner's own folder is of this run and this machine.
+                    cell.source = re.sub(r"(?m)^run = .*$", "run = {}", cell.source)
+            warnings = sum(
+                output.get("name") == "stderr"
+                for cell in executed.cells
+                for output in cell.get("outputs", ())
+            )
+            text = nbformat.writes(normalise(executed)) + "\n"
+            target.write_text(text, encoding="utf-8", newline="\n")
+    return warnings
+
+
+def _socket_folder() -> str:
+    import tempfile
+
+    # A socket's path may hold about 100 characters; the system's temporary folder is short.
+    folder = Path(tempfile.gettempdir()) / f"cam-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return str(folder)
+
+
+def _message(error: Exception) -> str:
+    name, value = getattr(error, "ename", ""), getattr(error, "evalue", "")
+    text = f"{name}: {value}" if name else f"{type(error).__name__}: {error}"
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    return text.strip()[:2000]
+
+
+def _is_no_room(error: Exception) -> bool:
+    return "No space left on device" in _message(error) or "Disk quota exceeded" in _message(error)
+
+
+def _end_with_parent() -> None:
+    """End this process, and so its kernel, when the main process is killed and cannot say so."""
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,147 @@
+"""The overview: key figures on cards, findings of all studies, what was read, what could not be said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from cam.estimate import Estimate
+from cam.key_figures import Row
+from cam.language import interval_text, named, value_text
+from cam.language import translate as _
+from cam.report.render import Card
+
+#: What each study is called in the navigation.
+LABELS = {
+    "01_segmentation": "Segmentation",
+    "02_lifecycle": "Lifecycle",
+    "03_clv_cac": "Value and cost",
+    "04_satisfaction_nps": "Satisfaction",
+    "05_churn": "Churn",
+}
+
+#: Key figures on the overview, in this order, and the segment that stands for the whole.
+_SCORECARD = (
+    ("n_customers", ""),
+    ("n_transactions", ""),
+    ("revenue", ""),
+    ("repeat_rate", ""),
+    ("margin_rate", ""),
+    ("cac", "channel=all"),
+    ("nps", ""),
+    ("csat", ""),
+    ("churn_rate", "basis=purchases"),
+    ("churn_rate", "basis=contract"),
+    ("churn_rate", "basis=snapshot"),
+)
+
+#: Files of a report and what they are for.
+DOWNLOADS = (
+    ("workbook.xlsx", "Findings, key figures and customers, to take further"),
+    ("key_figures.csv", "Every key figure with its interval, for comparison and dashboards"),
+    ("customers.parquet", "One row per customer with every score"),
+    ("run.json", "What was run, when, and from what"),
+)
+
+
+def scorecard(figures: Sequence[Row]) -> list[Card]:
+    """Pick the headline figures for the overview.
+
+    Parameters
+    ----------
+    figures : sequence of dict
+        Rows of ``key_figures.csv``.
+
+    Returns
+    -------
+    list of Card
+        One per headline figure that is there; each links to its study.
+
+    Examples
+    --------
+    >>> scorecard([])
+    []
+    """
+    found = {(row["figure"], row["segment"]): row for row in figures}
+    cards = []
+    for figure, segment in _SCORECARD:
+        row = found.get((figure, segment))
+        if row:
+            estimate = _estimate(row)
+            cards.append(
+                Card(
+                    name=named(figure)
+                    + (f" ({_(segment.partition('=')[2])})" if "basis=" in segment else ""),
+                    value=value_text(estimate.value, estimate.unit),
+                    interval=interval_text(estimate),
+                    href=f"{row['study']}.html",
+                )
+            )
+    return cards
+
+
+def finding_list(texts: Sequence[str]) -> str:
+    """Return findings as an HTML list, escaped.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Sentences.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> finding_list(["a < b"])
+    '<ul><li>a &lt; b</li></ul>'
+    """
+    return "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in texts) + "</ul>"
+
+
+def navigation(studies: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return the links between the pages of a report.
+
+    Parameters
+    ----------
+    studies : sequence of str
+        Names of the studies that have a page.
+
+    Returns
+    -------
+    tuple of (href, label)
+
+    Examples
+    --------
+    >>> navigation(["05_churn"])
+    (('index.html', 'Overview'), ('05_churn.html', 'Churn'))
+    """
+    return (("index.html", _("Overview")), *((f"{name}.html", label(name)) for name in studies))
+
+
+def label(study: str) -> str:
+    """Return what a study is called, in the language in use.
+
+    Parameters
+    ----------
+    study : str
+        A notebook's name; one that is not ours keeps it.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> label("05_churn")
+    'Churn'
+    """
+    return _(LABELS.get(study, study))
+
+
+def _estimate(row: Mapping[str, str]) -> Estimate:
+    low, high = (float(row[name]) if row[name] else None for name in ("low", "high"))
+    return Estimate(
+        row["figure"], float(row["value"]), row["unit"], int(row["n"]) if row["n"] else None, low, high
+    )

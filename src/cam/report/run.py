@@ -1,0 +1,368 @@
+"""From parameters to a published report: what must run, what can be kept, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from cam.errors import CamError, OutputError, ParamsError
+from cam.language import use
+from cam.params import Params
+from cam.project import cache_folder, code_digest, digest, project_root
+from cam.report.execute import Job, Result, execute
+from cam.report.publish import switch, workplace
+from cam.studies.study import STUDIES, prepare_client
+
+#: Results of a study that stay in the cache.
+_KEPT = 3
+_STUDY_CODE = (
+    "data",
+    "estimate.py",
+    "key_figures.py",
+    "language",
+    "measures",
+    "params",
+    "project.py",
+    "reduce",
+    "report/execute.py",
+    "samples",
+    "schema.py",
+    "show",
+    "studies",
+)
+_PAGE_CODE = ("report", "language", "show")
+
+#: Called with (study, what happens, cells done, all cells).
+Progress = Callable[[str, str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes
+    ----------
+    folder : Path
+        The published report.
+    is_unchanged : bool
+        Whether the report in place was already what this run would have made.
+    results : tuple of Result
+        The studies that ran, in order; empty where nothing had to.
+    kept : tuple of str
+        Studies whose inputs had not changed.
+    seconds : Mapping[str, float]
+        Wall-clock time of each step.
+    """
+
+    folder: Path
+    is_unchanged: bool
+    results: tuple[Result, ...]
+    kept: tuple[str, ...]
+    seconds: Mapping[str, float]
+
+    @property
+    def exit_code(self) -> int:
+        """0 where all went well, 5 where a study ran out of time, 4 where one failed."""
+        ends = {result.status for result in self.results}
+        return 5 if "timeout" in ends else 4 if "failed" in ends else 0
+
+
+def run_report(
+    params: Params, *, place: str, studies: Sequence[str], out: Path, options: RunOptions, progress: Progress
+) -> Outcome:
+    """Make a client's report and publish it whole, or leave the last one as it is.
+
+    Parameters
+    ----------
+    params : Params
+        The client's parameters.
+    place : str
+        The parameter file, for messages.
+    studies : sequence of str
+        Names of the notebooks wanted; empty means all.
+    out : Path
+        Folder of all reports.
+    options : RunOptions
+        Whether to run what has not changed, and for how long a study may run.
+    progress : callable
+        Told what happens, as :data:`Progress`.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    ParamsError
+        If a study is unknown.
+    DataError
+        If the client's data cannot be used.
+    OutputError
+        If the report cannot be written.
+    """
+    names = find_studies(studies)
+    use(params.client.language)
+    seconds: dict[str, float] = {}
+    with workplace(out, params.client.id) as staging:
+        began = time.monotonic()
+        _warm_up()
+        progress("", "reading the data", 0, 0)
+        prepared = prepare_client(params, place=place)
+        seconds["data"] = time.monotonic() - began
+        injected = {name: _injected(params, name) for name in names}
+        keys = {name: _study_key(name, injected[name], prepared.key) for name in names}
+        report_key = digest(
+            json.dumps([keys, params.section("client")], sort_keys=True),
+            code_digest(_PAGE_CODE),
+            "".join(names),
+        )
+        final = out / params.client.id
+        if not options.force and _is_in_place(final, report_key):
+            return Outcome(final, True, (), tuple(names), seconds)
+
+        cache = cache_folder() / "studies" / params.client.id
+        kept = [
+            name for name in names if not options.force and (cache / f"{name}-{keys[name][:32]}").is_dir()
+        ]
+        began = time.monotonic()
+        jobs = [
+            Job(name, _notebook(name), injected[name], staging / ".studies" / name)
+            for name in names
+            if name not in kept
+        ]
+        results = _run_jobs(jobs, timeout=options.timeout, progress=progress)
+        if any(result.status == "no room" for result in results):
+            raise OutputError(
+                f"{out}: no space left on the disk while a study ran. Free some, or choose another folder with "
+                "--out. The last report is untouched."
+            )
+        seconds["studies"] = time.monotonic() - began
+        began = time.monotonic()
+        for name in kept:
+            progress(name, "unchanged", 0, 0)
+            shutil.copytree(cache / f"{name}-{keys[name][:32]}", staging / ".studies" / name)
+        progress("", "writing the report", 0, 0)
+        from cam.report.assemble import assemble  # late: nothing of this is needed where nothing changed
+
+        assemble(staging, params, prepared, names, {result.name: result for result in results})
+        seconds["pages"] = time.monotonic() - began
+        for result in results:
+            if result.status == "done":
+                _remember(staging / ".studies" / result.name, cache, result.name, keys[result.name])
+        shutil.rmtree(staging / ".studies", ignore_errors=True)
+        outcome = Outcome(final, False, tuple(results), tuple(kept), seconds)
+        record = _record(outcome, params, prepared.key, keys, report_key if outcome.exit_code == 0 else None)
+        record["files"] = _files(staging)
+        text = json.dumps(record, ensure_ascii=False, indent=1)
+        (staging / "run.json").write_text(text + "\n", encoding="utf-8")
+        switch(staging, final)
+    return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a run goes about its work.
+
+    Attributes
+    ----------
+    force : bool
+        Run studies whose inputs have not changed, too.
+    timeout : float
+        Seconds that one study may take.
+    """
+
+    force: bool = False
+    timeout: float = 3600.0
+
+
+def find_studies(wanted: Sequence[str] = ()) -> list[str]:
+    """Return the names of the studies to run, in their order.
+
+    Parameters
+    ----------
+    wanted : sequence of str
+        Names of notebooks; empty means all.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    ParamsError
+        If there is no such notebook.
+
+    Examples
+    --------
+    >>> find_studies(["05_churn", "01_segmentation"])
+    ['01_segmentation', '05_churn']
+    """
+    unknown = [name for name in wanted if name not in STUDIES]
+    if unknown:
+        raise ParamsError(f"--study {unknown[0]}: no such study. Studies: {', '.join(STUDIES)}.")
+    return [name for name in STUDIES if not wanted or name in wanted]
+
+
+def _notebook(name: str) -> Path:
+    return project_root() / "notebooks" / f"{name}.ipynb"
+
+
+def _injected(params: Params, name: str) -> dict[str, Any]:
+    """The sections that a study is given: what it declares, and nothing else that could make it stale."""
+    client = params.section("client")
+    client.pop("brand")
+    sections = {section: params.section(section) for section in STUDIES[name]}
+    data = {key: value for key, value in params.section("data").items() if value is not None}
+    return {"client": client, "data": data, **sections}
+
+
+def _study_key(name: str, injected: Mapping[str, Any], data_key: str) -> str:
+    return digest(json.dumps(injected, sort_keys=True), data_key, _notebook(name), code_digest(_STUDY_CODE))
+
+
+def _is_in_place(folder: Path, key: str) -> bool:
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return record.get("key") == key and record.get("files") == _files(folder)
+
+
+def _files(folder: Path) -> dict[str, int]:
+    """Names and sizes of a report's files, without the record itself."""
+    return {
+        path.relative_to(folder).as_posix(): path.stat().st_size
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and path.name != "run.json"
+        and not path.relative_to(folder).parts[0].startswith(".")
+    }
+
+
+def _remember(made: Path, cache: Path, name: str, key: str) -> None:
+    cache.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=cache))
+    shutil.copytree(made, temporary / "made")
+    target = cache / f"{name}-{key[:32]}"
+    shutil.rmtree(target, ignore_errors=True)
+    (temporary / "made").replace(target)
+    shutil.rmtree(temporary, ignore_errors=True)
+    older = sorted(cache.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in older[_KEPT:]:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _record(
+    outcome: Outcome, params: Params, data_key: str, keys: Mapping[str, str], key: str | None
+) -> dict[str, Any]:
+    import platform
+
+    from cam import __version__
+
+    return {
+        "client": params.client.id,
+        "made": date.fromtimestamp(time.time()).isoformat(),
+        "cam": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "key": key,
+        "data_key": data_key,
+        "study_keys": dict(keys),
+        "kept": list(outcome.kept),
+        "results": [asdict(result) for result in outcome.results],
+        "seconds": dict(outcome.seconds),
+    }
+
+
+# --- processes ----------------------------------------------------------------------------------
+
+
+def _context() -> Any:
+    methods = multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+
+
+def _warm_up() -> None:
+    """Let a server process import the heavy libraries once, while the data are read; notebooks fork from it."""
+    context = _context()
+    if context.get_start_method() == "forkserver":
+        from multiprocessing import forkserver
+
+        context.set_forkserver_preload(["papermill", "nbconvert", "cam.report.execute", "cam.report.render"])
+        forkserver.ensure_running()
+
+
+def _run_jobs(jobs: Sequence[Job], *, timeout: float, progress: Progress) -> list[Result]:
+    """Run every job in a process of its own, as many at once as there are cores."""
+    context = _context()
+    waiting = list(jobs)
+    running: dict[Connection, tuple[Job, Any, float]] = {}
+    results: list[Result] = []
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        while waiting or running:
+            while waiting and len(running) < cores:
+                job = waiting.pop(0)
+                job.folder.mkdir(parents=True, exist_ok=True)
+                here, there = context.Pipe(duplex=False)
+                process = context.Process(target=execute, args=(job, there), name=job.name, daemon=True)
+                process.start()
+                there.close()
+                running[here] = (job, process, time.monotonic())
+                progress(job.name, "running", 0, 0)
+            for channel in wait(list(running), timeout=0.2):
+                assert isinstance(channel, Connection)
+                job, process, _ = running[channel]
+                result = _hear(channel, job, process, progress)
+                if result:
+                    results.append(result)
+                    del running[channel]
+            for channel, (job, process, began) in list(running.items()):
+                if time.monotonic() - began > timeout:
+                    _end(process)
+                    message = f"ran longer than {timeout:g} s and was stopped (--timeout)"
+                    results.append(Result(job.name, "timeout", message, time.monotonic() - began, 0))
+                    progress(job.name, "timeout", 0, 0)
+                    del running[channel]
+    finally:
+        for _job, process, _began in running.values():
+            _end(process)
+    order = {job.name: place for place, job in enumerate(jobs)}
+    return sorted(results, key=lambda result: order[result.name])
+
+
+def _hear(channel: Connection, job: Job, process: Any, progress: Progress) -> Result | None:
+    try:
+        said = channel.recv()
+    except EOFError:
+        process.join()
+        said = Result(
+            job.name, "failed", f"its process ended without a word (exit {process.exitcode})", 0.0, 0
+        )
+    if isinstance(said, Result):
+        process.join(timeout=10)
+        progress(job.name, said.status, 0, 0)
+        return said
+    progress(job.name, "running", *said)
+    return None
+
+
+def _end(process: Any) -> None:
+    process.terminate()
+    process.join(timeout=5)
+    if process.is_alive():
+        process.kill()
+        process.join()
+
+
+__all__ = ["CamError", "Outcome", "RunOptions", "find_studies", "run_report"]
