@@ -75,8 +75,8 @@ def report(
 def check(client: ClientArgument) -> None:
     """Read a client's data and account for every row, without running a study."""
     from cam.language import use
+    from cam.studies.client import prepare_client
     from cam.studies.overview import notes, reconcile
-    from cam.studies.study import prepare_client
 
     params, path = _read(client, None)
     use(params.client.language)
@@ -104,9 +104,8 @@ def list_clients() -> None:
             print(f"{path.stem:<16} {str(error).splitlines()[0]}")
             continue
         made = project_root() / "reports" / path.stem / "index.html"
-        print(
-            f"{path.stem:<16} {params.client.title:<28} {'report in ' + _shown(made) if made.is_file() else ''}".rstrip()
-        )
+        where = f"report in {_shown(made)}" if made.is_file() else ""
+        print(f"{path.stem:<16} {params.client.title:<28} {where}".rstrip())
 
 
 def main() -> None:
@@ -152,7 +151,8 @@ def _read(client: str, language: Language | None) -> tuple[Params, Path]:
         if client not in known:
             raise ParamsError(
                 f"{client}: no such client{did_you_mean(client, known)}. "
-                f"Clients in params/: {', '.join(known)}. A parameter file elsewhere is named with its path, .yaml included."
+                f"Clients in params/: {', '.join(known)}. "
+                "A parameter file elsewhere is named with its path, .yaml included."
             )
         path = known[client]
     params = read_params(path)

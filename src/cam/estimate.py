@@ -123,6 +123,53 @@ def proportion(figure: str, successes: int, n: int, *, segment: Mapping[str, str
     return Estimate(figure, successes / n, "share", n, low, high, segment or {})
 
 
+def difference(figure: str, one: Estimate, other: Estimate) -> Estimate:
+    """Return one share minus another, in percentage points, with its interval.
+
+    Parameters
+    ----------
+    figure : str
+        Name of the figure.
+    one, other : Estimate
+        Shares of two groups, with their Wilson intervals.
+
+    Returns
+    -------
+    Estimate
+        In unit ``points``, -100 to 100; ``n`` is that of the smaller group.
+
+    Raises
+    ------
+    ValueError
+        If one of them is no share or has no interval.
+
+    Notes
+    -----
+    For independent groups. Where the same customers stand in both, and those who are in one are rather in the
+    other too, the interval is too wide, not too narrow.
+
+    References
+    ----------
+    Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions: comparison of
+    eleven methods. Statistics in Medicine 17, 873-890. (Method 10.)
+
+    Examples
+    --------
+    >>> change = difference("change", proportion("rate", 56, 70), proportion("rate", 48, 80))
+    >>> [round(number, 2) for number in (change.value, change.low, change.high)]
+    [20.0, 5.24, 33.39]
+    """
+    if any(share.unit != "share" or share.low is None or share.high is None for share in (one, other)):
+        raise ValueError(f"{figure}: a difference needs two shares with their intervals")
+    gap = one.value - other.value
+    down = math.hypot(one.value - one.low, other.high - other.value)  # type: ignore[operator]
+    up = math.hypot(one.high - one.value, other.value - other.low)  # type: ignore[operator]
+    known = [share.n for share in (one, other) if share.n is not None]
+    return Estimate(
+        figure, 100 * gap, "points", min(known, default=None), 100 * (gap - down), 100 * (gap + up)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class CannotSay:
     """What a study cannot say with this client's data, in place of a result: a result too, and printed.

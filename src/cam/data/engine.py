@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import ibis
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cam.errors import DataError, ParamsError
 
@@ -120,6 +117,10 @@ def fetch_table(engine: str, table: str, *, to: Path) -> Sequence[str]:
     DataError
         If the database cannot be reached or has no such table; the message never holds the URL.
     """
+    import ibis  # here, because files never need it
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     url = expand_url(engine)
     schema, _, name = table.rpartition(".")
     try:

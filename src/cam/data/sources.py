@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from cam.data.engine import fetch_table, identifier, literal
 from cam.errors import DataError
@@ -283,6 +282,7 @@ def _parquet(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> s
 def _excel(
     connection: duckdb.DuckDBPyConnection, table: str, path: Path, source: Source, *, name: str
 ) -> str:
+    import pyarrow as pa  # here, because CSV and Parquet never need it
     from python_calamine import CalamineWorkbook
 
     options = source.options

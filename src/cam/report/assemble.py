@@ -10,24 +10,28 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import nbformat
 
 from cam import key_figures
 from cam.data import Prepared
 from cam.data.engine import identifier, literal
-from cam.errors import StudyError
-from cam.language import date_text, period_text, translate
+from cam.key_figures import Row
+from cam.language import date_text, period_text, translate, use
 from cam.params import Params
 from cam.report import pages
 from cam.report.execute import Result
-from cam.report.render import Page, render_failure, render_index, render_page
+from cam.report.page import Page
+from cam.report.processes import Aside
 from cam.report.workbook import MAX_CUSTOMERS, write_workbook
 from cam.schema import STARTING_TABLES
 from cam.studies.overview import reconcile, show_review
 
 
 def assemble(
-    staging: Path, params: Params, prepared: Prepared, names: Sequence[str], results: Mapping[str, Result]
+    staging: Path,
+    params: Params,
+    prepared: Prepared,
+    frame: Mapping[str, Page],
+    results: Mapping[str, Result],
 ) -> None:
     """Write every file of the report but ``run.json``.
 
@@ -39,58 +43,99 @@ def assemble(
         The client's parameters.
     prepared : Prepared
         The client's checked tables.
-    names : sequence of str
-        The studies of this report, in order.
+    frame : mapping of str to Page
+        From :func:`frames`.
     results : mapping of str to Result
-        Of those that ran now; the others were kept.
+        How each study ended, in order.
     """
     (staging / "notebooks").mkdir()
-    failed = {name: result for name, result in results.items() if result.status != "done"}
-    done = [name for name in names if name not in failed]
-    frame = _frame(params, prepared, names)
-    for name in names:
-        source = staging / ".studies" / name / f"{name}.ipynb"
-        if source.is_file():
-            shutil.copyfile(source, staging / "notebooks" / f"{name}.ipynb")
-        failure = failed[name].message if name in failed else _render(staging, name, frame[name])
-        if failure:
-            _render_failed(staging, name, frame[name], failure)
-            done = [other for other in done if other != name]
+    done = [name for name, result in results.items() if result.status == "done"]
+    for name in results:
+        if (executed := _left(staging, name, "ipynb")).is_file():
+            shutil.copyfile(executed, staging / "notebooks" / f"{name}.ipynb")
+        if name in done:
+            shutil.copyfile(_left(staging, name, "html"), staging / f"{name}.html")
     figures = [row for name in done for row in key_figures.read(_left(staging, name, "csv"))]
-    key_figures.write(staging / "key_figures.csv", figures)
     findings = {name: json.loads(_left(staging, name, "findings.json").read_text("utf-8")) for name in done}
+    # The renderer takes long to import; a process that has it already writes beside this one.
+    writing = Aside(_write_pages, staging, params, prepared, frame, results, figures, findings)
+    key_figures.write(staging / "key_figures.csv", figures)
     columns = _write_customers(staging, prepared, done)
-    reconciliation = reconcile(params, prepared)
-    index = render_index(
-        frame["index"],
-        scorecard=pages.scorecard(figures),
-        findings=[
-            (pages.label(name), f"{name}.html", pages.finding_list(findings[name]["findings"]))
-            for name in done
-            if findings[name]["findings"]
-        ],
-        reconciliation=show_review(params, prepared).html,
-        downloads=[(href, translate(about)) for href, about in pages.DOWNLOADS],
-        not_run=_silent(names, done, findings, failed),
-        translate=translate,
-    )
-    (staging / "index.html").write_text(index, encoding="utf-8", newline="\n")
+    lines = reconcile(params, prepared).to_numpy().tolist()
     write_workbook(
         staging / "workbook.xlsx",
         as_of=prepared.as_of,
         figures=figures,
         findings=[(pages.label(name), text) for name in done for text in findings[name]["findings"]],
-        reconciliation=[tuple(_plain(value) for value in row) for row in reconciliation.to_numpy().tolist()],
+        reconciliation=[tuple(_plain(value) for value in row) for row in lines],
         customers=_customers(staging / "customers.parquet", columns),
     )
+    writing.finish()
+
+
+def _write_pages(
+    staging: Path,
+    params: Params,
+    prepared: Prepared,
+    frame: Mapping[str, Page],
+    results: Mapping[str, Result],
+    figures: Sequence[Row],
+    findings: Mapping[str, Any],
+) -> None:
+    """Write the overview, and a page for every study that failed."""
+    import nbformat
+
+    from cam.report.render import render_failure, render_index
+
+    use(params.client.language)
+    for name, result in results.items():
+        if result.status != "done":
+            executed = staging / "notebooks" / f"{name}.ipynb"
+            html = render_failure(
+                nbformat.read(executed, as_version=4) if executed.is_file() else None,
+                frame[name],
+                message=result.message,
+                notebook_href=f"notebooks/{name}.ipynb" if executed.is_file() else None,
+                translate=translate,
+            )
+            (staging / f"{name}.html").write_text(html, encoding="utf-8", newline="\n")
+    index = render_index(
+        frame["index"],
+        scorecard=pages.scorecard(figures),
+        findings=[
+            (pages.label(name), f"{name}.html", pages.finding_list(said["findings"]))
+            for name, said in findings.items()
+            if said["findings"]
+        ],
+        reconciliation=show_review(params, prepared).html,
+        downloads=[(href, translate(about)) for href, about in pages.DOWNLOADS],
+        not_run=_silent(results, findings),
+        translate=translate,
+    )
+    (staging / "index.html").write_text(index, encoding="utf-8", newline="\n")
 
 
 def _left(staging: Path, name: str, suffix: str) -> Path:
     return staging / ".studies" / name / f"{name}.{suffix}"
 
 
-def _frame(params: Params, prepared: Prepared, names: Sequence[str]) -> dict[str, Page]:
-    """What surrounds the text of every page."""
+def frames(params: Params, prepared: Prepared, names: Sequence[str]) -> dict[str, Page]:
+    """Say what surrounds the text of every page.
+
+    Parameters
+    ----------
+    params : Params
+        The client's parameters.
+    prepared : Prepared
+        The client's checked tables.
+    names : sequence of str
+        The studies of this report, in order.
+
+    Returns
+    -------
+    dict of str to Page
+        By the study's name; the overview is ``index``.
+    """
     from cam import __version__
 
     review = prepared.review["tables"].get("transactions")
@@ -122,36 +167,12 @@ def _frame(params: Params, prepared: Prepared, names: Sequence[str]) -> dict[str
     }
 
 
-def _render(staging: Path, name: str, page: Page) -> str:
-    """Write a study's page; return what is wrong with it, if anything."""
-    notebook = nbformat.read(_left(staging, name, "ipynb"), as_version=4)
-    try:
-        html = render_page(notebook, page, translate=translate)
-    except StudyError as error:
-        return str(error)
-    (staging / f"{name}.html").write_text(html, encoding="utf-8", newline="\n")
-    return ""
-
-
-def _render_failed(staging: Path, name: str, page: Page, message: str) -> None:
-    executed = staging / "notebooks" / f"{name}.ipynb"
-    href = f"notebooks/{name}.ipynb" if executed.is_file() else None
-    notebook = nbformat.read(executed, as_version=4) if href else None
-    html = render_failure(notebook, page, message=message, notebook_href=href, translate=translate)
-    (staging / f"{name}.html").write_text(html, encoding="utf-8", newline="\n")
-
-
-def _silent(
-    names: Sequence[str], done: Sequence[str], findings: Mapping[str, Any], failed: Mapping[str, Result]
-) -> list[tuple[str, str, str]]:
+def _silent(results: Mapping[str, Result], findings: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Studies that failed or had nothing to say, each with the reason."""
     rows = []
-    for name in names:
-        if name not in done:
-            reason = (
-                failed[name].message.splitlines()[0] if name in failed else translate("Its page says why.")
-            )
-            rows.append((pages.label(name), f"{name}.html", reason))
+    for name, result in results.items():
+        if result.status != "done":
+            rows.append((pages.label(name), f"{name}.html", result.message.splitlines()[0]))
         elif not findings[name]["findings"]:
             rows.append((pages.label(name), f"{name}.html", " ".join(findings[name]["cannot_say"])))
     return rows

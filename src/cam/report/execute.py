@@ -14,6 +14,8 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal
 
+from cam.report.page import Page
+
 #: Libraries that spread one sum over threads give other last bits on other machines.
 _ONE_THREAD = (
     "OMP_NUM_THREADS",
@@ -26,7 +28,7 @@ _ONE_THREAD = (
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One notebook to run.
+    """One study: its notebook to run, and its page to render.
 
     Attributes
     ----------
@@ -34,21 +36,24 @@ class Job:
         The notebook's name.
     notebook : Path
         The source, never written to.
-    parameters : Mapping
-        Sections to inject, plain JSON.
+    parameters : Mapping or None
+        Sections to inject, plain JSON; None where the executed notebook is there already.
     folder : Path
-        Where the executed notebook and what the study leaves go.
+        Where the executed notebook, the page and what the study leaves go.
+    page : Page
+        What surrounds the text of its page.
     """
 
     name: str
     notebook: Path
-    parameters: Mapping[str, Any]
+    parameters: Mapping[str, Any] | None
     folder: Path
+    page: Page
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a notebook ended.
+    """How a study ended.
 
     Attributes
     ----------
@@ -72,7 +77,7 @@ class Result:
 
 
 def execute(job: Job, channel: Connection) -> None:
-    """Run one notebook and report through *channel*: ``(done cells, all cells)`` as it goes, a Result at the end.
+    """Run a notebook and render its page; tell *channel* ``(done cells, all cells)``, and a Result at the end.
 
     Parameters
     ----------
@@ -88,7 +93,9 @@ def execute(job: Job, channel: Connection) -> None:
     status: Literal["done", "failed", "timeout", "no room"] = "done"
     message, warnings = "", 0
     try:
-        warnings = _papermill(job, channel)
+        if job.parameters is not None:
+            warnings = _papermill(job, job.parameters, channel)
+        write_page(job)
     except Exception as error:  # whatever ends a notebook is told, never thrown at the user
         message = _message(error)
         status = "no room" if _is_no_room(error) else "failed"
@@ -96,7 +103,31 @@ def execute(job: Job, channel: Connection) -> None:
     channel.close()
 
 
-def _papermill(job: Job, channel: Connection) -> int:
+def write_page(job: Job) -> None:
+    """Render the page of an executed notebook.
+
+    Parameters
+    ----------
+    job : Job
+        Its folder holds the executed notebook.
+
+    Raises
+    ------
+    StudyError
+        If the notebook holds what a page cannot show.
+    """
+    import nbformat
+
+    from cam.language import translate, use
+    from cam.report.render import render_page
+
+    use(job.page.language)
+    notebook = nbformat.read(job.folder / f"{job.name}.ipynb", as_version=4)
+    html = render_page(notebook, job.page, translate=translate)
+    (job.folder / f"{job.name}.html").write_text(html, encoding="utf-8", newline="\n")
+
+
+def _papermill(job: Job, parameters: Mapping[str, Any], channel: Connection) -> int:
     import logging
 
     import nbformat
@@ -121,7 +152,7 @@ def _papermill(job: Job, channel: Connection) -> int:
         papermill.execute_notebook(
             str(job.notebook),
             str(target),
-            parameters={**job.parameters, "run": {"folder": str(job.folder)}},
+            parameters={**parameters, "run": {"folder": str(job.folder)}},
             kernel_name="python3",
             progress_bar=False,
             config=config,

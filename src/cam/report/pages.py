@@ -9,7 +9,7 @@ from cam.estimate import Estimate
 from cam.key_figures import Row
 from cam.language import interval_text, named, value_text
 from cam.language import translate as _
-from cam.report.render import Card
+from cam.report.page import Card
 
 #: What each study is called in the navigation.
 LABELS = {

@@ -9,7 +9,6 @@ import hashlib
 import html
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 
 from cam.errors import StudyError
 from cam.report import fonts
+from cam.report.page import Card, Page
 from cam.report.prose import Heading, Prose, scrollable
 
 TEMPLATE = Path(__file__).parent / "template"
@@ -41,70 +41,6 @@ _FACES = "/* faces */"  # where the style sheet of a page takes its fonts
 _COLOURS = {"color": "#16324f", "accent": "#0072b2"}
 
 Translate = Callable[[str], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """What a page shows around its study.
-
-    Parameters
-    ----------
-    client
-        The client's name, as it is to be read.
-    language
-        ``en`` or ``zh``.
-    period
-        The period that the data cover, ready to print: ``1 Jul 2023 to 30 Jun 2026``.
-    as_of
-        The last day seen, as an ISO date.
-    navigation
-        Address and label of every page of the report, in order, this one among them.
-    href
-        The file name of this page.
-    provenance
-        Label and value of each line that says where the numbers come from.
-    brand
-        ``color`` and ``accent`` as ``#rrggbb``, and ``footer``, a line of text; each may be missing.
-    """
-
-    client: str
-    language: str
-    period: str
-    as_of: str
-    navigation: tuple[tuple[str, str], ...]
-    href: str
-    provenance: tuple[tuple[str, str], ...] = ()
-    brand: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def label(self) -> str:
-        """The label of this page in the navigation; the client's name where it is not listed."""
-        return next((label for href, label in self.navigation if href == self.href), self.client)
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One key figure on the overview.
-
-    Parameters
-    ----------
-    name
-        What is measured.
-    value
-        The number with its unit, ready to print.
-    interval
-        The interval in words or digits, ready to print; empty for a count of everybody.
-    href
-        The page that explains it.
-    note
-        One more line, such as n or the change since last time.
-    """
-
-    name: str
-    value: str
-    interval: str = ""
-    href: str = ""
-    note: str = ""
 
 
 def normalise(notebook: NotebookNode) -> NotebookNode:
@@ -245,24 +181,6 @@ def render_index(
         "not_run": not_run,
     }
     return _from_template("overview.html.j2", page, translate, title, values)
-
-
-def findings_html(notebook: NotebookNode) -> str:
-    """The findings of an executed notebook as HTML, for the overview.
-
-    Parameters
-    ----------
-    notebook
-        The executed notebook.
-
-    Returns
-    -------
-    str
-        The outputs of the cell tagged ``findings``; empty if there is none.
-    """
-    prose = Prose()
-    cells = [cell for cell in normalise(notebook).cells if "findings" in _tags(cell)]
-    return "\n".join(_output_html(output, prose) for cell in cells for output in cell.get("outputs", ()))
 
 
 def _tags(cell: NotebookNode) -> set[str]:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from cam.errors import CamError, OutputError, ParamsError
+from cam.errors import OutputError, ParamsError
 from cam.language import use
 from cam.params import Params
 from cam.project import cache_folder, code_digest, digest, project_root
-from cam.report.execute import Job, Result, execute
+from cam.report.execute import Job, Result
+from cam.report.processes import Progress, run_jobs, warm_up
 from cam.report.publish import switch, workplace
-from cam.studies.study import STUDIES, prepare_client
+from cam.studies.client import STUDIES, prepare_client
 
 #: Results of a study that stay in the cache.
 _KEPT = 3
@@ -41,9 +39,6 @@ _STUDY_CODE = (
     "studies",
 )
 _PAGE_CODE = ("report", "language", "show")
-
-#: Called with (study, what happens, cells done, all cells).
-Progress = Callable[[str, str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +110,7 @@ def run_report(
     seconds: dict[str, float] = {}
     with workplace(out, params.client.id) as staging:
         began = time.monotonic()
-        _warm_up()
+        warm_up()
         progress("", "reading the data", 0, 0)
         prepared = prepare_client(params, place=place)
         seconds["data"] = time.monotonic() - began
@@ -135,12 +130,20 @@ def run_report(
             name for name in names if not options.force and (cache / f"{name}-{keys[name][:32]}").is_dir()
         ]
         began = time.monotonic()
-        jobs = [
-            Job(name, _notebook(name), injected[name], staging / ".studies" / name)
-            for name in names
-            if name not in kept
-        ]
-        results = _run_jobs(jobs, timeout=options.timeout, progress=progress)
+        from cam.report.assemble import (
+            assemble,
+            frames,
+        )  # late: where nothing changed, nothing of it is needed
+
+        pages = frames(params, prepared, names)
+        jobs = []
+        for name in names:
+            folder = staging / ".studies" / name
+            if name in kept:
+                shutil.copytree(cache / f"{name}-{keys[name][:32]}", folder)
+            parameters = None if name in kept else injected[name]
+            jobs.append(Job(name, _notebook(name), parameters, folder, pages[name]))
+        results = run_jobs(jobs, timeout=options.timeout, progress=progress)
         if any(result.status == "no room" for result in results):
             raise OutputError(
                 f"{out}: no space left on the disk while a study ran. Free some, or choose another folder with "
@@ -148,16 +151,11 @@ def run_report(
             )
         seconds["studies"] = time.monotonic() - began
         began = time.monotonic()
-        for name in kept:
-            progress(name, "unchanged", 0, 0)
-            shutil.copytree(cache / f"{name}-{keys[name][:32]}", staging / ".studies" / name)
         progress("", "writing the report", 0, 0)
-        from cam.report.assemble import assemble  # late: nothing of this is needed where nothing changed
-
-        assemble(staging, params, prepared, names, {result.name: result for result in results})
-        seconds["pages"] = time.monotonic() - began
+        assemble(staging, params, prepared, pages, {result.name: result for result in results})
+        seconds["report"] = time.monotonic() - began
         for result in results:
-            if result.status == "done":
+            if result.status == "done" and result.name not in kept:
                 _remember(staging / ".studies" / result.name, cache, result.name, keys[result.name])
         shutil.rmtree(staging / ".studies", ignore_errors=True)
         outcome = Outcome(final, False, tuple(results), tuple(kept), seconds)
@@ -282,87 +280,3 @@ def _record(
         "results": [asdict(result) for result in outcome.results],
         "seconds": dict(outcome.seconds),
     }
-
-
-# --- processes ----------------------------------------------------------------------------------
-
-
-def _context() -> Any:
-    methods = multiprocessing.get_all_start_methods()
-    return multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-
-
-def _warm_up() -> None:
-    """Let a server process import the heavy libraries once, while the data are read; notebooks fork from it."""
-    context = _context()
-    if context.get_start_method() == "forkserver":
-        from multiprocessing import forkserver
-
-        context.set_forkserver_preload(["papermill", "nbconvert", "cam.report.execute", "cam.report.render"])
-        forkserver.ensure_running()
-
-
-def _run_jobs(jobs: Sequence[Job], *, timeout: float, progress: Progress) -> list[Result]:
-    """Run every job in a process of its own, as many at once as there are cores."""
-    context = _context()
-    waiting = list(jobs)
-    running: dict[Connection, tuple[Job, Any, float]] = {}
-    results: list[Result] = []
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        while waiting or running:
-            while waiting and len(running) < cores:
-                job = waiting.pop(0)
-                job.folder.mkdir(parents=True, exist_ok=True)
-                here, there = context.Pipe(duplex=False)
-                process = context.Process(target=execute, args=(job, there), name=job.name, daemon=True)
-                process.start()
-                there.close()
-                running[here] = (job, process, time.monotonic())
-                progress(job.name, "running", 0, 0)
-            for channel in wait(list(running), timeout=0.2):
-                assert isinstance(channel, Connection)
-                job, process, _ = running[channel]
-                result = _hear(channel, job, process, progress)
-                if result:
-                    results.append(result)
-                    del running[channel]
-            for channel, (job, process, began) in list(running.items()):
-                if time.monotonic() - began > timeout:
-                    _end(process)
-                    message = f"ran longer than {timeout:g} s and was stopped (--timeout)"
-                    results.append(Result(job.name, "timeout", message, time.monotonic() - began, 0))
-                    progress(job.name, "timeout", 0, 0)
-                    del running[channel]
-    finally:
-        for _job, process, _began in running.values():
-            _end(process)
-    order = {job.name: place for place, job in enumerate(jobs)}
-    return sorted(results, key=lambda result: order[result.name])
-
-
-def _hear(channel: Connection, job: Job, process: Any, progress: Progress) -> Result | None:
-    try:
-        said = channel.recv()
-    except EOFError:
-        process.join()
-        said = Result(
-            job.name, "failed", f"its process ended without a word (exit {process.exitcode})", 0.0, 0
-        )
-    if isinstance(said, Result):
-        process.join(timeout=10)
-        progress(job.name, said.status, 0, 0)
-        return said
-    progress(job.name, "running", *said)
-    return None
-
-
-def _end(process: Any) -> None:
-    process.terminate()
-    process.join(timeout=5)
-    if process.is_alive():
-        process.kill()
-        process.join()
-
-
-__all__ = ["CamError", "Outcome", "RunOptions", "find_studies", "run_report"]

@@ -48,7 +48,7 @@ def write_workbook(
         "strings_to_numbers": False,
         "strings_to_urls": False,
         "default_date_format": "yyyy-mm-dd",
-        "remove_timezone": True,
+        "constant_memory": True,  # rows leave memory as they are written
     }
     with xlsxwriter.Workbook(str(path), options) as book:
         book.set_properties({"created": datetime(as_of.year, as_of.month, as_of.day)})
@@ -87,15 +87,7 @@ def _sheet(
         sheet.set_column(index, index, width)
     last = 0
     for last, row in enumerate(rows, start=1):
-        for index, value in enumerate(row):
-            if value is None:
-                continue
-            if isinstance(value, str):
-                sheet.write_string(last, index, value)
-            elif isinstance(value, date):
-                sheet.write_datetime(last, index, value)
-            else:
-                sheet.write_number(last, index, value)
+        sheet.write_row(last, 0, row)
     if last and columns:
         sheet.autofilter(0, 0, last, len(columns) - 1)
     return sheet

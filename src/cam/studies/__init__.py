@@ -1,8 +1,11 @@
 """What one notebook composes: its tables, its steps, its scores, its findings and its key figures.
 
-A notebook starts with :func:`start` and then calls one step per cell from the module of its study.
+A notebook starts with :func:`cam.studies.study.start` and then calls one step per cell from the module of its study.
 """
 
-from cam.studies.study import STUDIES, Study, start
 
-__all__ = ["STUDIES", "Study", "start"]
+def __getattr__(name: str):  # TEMPORARY
+    if name in {"start", "Study"}:
+        from cam.studies import study
+        return getattr(study, name)
+    raise AttributeError(name)

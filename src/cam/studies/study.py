@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -17,25 +16,16 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam import key_figures
-from cam.data import Prepared, prepare
+from cam.data import Prepared
 from cam.errors import ParamsError
 from cam.estimate import CannotSay, Estimate
 from cam.language import period_text, sentence, use
 from cam.language import translate as _
 from cam.params import SECTIONS, Params, params_from_sections, read_params
-from cam.project import cache_folder, project_root
-from cam.samples import sample_path
+from cam.project import project_root
 from cam.show.notebook import install_formatters
 from cam.show.tables import Col, ShownTable, show_pairs, show_table
-
-#: The sections that each study reads besides ``client`` and ``data``: a change in another does not touch it.
-STUDIES: dict[str, tuple[str, ...]] = {
-    "01_segmentation": ("segmentation",),
-    "02_lifecycle": ("lifecycle",),
-    "03_clv_cac": ("value",),
-    "04_satisfaction_nps": ("satisfaction",),
-    "05_churn": ("churn", "value"),
-}
+from cam.studies.client import STUDIES, prepare_client
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -267,34 +257,6 @@ def start(name: str, namespace: Mapping[str, Any]) -> Study:
     return Study(name, params, prepared, tables, engine, folder, is_run)
 
 
-def prepare_client(params: Params, *, place: str) -> Prepared:
-    """Read, clean and check a client's tables, or find them made.
-
-    Parameters
-    ----------
-    params : Params
-        The client's parameters.
-    place : str
-        The parameter file, for messages.
-
-    Returns
-    -------
-    Prepared
-
-    Raises
-    ------
-    DataError
-        With every fault of every table.
-    """
-    return prepare(
-        params,
-        root=project_root(),
-        cache=cache_folder(),
-        place=place,
-        resolve=partial(sample_path, cache=cache_folder() / "samples"),
-    )
-
-
 def open_engine() -> Any:
     """Return a DuckDB engine in memory that spills to the system's temporary folder, never into the project.
 
@@ -315,7 +277,7 @@ class _Undeclared:
 
     def __init__(self, study: str, section: str) -> None:
         self._words = (
-            f"{study} reads the section {section}, which cam.studies.study.STUDIES does not list for it"
+            f"{study} reads the section {section}, which cam.studies.client.STUDIES does not list for it"
         )
 
     def __getattr__(self, name: str) -> Any:
