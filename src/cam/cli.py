@@ -82,10 +82,11 @@ def check(client: ClientArgument) -> None:
     use(params.client.language)
     prepared = prepare_client(params, place=_shown(path))
     lines = reconcile(params, prepared)
-    width = max(len(line) for line in lines["line"])
-    for line, rows, revenue in lines.itertuples(index=False):
-        money = "" if revenue != revenue or revenue is None else f"{revenue:>18,.2f} {params.client.currency}"
-        print(f"{line:<{width}} {'' if rows != rows else f'{int(rows):>12,}'}{money}")
+    print(
+        lines.rename(columns={"line": "table"}).to_string(
+            index=False, na_rep="", float_format="{:,.2f}".format
+        )
+    )
     for note in notes(prepared):
         print(f"  {note}")
     print(f"Last day seen: {prepared.as_of}. The data can be used.")

@@ -6,6 +6,7 @@ The expressions are DuckDB's: this happens in the embedded engine, before any re
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -145,17 +146,21 @@ def parse(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, pl
         selects.append((column, value, _is_blank(given, kind)))
     relation = identifier(raw.table)
     others = ", ".join(identifier(name) for name in raw.columns if name != "_file")
-    parts = [f"hash({others}) AS _copy"]
-    parts += [f"{value} AS _exact" for column, value, _ in selects if column.name == "revenue"]
-    if "_file" in raw.columns:
-        parts.append("_file")
+    # Each value is worked out once, in the inner query; the outer one stores and judges it.
+    inner = [f"hash({others}) AS _copy", *(["_file"] if "_file" in raw.columns else [])]
+    outer = ["_copy", *inner[1:]]
     for index, (column, value, blank) in enumerate(selects):
-        parts.append(f"{_stored(column, value)} AS {identifier(column.name)}")
-        for fault, condition in _conditions(raw.table, column, value, blank):
+        inner += [f"{value} AS _value_{index}", f"{blank} AS _blank_{index}"]
+        if column.name == "revenue":
+            outer.append(f"_value_{index} AS _exact")
+        outer.append(f"{_stored(column, f'_value_{index}')} AS {identifier(column.name)}")
+        for fault, condition in _conditions(raw.table, column, f"_value_{index}", f"_blank_{index}"):
             flag = f"_{fault}_{index}"
-            parts.append(f"coalesce({condition}, false) AS {flag}")
+            outer.append(f"coalesce({condition}, false) AS {flag}")
             checks.append((column.name, fault, flag))
-    connection.execute(f"CREATE TABLE {relation} AS SELECT {', '.join(parts)} FROM {raw.relation}")
+    connection.execute(
+        f"CREATE TABLE {relation} AS SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {raw.relation})"
+    )
     failed = _count(connection, raw, mapping, checks)
     unused = tuple(name for name in raw.columns if name not in mapping.values() and name != "_file")
     n_rows = _scalar(connection, f"SELECT count(*) FROM {relation}")
@@ -254,7 +259,7 @@ def _text(given: str, kind: str, *, is_id: bool) -> str:
 
 def _number(given: str, kind: str, *, decimal: str) -> str:
     if kind != "VARCHAR":
-        return f"TRY_CAST({given} AS DECIMAL(24, 6))"
+        return f"TRY_CAST({given} AS DECIMAL(18, 6))"
     text = f"translate(trim({given}), {literal(_FULL_WIDTH)}, {literal(_HALF_WIDTH)})"
     bare = f"regexp_replace({text}, '(?i)(CNY|RMB|USD|EUR|GBP|HKD|JPY|元|[¥$€£ ()])', '', 'g')"
     if decimal == ",":
@@ -264,11 +269,11 @@ def _number(given: str, kind: str, *, decimal: str) -> str:
     digits = f"regexp_replace({bare}, '[-+万亿]', '', 'g')"
     number = (
         f"CASE WHEN regexp_full_match({digits}, '([0-9]{{1,3}}(,[0-9]{{3}})+|[0-9]+)([.][0-9]*)?|[.][0-9]+') "
-        f"THEN TRY_CAST(replace({digits}, ',', '') AS DECIMAL(24, 6)) * {scale} * {sign} END"
+        f"THEN TRY_CAST(replace({digits}, ',', '') AS DECIMAL(18, 6)) * {scale} * {sign} END"
     )
-    slow = f"CASE WHEN trim({given}) IN {_BLANKS} THEN NULL ELSE TRY_CAST({number} AS DECIMAL(24, 6)) END"
+    slow = f"CASE WHEN trim({given}) IN {_BLANKS} THEN NULL ELSE TRY_CAST({number} AS DECIMAL(18, 6)) END"
     # Most exports hold plain numbers; the long way is walked only for what is not one.
-    return slow if decimal == "," else f"coalesce(TRY_CAST({given} AS DECIMAL(24, 6)), {slow})"
+    return slow if decimal == "," else f"coalesce(TRY_CAST({given} AS DECIMAL(18, 6)), {slow})"
 
 
 def _boolean(given: str, kind: str) -> str:
@@ -292,26 +297,16 @@ def _date(
     asked = source.options.date_format
     if asked:
         return f"try_strptime({text}, {literal(asked)})", None
-    readers = {
-        order: f"try_strptime({text}, [{', '.join(literal(day + time) for time in _TIMES for day in days)}])"
-        for order, days in _DATES.items()
-    }
-    filled = f"FROM {raw.relation} WHERE NOT {_is_blank(given, 'VARCHAR' if kind == 'VARCHAR' else kind)}"
-    # A few rows name the order of the parts; only a tie or a failure asks all of them.
-    sample = _readable(connection, readers, f"FROM (SELECT * {filled} LIMIT 2000)")
-    best = max(sample.values(), default=0)
-    likely = {order: readers[order] for order, n in sample.items() if n == best and n > 0}
-    if len(likely) != 1:
-        everywhere = _readable(connection, likely or readers, filled)
-        best = max(everywhere.values(), default=0)
-        likely = {order: readers[order] for order, n in everywhere.items() if n == best}
-    if len(likely) > 1 and best > 0:
-        first, second = (f"({reader})" for reader in list(likely.values())[:2])
-        if _scalar(connection, f"SELECT count(*) {filled} AND {first} <> {second}"):
-            example = connection.execute(
-                f"SELECT {given} {filled} AND {first} <> {second} LIMIT 1"
-            ).fetchone()
-            assert example is not None
+    rows = f"FROM {raw.relation} WHERE NOT {_is_blank(given, kind)}"
+    found = _date_formats(connection, text, rows)
+    if not found:
+        return f"try_strptime({text}, '%Y-%m-%d')", None  # nothing fits: every value counts as unreadable
+    best = max(n for n, _ in found.values())
+    likely = {order: _reader(text, formats) for order, (n, formats) in found.items() if n == best}
+    if len(likely) > 1:
+        first, second = list(likely.values())[:2]
+        example = connection.execute(f"SELECT {given} {rows} AND {first} <> {second} LIMIT 1").fetchone()
+        if example:
             raise DataError(
                 f"{raw.table}: column '{origin}' can be read {' or '.join(likely)} in every row "
                 f"(such as {example[0]!r}).\n"
@@ -321,12 +316,42 @@ def _date(
     return reader, None if order == "year first" else f"dates read {order}"
 
 
-def _readable(connection: duckdb.DuckDBPyConnection, readers: dict[str, str], rows: str) -> dict[str, int]:
-    counts = connection.execute(
-        f"SELECT {', '.join(f'count({reader})' for reader in readers.values())} {rows}"
-    ).fetchone()
+def _reader(text: str, formats: Sequence[str]) -> str:
+    return f"try_strptime({text}, [{', '.join(map(literal, formats))}])"
+
+
+def _date_formats(
+    connection: duckdb.DuckDBPyConnection, text: str, rows: str
+) -> dict[str, tuple[int, list[str]]]:
+    """For each order of the parts: how many rows it reads, and the formats that it needs for them.
+
+    A sample names the likely formats, all rows decide; all formats are tried only where these leave a row.
+    """
+    every = {order: [day + time for day in days for time in _TIMES] for order, days in _DATES.items()}
+    counts = _readable(
+        connection, text, [f for group in every.values() for f in group], f"FROM (SELECT * {rows} LIMIT 200)"
+    )
+    likely = {order: [f for f in formats if counts[f]] for order, formats in every.items()}
+    total = _scalar(connection, f"SELECT count(*) {rows}")
+    for choice in (likely, every):
+        choice = {order: formats for order, formats in choice.items() if formats}
+        if not choice:
+            continue
+        queries = ", ".join(f"count({_reader(text, formats)})" for formats in choice.values())
+        read = connection.execute(f"SELECT {queries} {rows}").fetchone()
+        assert read is not None
+        if max(read) == total or choice == every:
+            return {o: (n, f) for (o, f), n in zip(choice.items(), read, strict=True) if n}
+    return {}
+
+
+def _readable(
+    connection: duckdb.DuckDBPyConnection, text: str, formats: Sequence[str], rows: str
+) -> dict[str, int]:
+    queries = ", ".join(f"count(try_strptime({text}, {literal(f)}))" for f in formats)
+    counts = connection.execute(f"SELECT {queries} {rows}").fetchone()
     assert counts is not None
-    return dict(zip(readers, counts, strict=True))
+    return dict(zip(formats, counts, strict=True))
 
 
 def _stored(column: Column, value: str) -> str:

@@ -101,7 +101,7 @@ def prepare(
             made.mkdir()
             with workspace(work) as connection:
                 review = _build(connection, params, files, made, place)
-            text = json.dumps(review, ensure_ascii=False, indent=1, sort_keys=True, default=str)
+            text = json.dumps(review, ensure_ascii=False, indent=1, default=str)
             (made / "review.json").write_text(text, encoding="utf-8")
             try:
                 made.replace(final)

@@ -28,7 +28,7 @@ def value_text(value: float, unit: str) -> str:
     Examples
     --------
     >>> value_text(0.1234, "share"), value_text(2500315.63, "USD"), value_text(23570, "count")
-    ('12.3 %', '$2,500,316', '23,570')
+    ('12.3\\xa0%', '$2,500,316', '23,570')
     >>> value_text(35.9, "CNY"), value_text(-1.26, "points")
     ('¥35.90', '−1.3')
     """
@@ -63,7 +63,7 @@ def interval_text(estimate: Estimate) -> str:
     Examples
     --------
     >>> interval_text(Estimate("repeat_rate", 0.3, "share", 100, 0.219, 0.396))
-    '21.9 % to 39.6 %'
+    '21.9\\xa0% to 39.6\\xa0%'
     """
     if estimate.low is None or estimate.high is None:
         return ""

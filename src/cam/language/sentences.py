@@ -17,8 +17,14 @@ NAMES = {
     "retention_rate": "Retention rate",
     "margin_rate": "Gross margin",
     "mean_order_value": "Mean order value",
+    "revenue_per_customer": "Revenue per customer",
+    "margin_per_customer": "Gross margin per customer",
+    "top_fifth_revenue_share": "Share of revenue from the top 20 % of customers",
+    "non_contractual": "Non-contractual",
+    "contractual": "Contractual",
     "cac": "Acquisition cost per new customer (CAC)",
     "nps": "Net promoter score (NPS)",
+    "nps_change": "Change of NPS between the last two waves",
     "csat": "Customer satisfaction (CSAT), top two boxes",
     "response_rate": "Response rate",
     "champions": "Champions",
@@ -33,6 +39,10 @@ NAMES = {
     "frequency": "Purchase days after the first",
     "monetary": "Revenue so far",
     "churn_rate": "Churn rate",
+    "churn_return_rate": "Fell silent, but bought again later",
+    "purchases": "Silence",
+    "contract": "Contract",
+    "snapshot": "Snapshot",
 }
 
 
@@ -76,7 +86,7 @@ def sentence(message: str, /, **values: Estimate | str | float | int) -> str:
     --------
     >>> rate = Estimate("repeat_rate", 0.3, "share", 100, 0.219, 0.396)
     >>> sentence("{rate} of the customers came back.", rate=rate)
-    '30.0 % (21.9 % to 39.6 %, n = 100) of the customers came back.'
+    '30.0\\xa0% (21.9\\xa0% to 39.6\\xa0%, n\\xa0=\\xa0100) of the customers came back.'
     """
     return translate(message).format(**{name: _Filled(value) for name, value in values.items()})
 
@@ -103,4 +113,4 @@ class _Filled:
 
 
 def _n_text(estimate: Estimate) -> str:
-    return "" if estimate.n is None or estimate.low is None else f"n = {estimate.n:,}"
+    return "" if estimate.n is None or estimate.low is None else f"n\u00a0=\u00a0{estimate.n:,}"

@@ -61,13 +61,13 @@ def assemble(
     writing = Aside(_write_pages, staging, params, prepared, frame, results, figures, findings)
     key_figures.write(staging / "key_figures.csv", figures)
     columns = _write_customers(staging, prepared, done)
-    lines = reconcile(params, prepared).to_numpy().tolist()
+    lines = reconcile(params, prepared)
     write_workbook(
         staging / "workbook.xlsx",
         as_of=prepared.as_of,
         figures=figures,
         findings=[(pages.label(name), text) for name in done for text in findings[name]["findings"]],
-        reconciliation=[tuple(_plain(value) for value in row) for row in lines],
+        reconciliation=(list(lines.columns), [[_plain(v) for v in row] for row in lines.to_numpy().tolist()]),
         customers=_customers(staging / "customers.parquet", columns),
     )
     writing.finish()
@@ -148,7 +148,6 @@ def frames(params: Params, prepared: Prepared, names: Sequence[str]) -> dict[str
     links = pages.navigation(names)
     provenance = (
         (translate("Client"), params.client.title),
-        (translate("Last day seen"), prepared.as_of.isoformat()),
         (translate("Content of data and their parameters"), prepared.key[:16]),
         ("cam", __version__),
     )

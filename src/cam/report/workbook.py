@@ -22,7 +22,7 @@ def write_workbook(
     as_of: date,
     figures: Sequence[Row],
     findings: Sequence[tuple[str, str]],
-    reconciliation: Sequence[tuple[str, int | None, float | None]],
+    reconciliation: tuple[Sequence[str], Sequence[Sequence[Any]]],
     customers: tuple[Sequence[str], Iterable[Sequence[Any]], int],
 ) -> None:
     """Write the workbook.
@@ -37,7 +37,7 @@ def write_workbook(
         Rows of ``key_figures.csv``.
     findings : sequence of (study, text)
         In the order of the studies.
-    reconciliation : sequence of (line, rows, revenue)
+    reconciliation : (columns, rows)
         As on every page.
     customers : (names, rows, number of rows)
         ``customers.parquet``, at most :data:`MAX_CUSTOMERS` of its rows.
@@ -62,8 +62,8 @@ def write_workbook(
             for row in figures
         ]
         _sheet(book, head, _("Key figures"), COLUMNS, numbers, widths=(12, 11, 20, 28, 28, 14, 14, 14, 10, 8))
-        columns = (_("Table"), _("Rows"), _("Revenue"))
-        _sheet(book, head, _("What was read"), columns, reconciliation, widths=(60, 12, 16))
+        columns, lines = reconciliation
+        _sheet(book, head, _("What was read"), columns, lines, widths=[40, *[14] * (len(columns) - 1)])
         names, rows, n = customers
         sheet = _sheet(book, head, _("Customers"), names, rows, widths=[16] * len(names))
         if n > MAX_CUSTOMERS:

@@ -120,22 +120,32 @@ def describe(ax: Axes, *, title: str, subtitle: str, alt: str) -> Axes:
     >>> describe(new_axes(), title="Do they return?", subtitle="n = 3", alt="Two of three.").figure.get_gid()
     'Two of three.'
     """
-    lines = subtitle.count("\n") + 1
-    ax.set_title(title, loc="left", fontsize=13, color=INK, pad=14 + 14 * lines)
-    ax.annotate(
-        subtitle,
-        (0, 1),
-        xytext=(0, 8),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        fontsize=10,
-        color=SOFT,
-        va="bottom",
-        ha="left",
-        annotation_clip=False,
-    )
-    ax.figure.set_gid(alt)
+    figure = ax.get_figure(root=True)
+    lines = _wrapped(subtitle)
+    if figure is None or len(figure.axes) > 1:
+        ax.set_title("\n".join([title, *lines]), loc="left", fontsize=11)
+        return ax
+    # Title and subtitle stand flush with the figure's left edge; the layout leaves them room.
+    inches = figure.get_figheight()
+    used = (22 + 15 * len(lines)) / 72 / inches
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - used))
+    figure.text(0.005, 1, title, fontsize=13, color=INK, va="top").set_in_layout(False)
+    words = figure.text(0.005, 1 - 20 / 72 / inches, "\n".join(lines), fontsize=10, color=SOFT, va="top")
+    words.set_in_layout(False)
+    figure.set_gid(alt)
     return ax
+
+
+def _wrapped(text: str, *, width: int = 92) -> list[str]:
+    """Break a text at its punctuation where it is too long for a figure; a Han character is two letters wide."""
+    lines, line = [], ""
+    for part in re.split(r"(?<=[;；,，]) ?", text):
+        joined = f"{line} {part}".strip()
+        if line and sum(2 if ord(sign) > 0x2E7F else 1 for sign in joined) > width:
+            lines.append(line)
+            joined = part
+        line = joined
+    return [*lines, line]
 
 
 def value_grid(ax: Axes, axis: str) -> None:

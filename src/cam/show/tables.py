@@ -31,6 +31,8 @@ class Col:
         As in :class:`cam.estimate.Estimate`; None for text, which is looked up in the catalogue too.
     low, high : str or None
         Columns with the limits of its interval.
+    may_be_empty : bool
+        Whether a missing value means that none belongs there, so that the cell stays blank.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Col:
     unit: str | None = None
     low: str | None = None
     high: str | None = None
+    may_be_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ def show_table(
     *,
     caption: str,
     note: str = "",
+    notes: Sequence[str] = (),
     max_rows: int = MAX_ROWS,
 ) -> ShownTable | CannotSay:
     """Turn a frame into a table for the page.
@@ -76,6 +80,8 @@ def show_table(
         English; looked up in the catalogue.
     note : str
         Ready to print, below the caption.
+    notes : sequence of str
+        Ready to print, as a list below the table.
     max_rows : int
         Rows on the page; how many more there are is said.
 
@@ -105,13 +111,15 @@ def show_table(
         for row in frame.head(max_rows).to_dict("records")
     )
     more = len(frame) - max_rows
-    words = [note] if note else []
+    said = [note] if note else []
     if more > 0:
-        words.append(_("The first {shown} of {all} rows.").format(shown=max_rows, all=f"{len(frame):,}"))
-    small = f"<small>{escape(' '.join(words))}</small>" if words else ""
+        said.append(_("The first {shown} of {all} rows.").format(shown=max_rows, all=f"{len(frame):,}"))
+    small = f"<small>{escape(' '.join(said))}</small>" if said else ""
+    below = "".join(f"<li>{escape(word)}</li>" for word in notes)
     return ShownTable(
         f'<table class="cam">\n<caption>{escape(_(caption))}{small}</caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>"
+        + (f'\n<ul class="note">{below}</ul>' if below else "")
     )
 
 
@@ -158,7 +166,7 @@ def _cell(row: Mapping[Any, Any], column: Col, *, first: bool) -> str:
         text = escape(_(value) if isinstance(value, str) else "" if pd.isna(value) else str(value))
         return f'<th scope="row">{text}</th>' if first else f"<td>{text}</td>"
     if pd.isna(value):
-        return '<td class="num na">–</td>'
+        return '<td class="num na"></td>' if column.may_be_empty else '<td class="num na">–</td>'
     text = escape(_number(value, column.unit))
     if column.low and column.high and not pd.isna(row[column.low]):
         low, high = (_number(row[name], column.unit) for name in (column.low, column.high))

@@ -7,5 +7,6 @@ A notebook starts with :func:`cam.studies.study.start` and then calls one step p
 def __getattr__(name: str):  # TEMPORARY
     if name in {"start", "Study"}:
         from cam.studies import study
+
         return getattr(study, name)
     raise AttributeError(name)

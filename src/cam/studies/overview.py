@@ -15,6 +15,21 @@ from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.study import Study
 
 
+_COLUMNS = {
+    "read": "Rows read",
+    "dropped": "dropped",
+    "kept": "kept",
+    "revenue_read": "Revenue read",
+    "revenue_dropped": "dropped",
+    "revenue_kept": "kept",
+}
+#: Money that leaves revenue without a row being dropped.
+_ADJUSTMENTS = (
+    ("of which: refunds in a column of the order", "refunded_in_column", 1),
+    ("of which: rounding to the cent", "rounding", -1),
+)
+
+
 def reconcile(params: Params, prepared: Prepared) -> pd.DataFrame:
     """Account for every row and all money: in = kept + dropped, by reason.
 
@@ -28,21 +43,39 @@ def reconcile(params: Params, prepared: Prepared) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        *line* (text), *rows* (integer), *revenue* (float, missing where the table has no money): what came
-        in, each reason for a drop, and what was kept.
+        *line* (text), *read*, *dropped*, *kept* (rows), *revenue_read*, *revenue_dropped*, *revenue_kept* (float,
+        missing where the table has no money): a line per table, and below it one per reason for a drop.
     """
     lines: list[dict[str, Any]] = []
     for name, table in prepared.review["tables"].items():
-        lines.append(_line(sentence("{table}: read", table=name), table["rows_in"], table.get("revenue_in")))
-        for dropped in table["dropped"]:
-            words = sentence("{table}: dropped, {reason}", table=name, reason=_(dropped["reason"]))
-            money = dropped["revenue"] if name == "transactions" else None
-            lines.append(_line(words, dropped["rows"], money, sign=-1))
-        lines += _adjustments(table)
+        dropped = table["dropped"]
+        lost = sum((Decimal(row["revenue"]) for row in dropped), Decimal(0))
+        has_money = "revenue_in" in table
         lines.append(
-            _line(sentence("{table}: kept", table=name), table["rows_kept"], table.get("revenue_kept"))
+            {
+                "line": name,
+                "read": table["rows_in"],
+                "dropped": sum(row["rows"] for row in dropped),
+                "kept": table["rows_kept"],
+                "revenue_read": float(table["revenue_in"]) if has_money else None,
+                "revenue_dropped": float(lost) if has_money else None,
+                "revenue_kept": float(table["revenue_kept"]) if has_money else None,
+            }
         )
-    return pd.DataFrame(lines, columns=["line", "rows", "revenue"])
+        lines += [
+            {
+                "line": sentence("of which: {reason}", reason=_(row["reason"])),
+                "dropped": row["rows"],
+                "revenue_dropped": float(row["revenue"]) if has_money else None,
+            }
+            for row in dropped
+        ]
+        lines += [
+            {"line": _(words), "revenue_dropped": sign * float(table[amount])}
+            for words, amount, sign in _ADJUSTMENTS
+            if has_money and Decimal(table[amount])
+        ]
+    return pd.DataFrame(lines, columns=["line", *_COLUMNS])
 
 
 def show_reconciliation(study: Study) -> ShownTable:
@@ -74,17 +107,16 @@ def show_review(params: Params, prepared: Prepared) -> ShownTable:
     -------
     ShownTable
     """
-    columns = [
-        Col("line", "Table"),
-        Col("rows", "Rows", "count"),
-        Col("revenue", "Revenue", params.client.currency),
+    money = params.client.currency
+    columns = [Col("line", "Table")] + [
+        Col(name, label, money if name.startswith("revenue") else "count", may_be_empty=True)
+        for name, label in _COLUMNS.items()
     ]
+    table = reconcile(params, prepared)
+    if table["revenue_read"].isna().all():
+        columns = columns[:4]
     shown = show_table(
-        reconcile(params, prepared),
-        columns,
-        caption="Every row is accounted for",
-        note=" ".join(notes(prepared)),
-        max_rows=60,
+        table, columns, caption="Every row is accounted for", notes=notes(prepared), max_rows=60
     )
     assert isinstance(shown, ShownTable)
     return shown
@@ -146,27 +178,3 @@ def notes(prepared: Prepared) -> list[str]:
             )
         )
     return said
-
-
-def _adjustments(table: dict[str, Any]) -> list[dict[str, Any]]:
-    lines = []
-    if Decimal(table.get("refunded_in_column", "0")):
-        lines.append(
-            _line(
-                _("transactions: refunds in a column of the order"),
-                None,
-                table["refunded_in_column"],
-                sign=-1,
-            )
-        )
-    if Decimal(table.get("rounding", "0")):
-        lines.append(_line(_("transactions: rounding to the cent"), None, table["rounding"]))
-    return lines
-
-
-def _line(words: str, rows: int | None, revenue: str | None, *, sign: int = 1) -> dict[str, Any]:
-    return {
-        "line": words,
-        "rows": None if rows is None else sign * rows,
-        "revenue": None if revenue is None else sign * float(revenue),
-    }

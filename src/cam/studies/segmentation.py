@@ -67,14 +67,14 @@ def show_bins(study: Study, values: Values, fit: RfmFit) -> ShownTable | CannotS
     """Show what each bin holds, and say which bins ties have left empty."""
     bins = bin_table(values, fit)
     empty = bins[bins["n_customers"] == 0]
-    note = " ".join(
+    notes = [
         sentence(
             "{measure}: no customer scores {scores}, because equal customers share a bin.",
             measure=named(str(measure)),
             scores=", ".join(str(score) for score in sorted(group["score"])),
         )
         for measure, group in empty.groupby("measure", sort=False)
-    )
+    ]
     bins = bins[bins["n_customers"] > 0].assign(measure=lambda table: table["measure"].map(named))
     columns = [
         Col("measure", "Measure"),
@@ -83,7 +83,7 @@ def show_bins(study: Study, values: Values, fit: RfmFit) -> ShownTable | CannotS
         Col("high", "to", "ratio"),
         Col("n_customers", "Customers", "count"),
     ]
-    return show_table(bins, columns, caption="What each score means", note=note, max_rows=30)
+    return show_table(bins, columns, caption="What each score means", notes=notes, max_rows=30)
 
 
 @needs()
@@ -120,7 +120,7 @@ def show_segments(study: Study, segments: pd.DataFrame) -> ShownTable | CannotSa
         Col("customer_share", "of customers", "share"),
         Col("revenue_share", "of revenue", "share", "revenue_share_low", "revenue_share_high"),
         Col("mean_revenue", "Revenue per customer", money, "mean_revenue_low", "mean_revenue_high"),
-        Col("mean_days_since_last", "Days since last purchase, mean", "points"),
+        Col("mean_days_since_last", "Last purchase, mean", "days"),
     ]
     shown = segments.assign(segment=segments["segment"].map(named))
     return show_table(shown, columns, caption="The segments and what they hold")

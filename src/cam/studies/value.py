@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
-from itertools import combinations
+import math
 
 import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate
-from cam.language import named, period_text, sentence, value_text
+from cam.language import interval_text, named, period_text, sentence, value_text
 from cam.language import translate as _
 from cam.measures.value.acquisition import COST_TYPES, cac, is_beyond_chance, whole_months
 from cam.measures.value.acquisition import cac_by_channel as put_side_by_side
@@ -62,12 +61,16 @@ def show_setting(study: Study, decided: str) -> ShownTable:
     return show_pairs(
         {
             "Setting": named(decided),
-            "What that means": _("A customer who leaves ends a contract, so it is known who has left and when.")
+            "What that means": _(
+                "A customer who leaves ends a contract, so it is known who has left and when."
+            )
             if is_contractual
             else _(
                 "Customers leave without a word: nobody sees who is still a customer, and only the silence tells."
             ),
-            "Revenue": _("monthly fee x active months") if is_contractual else _("what was paid, less refunds"),
+            "Revenue": _("monthly fee x active months")
+            if is_contractual
+            else _("what was paid, less refunds"),
             "Margin": f"{lacking.reason} {lacking.cure}" if lacking else _margin_words(study, decided),
         },
         caption="What value rests on here",
@@ -130,7 +133,7 @@ def show_averages(study: Study, estimates: list[Estimate]) -> ShownTable | Canno
         {
             "figure": named(estimate.figure),
             "value": value_text(estimate.value, estimate.unit),
-            "range": _range(estimate),
+            "range": interval_text(estimate),
             "n": estimate.n,
         }
         for estimate in estimates
@@ -200,8 +203,22 @@ def overall_cac(study: Study, months: pd.DataFrame) -> Estimate | CannotSay:
     """Estimate the blended cost: all spend over all new customers, those who came unpaid included."""
     spend, n_new = int(months["cents"].sum()) / 100, int(months["n_new"].sum())
     if spend <= 0 or not n_new:
-        return CannotSay(_("There is no cost per new customer: spend or new customers are nil in these months."))
+        return CannotSay(
+            _("There is no cost per new customer: spend or new customers are nil in these months.")
+        )
     return cac(spend, n_new, currency=study.currency, segment={"channel": "all"})
+
+
+@needs()
+def comparable_channels(study: Study, channels: pd.DataFrame) -> pd.DataFrame | CannotSay:
+    """Pick the channels that have both spend and new customers, the cheapest first."""
+    rated = channels[channels["cac"].notna()].reset_index(drop=True)
+    if len(rated):
+        return rated
+    return CannotSay(
+        _("No channel has both spend and new customers."),
+        _("Call channels the same in spend.channel and customers.acquisition_channel."),
+    )
 
 
 @needs()
@@ -251,10 +268,15 @@ def key_figures(
 
 
 @needs()
-def scores(study: Study, customers: ir.Table) -> ir.Table:
-    """Pick the columns that go to ``customers.parquet``."""
-    kept = [name for name in ("customer_id", "margin") if name in customers.columns]
-    return customers.select(*kept).rename(margin_so_far="margin") if "margin" in kept else customers
+def scores(study: Study, customers: ir.Table) -> ir.Table | CannotSay:
+    """Pick the columns that go to ``customers.parquet``; revenue is there already where there are orders."""
+    has_margin, has_orders = "margin" in customers.columns, "n_orders" in customers.columns
+    if has_orders and not has_margin:
+        return CannotSay(_("There is no score per customer without a margin."))
+    kept = {"margin_so_far": customers.margin} if has_margin else {}
+    if not has_orders:
+        kept["fees_so_far"] = customers.revenue
+    return customers.select("customer_id", **kept)
 
 
 # --- margin -------------------------------------------------------------------------------------
@@ -303,12 +325,6 @@ def _has_cost(study: Study, customers: ir.Table) -> bool:
     return "n_orders" in customers.columns and transactions is not None and "cost" in transactions.columns
 
 
-def _range(estimate: Estimate) -> str:
-    from cam.language import interval_text
-
-    return interval_text(estimate)
-
-
 # --- acquisition --------------------------------------------------------------------------------
 
 
@@ -323,7 +339,10 @@ def _new_customers(study: Study) -> ir.Table | CannotSay:
         contracts = study.tables["contracts"]
         first = contracts.group_by("customer_id").aggregate(acquired_date=contracts.start_date.min())
         return acquired_by_month(first)
-    return study.lacks_column("customers", "acquired_date") or study.lacks("customers")  # type: ignore[return-value]
+    return CannotSay(
+        _("Nothing says when customers were won."),
+        _("Add the table customers with acquired_date under data."),
+    )
 
 
 def _dated(table: pd.DataFrame) -> pd.DataFrame:
@@ -359,9 +378,7 @@ def _acquisition_notes(study: Study, months: pd.DataFrame, channels: pd.DataFram
     if len(barren):
         notes.append(sentence("Spend, but no new customer: {names}.", names=_listed(barren)))
     if len(unpaid):
-        notes.append(
-            sentence("New customers, but no spend of their own: {names}.", names=_listed(unpaid))
-        )
+        notes.append(sentence("New customers, but no spend of their own: {names}.", names=_listed(unpaid)))
     unknown = int(months.loc[months["channel"].isna(), "n_new"].sum())
     if unknown:
         notes.append(sentence("{n} new customers have no acquisition channel.", n=unknown))
@@ -380,7 +397,12 @@ def _channel_estimates(study: Study, channels: pd.DataFrame) -> list[Estimate]:
     """The cost of each channel that has both; one that is itself called "all" would stand for the whole."""
     rated = channels[channels["cac"].notna() & (channels["channel"] != "all")]
     return [
-        cac(float(row["spend"]), int(row["n_new"]), currency=study.currency, segment={"channel": row["channel"]})
+        cac(
+            float(row["spend"]),
+            int(row["n_new"]),
+            currency=study.currency,
+            segment={"channel": row["channel"]},
+        )
         for row in rated.to_dict("records")
     ]
 
@@ -434,8 +456,8 @@ def _earned(study: Study, estimates: list[Estimate] | CannotSay) -> list[str | C
 def _concentrated(curve: pd.DataFrame) -> str:
     share = top_share(curve)
     words = (
-        "The top {top} of customers bring {share} of revenue. Know them by name, and see to it that they never "
-        "have to wait."
+        "The top {top} of customers bring {share} of revenue. Know who they are, and look after them before "
+        "anyone else."
         if share.value >= 0.5
         else "The top {top} of customers bring {share} of revenue: the business does not hang on few. What works "
         "for the many counts for more than care for the largest."
@@ -459,10 +481,12 @@ def _channels_apart(study: Study, channels: pd.DataFrame) -> list[str]:
         is_real = is_beyond_chance(
             (float(cheap["spend"]), float(dear["spend"])),
             (int(cheap["n_new"]), int(dear["n_new"])),
-            n_comparisons=len(list(combinations(range(len(rated)), 2))),
+            n_comparisons=math.comb(len(rated), 2),
         )
-        estimates = {name: cac(float(row["spend"]), int(row["n_new"]), currency=study.currency)
-                     for name, row in (("cheap_cost", cheap), ("dear_cost", dear))}
+        estimates = {
+            name: cac(float(row["spend"]), int(row["n_new"]), currency=study.currency)
+            for name, row in (("cheap_cost", cheap), ("dear_cost", dear))
+        }
         words = (
             "A new customer from {dear} cost {dear_cost}, one from {cheap} {cheap_cost}; that is more than chance. "
             "Before money moves, look whether the dear ones stay longer or buy more."

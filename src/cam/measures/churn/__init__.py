@@ -1,0 +1,1 @@
+"""Measures of churn: the label first, then what foretells it."""

@@ -1,0 +1,1 @@
+"""Measures of the lifecycle: who stays, and for how long."""

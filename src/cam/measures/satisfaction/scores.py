@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from cam.estimate import Z, Estimate, wilson_interval
+from cam.estimate import Estimate, Z, wilson_interval
 
 #: On a scale of 0 to 10: promoters give at least the first, detractors at most the second.
 PROMOTER_FROM, DETRACTOR_TO = 9, 6

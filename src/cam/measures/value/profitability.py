@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from cam.estimate import CONFIDENCE, Z, Estimate
+from cam.estimate import CONFIDENCE, Estimate, Z
 
 #: The share of customers that is called the top.
 TOP_SHARE = 0.2

@@ -50,24 +50,22 @@ def cohort_heat_map(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
     ax.set_xticks(range(len(rates.columns)), [str(age) for age in rates.columns])
     ax.set_yticks(range(len(rates)), [f"{cohort}  ({sizes[cohort]:,})" for cohort in rates.index])
     ax.set_xlabel(_("Months after the month of the first purchase"))
-    ax.set_ylabel(_("Month of the first purchase (customers)"))
+    ax.set_ylabel(_("First purchase (customers)"))
     n = int(sizes.sum())
-    lines = [
+    words = [
         sentence("Share of each cohort that bought in the month, %; n = {n}, {period}", n=n, period=period)
     ]
     if len(cohorts) > _MAX_COHORTS:
-        lines.append(
+        words.append(
             sentence("The latest {shown} of {all} cohorts are drawn", shown=_MAX_COHORTS, all=len(cohorts))
         )
     if (sizes < MIN_COHORT).any():
-        lines.append(
-            sentence("Cohorts of fewer than {n} customers are grey: chance rules them", n=MIN_COHORT)
-        )
+        words.append(sentence("Cohorts below {n} customers are grey: chance rules them", n=MIN_COHORT))
     first, last = drawn.iloc[0], drawn[drawn["cohort"] == cohorts[-1]].iloc[0]
     return describe(
         ax,
         title=_("Does each month's new customers keep coming?"),
-        subtitle="\n".join(lines),
+        subtitle="\n".join(words),
         alt=sentence(
             "Grid of {n} cohorts by month of age. Of the customers of {first}, {a} bought in the next month; of "
             "those of {last}, {b}.",
@@ -102,7 +100,7 @@ def retention_curve(pooled: pd.DataFrame, *, ax: Axes, cohorts: pd.DataFrame, pe
     """
     large = cohorts[cohorts["n_customers"] >= MIN_COHORT]
     for _cohort, rows in large.groupby("cohort"):
-        ax.plot(rows["age"], 100 * rows["retention_rate"], color=GREY, linewidth=0.8, alpha=0.7, zorder=1)
+        ax.plot(rows["age"], 100 * rows["retention_rate"], color=GREY, linewidth=0.7, alpha=0.6, zorder=1)
     age, rate = pooled["age"], 100 * pooled["retention_rate"]
     ax.fill_between(age, 100 * pooled["low"], 100 * pooled["high"], color=ACCENT, alpha=0.25, linewidth=0)
     ax.plot(age, rate, color=ACCENT, linewidth=2, marker="o", markersize=4, zorder=3)
@@ -116,6 +114,7 @@ def retention_curve(pooled: pd.DataFrame, *, ax: Axes, cohorts: pd.DataFrame, pe
             ha="center",
             color=ACCENT,
             fontsize=11,
+            bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 1},
         )
     ax.set_ylim(0, 1.15 * 100 * max(pooled["high"].max(), large["retention_rate"].max(), 0.01))
     ax.set_xlim(0.5, max(age.max(), 2) + 0.5)
@@ -154,7 +153,7 @@ def _number_cells(ax: Axes, drawn: pd.DataFrame, cohorts: list[str], top: float)
     for row in drawn.itertuples():
         x, y = row.age - first, cohorts.index(row.cohort)
         is_firm = row.n_customers >= MIN_COHORT
-        color = "white" if is_firm and row.retention_rate > 0.6 * top else INK if is_firm else "#8A8A8A"
+        color = "white" if is_firm and row.retention_rate > 0.8 * top else INK if is_firm else "#8A8A8A"
         ax.text(
             x,
             y - (0.12 if has_room else 0),

@@ -1,0 +1,228 @@
+"""Study 02: whether customers stay, and how fast they drift away."""
+
+from __future__ import annotations
+
+import ibis.expr.types as ir
+import pandas as pd
+
+from cam.estimate import CannotSay, Estimate, difference, proportion
+from cam.language import sentence
+from cam.measures.lifecycle.retention import MIN_COHORT, cohorts_of_age, pooled_retention, retention_table
+from cam.reduce.cohorts import cohort_activity, customer_cohorts
+from cam.reduce.summary import cells
+from cam.show.tables import Col, ShownTable, show_table
+from cam.studies.segmentation import summarise as summarise
+from cam.studies.study import Study, needs
+
+#: A first month with so many times the customers of any later one holds old customers who look new.
+_CROWDED = 3
+#: With so many who came back, the second purchase is not where customers are lost.
+_NEARLY_ALL = 0.9
+
+
+@needs()
+def count_repeat(study: Study, customers: ir.Table) -> pd.DataFrame:
+    """Count who bought on one day only and who came back on another, with Wilson intervals."""
+    counted = cells(customers, "frequency").execute()
+    n = int(counted["n_customers"].sum())
+    repeat = int(counted.loc[counted["frequency"] > 0, "n_customers"].sum())
+    rates = [proportion("share", count, n) for count in (repeat, n - repeat)]
+    return pd.DataFrame(
+        {
+            "group": ["Came back on another day", "Bought on one day only"],
+            "n_customers": [repeat, n - repeat],
+            "share": [rate.value for rate in rates],
+            "low": [rate.low for rate in rates],
+            "high": [rate.high for rate in rates],
+        }
+    )
+
+
+@needs()
+def show_repeat(study: Study, repeat: pd.DataFrame) -> ShownTable | CannotSay:
+    """Show who came back at all."""
+    columns = [
+        Col("group", "Customers who"),
+        Col("n_customers", "Customers", "count"),
+        Col("share", "Share", "share", "low", "high"),
+    ]
+    return show_table(repeat, columns, caption="Who came back at all")
+
+
+@needs("transactions")
+def retention(study: Study) -> pd.DataFrame | CannotSay:
+    """Say which share of each month's new customers bought in each complete month after."""
+    activity = cohort_activity(study.tables["transactions"], as_of=study.as_of)
+    table = retention_table(
+        activity.order_by(["cohort", "age"]).execute(),
+        as_of=study.as_of,
+        n_months=study.params.lifecycle.n_months,
+    )
+    if table.empty:
+        return CannotSay(
+            sentence("No month of new customers has a complete calendar month after it yet."),
+            sentence("Run the report again at the end of next month."),
+        )
+    return table
+
+
+@needs()
+def retention_by_age(study: Study, table: pd.DataFrame) -> pd.DataFrame:
+    """Add up the cohorts at each age."""
+    return pooled_retention(table)
+
+
+@needs()
+def show_retention(study: Study, pooled: pd.DataFrame) -> ShownTable | CannotSay:
+    """Show the curve's numerators and denominators."""
+    columns = [
+        Col("age", "Month of age", "count"),
+        Col("n_cohorts", "Cohorts", "count"),
+        Col("n_customers", "Customers", "count"),
+        Col("n_active", "bought in the month", "count"),
+        Col("retention_rate", "Retention rate", "share", "low", "high"),
+    ]
+    note = sentence("Only complete calendar months count; the last day seen is {day}.", day=str(study.as_of))
+    return show_table(pooled, columns, caption="Retention by age, all cohorts", note=note, max_rows=36)
+
+
+@needs()
+def scores(study: Study, customers: ir.Table) -> ir.Table:
+    """Pick each customer's cohort and the months since for ``customers.parquet``."""
+    return customer_cohorts(customers, as_of=study.as_of)
+
+
+def findings(
+    study: Study, repeat: pd.DataFrame | CannotSay, table: pd.DataFrame | CannotSay
+) -> list[str | CannotSay]:
+    """Say what the client should know and do, each with its number and interval."""
+    found: list[str | CannotSay] = []
+    found.append(repeat if isinstance(repeat, CannotSay) else _came_back(repeat))
+    if isinstance(table, CannotSay):
+        return [*found, table]
+    crowded = _crowded_start(table)
+    if crowded:
+        # Old customers who look new must not be the measure for those who are.
+        found.append(crowded)
+        table = table[table["cohort"] > table["cohort"].min()]
+    return [*found, _drift(table), _newest(table)]
+
+
+def key_figures(
+    study: Study, repeat: pd.DataFrame | CannotSay, table: pd.DataFrame | CannotSay
+) -> list[Estimate | CannotSay]:
+    """List the study's key figures: the repeat rate, then retention over all cohorts and by cohort."""
+    figures: list[Estimate | CannotSay] = []
+    figures.append(repeat if isinstance(repeat, CannotSay) else _repeat_rate(repeat))
+    if isinstance(table, CannotSay):
+        return [*figures, table]
+    for row in pooled_retention(table).itertuples():
+        figures.append(_rate(row, {"age": str(row.age)}))
+    for row in table.itertuples():
+        figures.append(_rate(row, {"cohort": str(row.cohort), "age": str(row.age)}))
+    return figures
+
+
+def _came_back(repeat: pd.DataFrame) -> str:
+    rate = _repeat_rate(repeat)
+    if rate.value >= _NEARLY_ALL:
+        words = (
+            "{rate} of customers came back on another day. Hardly anybody is lost after the first purchase: work on "
+            "how often and how much they buy."
+        )
+    else:
+        words = (
+            "{rate} of customers came back on another day. Ask each of the others once, soon after the first order, "
+            "what would bring them back."
+        )
+    return sentence(words, rate=rate)
+
+
+def _drift(table: pd.DataFrame) -> str:
+    """Compare the first month of age with the last one, over the cohorts that have reached both."""
+    reached = table.loc[table["n_customers"] >= MIN_COHORT, "age"]
+    last = int(reached.max() if len(reached) else table["age"].max())
+    pooled = pooled_retention(cohorts_of_age(table, last))
+    start, end = (_rate(pooled.iloc[place], {}) for place in (0, -1))
+    if last == 1:
+        return sentence(
+            "{rate} of new customers bought again in the month after their first. One month is no trend yet: "
+            "look again next month.",
+            rate=start,
+        )
+    change = difference("retention_change", end, start)
+    if change.high is not None and change.high < 0:
+        words = (
+            "{start} of new customers bought in the month after their first, {end} in month {last}. They drift away, "
+            "and half of that fall is done by month {half}: reach them before."
+        )
+    elif change.low is not None and change.low > 0:
+        words = (
+            "{start} of new customers bought in the month after their first, {end} in month {last}: activity rises "
+            "with age. Leave the young customers time before you count them as lost."
+        )
+    else:
+        words = (
+            "{start} of new customers bought in the month after their first, {end} in month {last}: no drift beyond "
+            "chance. Nothing needs a rescue here: give active customers more occasions to buy."
+        )
+    middle = (pooled["retention_rate"].iloc[0] + pooled["retention_rate"].iloc[-1]) / 2
+    half = (
+        int(pooled.loc[pooled["retention_rate"] <= middle, "age"].min()) if start.value > end.value else last
+    )
+    return sentence(words, start=start, end=end, last=last, half=half)
+
+
+def _newest(table: pd.DataFrame) -> str | CannotSay:
+    """Compare the newest cohort's first month of age with that of all before it."""
+    first = table[(table["age"] == 1) & (table["n_customers"] >= MIN_COHORT)].sort_values("cohort")
+    if len(first) < 2:
+        return CannotSay(
+            sentence(
+                "Whether newer customers stay longer cannot be said: fewer than two months of new customers, with "
+                "at least {n} each, have a complete month after them.",
+                n=MIN_COHORT,
+            )
+        )
+    newest = first.iloc[-1]
+    before = pooled_retention(first.iloc[:-1]).iloc[0]
+    one, other = _rate(newest, {}), _rate(before, {})
+    change = difference("retention_change", one, other)
+    if change.low is not None and change.low > 0:
+        words = (
+            "Of the new customers of {cohort}, {one} bought in the next month, of all before them {other}: more than "
+            "chance, and better. Find out what was done differently, and do it again."
+        )
+    elif change.high is not None and change.high < 0:
+        words = (
+            "Of the new customers of {cohort}, {one} bought in the next month, of all before them {other}: more than "
+            "chance, and worse. Find out where these customers came from and what they met."
+        )
+    else:
+        words = (
+            "Of the new customers of {cohort}, {one} bought in the next month, of all before them {other}: within "
+            "chance. Newer customers are no reason to change course."
+        )
+    return sentence(words, cohort=str(newest["cohort"]), one=one, other=other)
+
+
+def _crowded_start(table: pd.DataFrame) -> str | None:
+    """Notice a history that starts before the data do: then the first month is full of old customers."""
+    sizes = table.groupby("cohort")["n_customers"].first()
+    if len(sizes) < 2 or sizes.iloc[0] < _CROWDED * sizes.iloc[1:].max():
+        return None
+    share = proportion("share", int(sizes.iloc[0]), int(sizes.sum()))
+    return sentence(
+        "{first} holds {share.short} of all customers, and no later month comes near: most of them bought before these "
+        "data start. The sentences below leave that month out. Add older orders to judge it too.",
+        first=str(sizes.index[0]),
+        share=share,
+    )
+
+
+def _repeat_rate(repeat: pd.DataFrame) -> Estimate:
+    return proportion("repeat_rate", int(repeat["n_customers"].iloc[0]), int(repeat["n_customers"].sum()))
+
+
+def _rate(row: pd.Series, segment: dict[str, str]) -> Estimate:
+    return proportion("retention_rate", int(row.n_active), int(row.n_customers), segment=segment)
