@@ -18,6 +18,15 @@ Row = dict[str, str]
 def segment_text(estimate: Estimate) -> str:
     """Return the segment as ``key=value`` pairs joined by ``;``.
 
+    Parameters
+    ----------
+    estimate : Estimate
+        With or without a segment.
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> segment_text(Estimate("retention_rate", 0.5, "share", 9, 0.2, 0.8, {"cohort": "2024-01", "age": "3"}))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
+from needs import skip_or_fail
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
@@ -75,7 +75,7 @@ def chromium() -> str:
     for name in NAMES:
         if found := shutil.which(name):
             return found
-    pytest.skip("no browser found, so no page is opened in one; cure: apt-get install chromium")
+    skip_or_fail("no browser found, so no page is opened in one; cure: apt-get install chromium")
 
 
 class _Pipe:

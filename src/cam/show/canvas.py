@@ -139,7 +139,7 @@ def describe(ax: Axes, *, title: str, subtitle: str, alt: str) -> Axes:
 def _wrapped(text: str, *, width: int = 92) -> list[str]:
     """Break a text at its punctuation where it is too long for a figure; a Han character is two letters wide."""
     lines, line = [], ""
-    for part in re.split(r"(?<=[;；,，]) ?", text):
+    for part in re.split(r"(?<=[;,]) |(?<=[；，])", text):
         joined = f"{line} {part}".strip()
         if line and sum(2 if ord(sign) > 0x2E7F else 1 for sign in joined) > width:
             lines.append(line)

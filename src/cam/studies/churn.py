@@ -26,6 +26,8 @@ from cam.studies.study import Study, needs
 #: One churn rate per way in which leaving shows, the one that rules this client first.
 Rates = Mapping[str, Estimate | CannotSay]
 
+#: Two cut-offs whose numbers of customers differ by more hold customers of another mix.
+_SAME_BASE = 0.25
 _TABLES = {"purchases": "transactions", "contract": "contracts", "snapshot": "snapshot"}
 
 
@@ -174,6 +176,20 @@ def recency_rates(study: Study, silent: pd.DataFrame) -> pd.DataFrame:
 
 
 @needs()
+def show_recency(study: Study, buckets: pd.DataFrame) -> ShownTable | CannotSay:
+    """Show where those who left had stood, and which share of them that is."""
+    columns = [
+        Col("recency", "Days since the last purchase, at the cut-off"),
+        Col("n_customers", "Customers", "count"),
+        Col("n_churned", "left", "count"),
+        Col("churn_rate", "Churn rate", "share", "low", "high"),
+        Col("share", "of all who left", "share"),
+    ]
+    left = buckets.assign(share=buckets["n_churned"] / max(buckets["n_churned"].sum(), 1))
+    return show_table(left, columns, caption="Where those who left had stood")
+
+
+@needs()
 def false_alarms(study: Study, silent: pd.DataFrame) -> Estimate | CannotSay:
     """Say what share of those counted as left at the first cut-off bought again since: how firm the label is."""
     day = min(silent["cut_off"])
@@ -222,12 +238,12 @@ def findings(
 ) -> list[str | CannotSay]:
     """Say what the client should know and do, each with its number and interval."""
     found: list[str | CannotSay] = []
-    for place, (basis, rate) in enumerate(rates.items()):
+    for basis, rate in rates.items():
         if isinstance(rate, CannotSay):
             found.append(rate)
-            continue
-        advice = _advice(rate) if place == 0 else ""
-        found.append(f"{_said(study, basis, rate)} {advice}".strip())
+        else:
+            paused = back.value if isinstance(back, Estimate) and basis == "purchases" else 0.0
+            found.append(f"{_said(study, basis, rate)} {_advice(rate, basis, paused)}")
     if isinstance(buckets, pd.DataFrame) and len(buckets) > 1:
         found.append(_by_recency(buckets))
     if isinstance(monthly, pd.DataFrame):
@@ -344,23 +360,37 @@ def _said(study: Study, basis: str, rate: Estimate) -> str:
     )
 
 
-def _advice(rate: Estimate) -> str:
+def _advice(rate: Estimate, basis: str, paused: float) -> str:
     """Say whether a model of churn is the tool here, by a rule that is stated."""
-    if is_worth_a_model(rate):
-        return sentence(
-            "That is enough to learn from: a model can rank customers by risk, so that those who can be kept are called "
-            "first."
+    left = rate.value * (1 - paused)
+    if is_worth_a_model(rate, came_back=paused):
+        words = {
+            "contract": "Ask before the contract ends, not after; there are enough to learn from whom to ask first.",
+            "purchases": "That is enough to learn from: rank customers by risk, and call first those who can be kept.",
+            "snapshot": "That is enough to learn from; add dates to the export, so that it can be tested.",
+        }[basis]
+    elif left < MIN_RATE:
+        words = (
+            "Below {limit} a model of churn is not the tool: even a perfect list would be short. Work on what those "
+            "who stay buy."
         )
-    if rate.value < MIN_RATE:
-        return sentence(
-            "Below {limit} a model of churn is not the tool: even a perfect list would be short. Work on what those who "
-            "stay buy.",
-            limit=value_text(MIN_RATE, "share"),
+    else:
+        words = (
+            "A model of churn is not the tool: it needs at least {events} customers who left and as many who stayed, "
+            "and without those who come back later about {n} left. Look after them by hand."
         )
+        if left > 1 / 2:
+            words = (
+                "A model of churn is not the tool: it needs at least {events} customers who left and as many who "
+                "stayed, and here about {stayed} stayed. Look after those few by hand."
+            )
+    n = round(left * (rate.n or 0))
     return sentence(
-        "A model needs at least {n} customers who left and as many who stayed; with fewer, call by the plain list of "
-        "days since the last purchase.",
-        n=MIN_EVENTS,
+        words,
+        limit=value_text(MIN_RATE, "share"),
+        events=MIN_EVENTS,
+        n=n,
+        stayed=(rate.n or 0) - n,
     )
 
 
@@ -395,20 +425,26 @@ def _trend(monthly: pd.DataFrame) -> str:
     start, end = rows.iloc[0], rows.iloc[-1]
     before, after = (_rate("", int(row.n_churned), int(row.n_customers)) for row in (start, end))
     change = difference("churn_change", after, before)
-    if change.low is not None and change.low > 0:
+    is_same_base = abs(int(end["n_customers"]) / int(start["n_customers"]) - 1) <= _SAME_BASE
+    if change.low is not None and change.high is not None and change.low <= 0 <= change.high:
+        words = (
+            "Churn was {before} after {first} and {after} after {last}: a change within chance. There is no trend to "
+            "act on."
+        )
+    elif not is_same_base:
+        words = (
+            "Churn went from {before} after {first} to {after} after {last}, more than chance. But the customers are "
+            "not the same: compare like with like before you praise or blame what was done in between."
+        )
+    elif change.value > 0:
         words = (
             "Churn rose from {before} after {first} to {after} after {last}, more than chance. Ask what changed in "
             "between before anything else."
         )
-    elif change.high is not None and change.high < 0:
+    else:
         words = (
             "Churn fell from {before} after {first} to {after} after {last}, more than chance. Keep what was done in "
             "between."
-        )
-    else:
-        words = (
-            "Churn was {before} after {first} and {after} after {last}: a change within chance. There is no trend to "
-            "act on."
         )
     return sentence(
         words,

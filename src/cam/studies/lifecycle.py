@@ -87,6 +87,16 @@ def show_retention(study: Study, pooled: pd.DataFrame) -> ShownTable | CannotSay
 
 
 @needs()
+def show_falls(study: Study, pooled: pd.DataFrame) -> ShownTable | CannotSay:
+    """Show by how many percentage points the curve falls from each month of age to the next, steepest first."""
+    falls = pooled.assign(fall=-100 * pooled["retention_rate"].diff()).iloc[1:]
+    columns = [Col("age", "Month of age", "count"), Col("fall", "Fall, percentage points", "points")]
+    return show_table(
+        falls.sort_values(["fall", "age"], ascending=[False, True]), columns, caption="Where the curve falls"
+    )
+
+
+@needs()
 def scores(study: Study, customers: ir.Table) -> ir.Table:
     """Pick each customer's cohort and the months since for ``customers.parquet``."""
     return customer_cohorts(customers, as_of=study.as_of)

@@ -8,7 +8,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate, proportion
-from cam.language import named, sentence
+from cam.language import named, sentence, value_text
 from cam.measures.segmentation.rfm import MEASURES, RfmFit, bin_table, fixed_rfm
 from cam.measures.segmentation.rfm import fit_rfm as cut_at_quantiles
 from cam.measures.segmentation.rules import SEGMENTS, name_segments
@@ -75,12 +75,19 @@ def show_bins(study: Study, values: Values, fit: RfmFit) -> ShownTable | CannotS
         )
         for measure, group in empty.groupby("measure", sort=False)
     ]
-    bins = bins[bins["n_customers"] > 0].assign(measure=lambda table: table["measure"].map(named))
+    bins = bins[bins["n_customers"] > 0]
+    units = {"recency": "count", "frequency": "count", "monetary": study.currency}
+    ranges = [
+        sentence(
+            "{low} to {high}", low=value_text(row.low, units[row.measure]), high=value_text(row.high, units[row.measure])
+        )
+        for row in bins.itertuples()
+    ]
+    bins = bins.assign(range=ranges, measure=bins["measure"].map(named))
     columns = [
         Col("measure", "Measure"),
         Col("score", "Score", "count"),
-        Col("low", "from", "ratio"),
-        Col("high", "to", "ratio"),
+        Col("range", "Values"),
         Col("n_customers", "Customers", "count"),
     ]
     return show_table(bins, columns, caption="What each score means", notes=notes, max_rows=30)
@@ -172,7 +179,7 @@ def findings(
                     words,
                     n=int(row["n_customers"]),
                     customers=Estimate("customer_share", float(row["customer_share"]), "share"),
-                    revenue=_revenue_share(name, row),
+                    revenue=_revenue_share(name, row, n),
                 )
             )
     return found
@@ -193,7 +200,7 @@ def key_figures(
             Estimate("rfm_segment_share", float(row["customer_share"]), "share", n, segment=segment)
         )
         if pd.notna(row["revenue_share"]):
-            figures.append(_revenue_share(str(row["segment"]), row))
+            figures.append(_revenue_share(str(row["segment"]), row, n))
     units = {"recency": "days", "frequency": "days", "monetary": study.currency}
     figures += [
         Estimate(f"rfm_{name}_limit", limit, units[name], n, segment={"limit": str(place)})
@@ -220,14 +227,14 @@ def headline(study: Study) -> Sequence[Estimate]:
     return ()
 
 
-def _revenue_share(name: str, row: pd.Series) -> Estimate:
+def _revenue_share(name: str, row: pd.Series, n: int) -> Estimate:
     low, high = row["revenue_share_low"], row["revenue_share_high"]
     has_interval = pd.notna(low) and pd.notna(high)
     return Estimate(
         "rfm_segment_revenue_share",
         float(row["revenue_share"]),
         "share",
-        int(row["n_customers"]),
+        n,
         float(low) if has_interval else None,
         float(high) if has_interval else None,
         {"segment": name},

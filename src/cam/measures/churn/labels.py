@@ -123,13 +123,15 @@ def recency_names(limits: Sequence[int] = RECENCY_LIMITS) -> list[str]:
     return [*(f"{low}-{high}" for low, high in zip(starts, limits, strict=False)), f"{starts[-1]}+"]
 
 
-def is_worth_a_model(rate: Estimate) -> bool:
+def is_worth_a_model(rate: Estimate, *, came_back: float = 0.0) -> bool:
     """Say whether a model of churn has a use: at least 2 % leave, and 100 each have left and stayed to learn from.
 
     Parameters
     ----------
     rate : Estimate
         ``churn_rate`` with its ``n``.
+    came_back : float
+        Share (0-1) of those counted as having left who were only pausing; they are no leavers to learn from.
 
     Returns
     -------
@@ -147,6 +149,9 @@ def is_worth_a_model(rate: Estimate) -> bool:
     False
     >>> is_worth_a_model(Estimate("churn_rate", 0.2, "share", 5_000))
     True
+    >>> is_worth_a_model(Estimate("churn_rate", 0.05, "share", 2_500), came_back=0.6)
+    False
     """
-    rarer = min(rate.value, 1 - rate.value) * (rate.n or 0)
-    return rate.value >= MIN_RATE and round(rarer) >= MIN_EVENTS
+    left = rate.value * (1 - came_back)
+    rarer = min(left, 1 - left) * (rate.n or 0)
+    return left >= MIN_RATE and round(rarer) >= MIN_EVENTS

@@ -35,18 +35,15 @@ def churn_by_recency(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes
     ax.vlines(places, 100 * table["low"], 100 * table["high"], color=INK, linewidth=1.2)
     for place, row in zip(places, table.itertuples(), strict=True):
         ax.annotate(
-            value_text(float(row.churn_rate), "share"),  # type: ignore[arg-type]
-            (place, 100 * row.high),  # type: ignore[operator]
+            value_text(row.churn_rate, "share"),
+            (place, 100 * row.high),
             xytext=(0, 4),
             textcoords="offset points",
             ha="center",
             color=ACCENT if place == worst else INK,
             fontsize=11,
         )
-    labels = [
-        f"{str(row.recency).replace('-', '–')}\nn = {row.n_customers:,}"  # type: ignore[str-bytes-safe]
-        for row in table.itertuples()
-    ]
+    labels = [f"{str(row.recency).replace('-', '–')}\nn = {row.n_customers:,}" for row in table.itertuples()]
     ax.set_xticks(places, labels)
     ax.set_ylim(0, max(112 * table["high"].max(), 0.1))
     ax.set_xlabel(_("Days since the last purchase, at the cut-off"))
@@ -90,15 +87,19 @@ def churn_over_time(table: pd.DataFrame, *, ax: Axes, horizon_days: int) -> Axes
     bases = list(dict.fromkeys(table["basis"]))
     days = sorted(set(table["cut_off"]))
     place = {day: number for number, day in enumerate(days)}
-    for basis, color in zip(bases, PALETTE, strict=False):
+    for basis, color in zip(bases, (ACCENT, PALETTE[5]), strict=False):
         rows = table[table["basis"] == basis]
         at = [place[day] for day in rows["cut_off"]]
         ax.fill_between(at, 100 * rows["low"], 100 * rows["high"], color=color, alpha=0.25, linewidth=0)
         ax.plot(at, 100 * rows["churn_rate"], color=color, linewidth=2, marker="o", markersize=4)
         last = rows.iloc[-1]
-        words = value_text(float(last["churn_rate"]), "share")
+        words = [
+            *([named(basis)] if len(bases) > 1 else []),
+            value_text(float(last["churn_rate"]), "share"),
+            f"n = {int(last['n_customers']):,}",
+        ]
         ax.annotate(
-            f"{named(basis)}\n{words}" if len(bases) > 1 else words,
+            "\n".join(words),
             (at[-1], 100 * last["churn_rate"]),
             xytext=(10, 0),
             textcoords="offset points",
@@ -109,7 +110,7 @@ def churn_over_time(table: pd.DataFrame, *, ax: Axes, horizon_days: int) -> Axes
     ax.set_xticks(range(len(days)), [f"{day:%Y-%m}" for day in days])
     if len(days) > 8:
         ax.tick_params(axis="x", labelsize=8)
-    ax.set_xlim(-0.3, len(days) - 1 + (1.6 if len(bases) > 1 else 0.8))
+    ax.set_xlim(-0.3, (len(days) - 1) * 1.14 + 0.3)
     ax.set_ylim(0, max(115 * table["high"].max(), 0.1))
     ax.set_xlabel(_("Cut-off, end of month"))
     ax.set_ylabel(sentence("Share that left within {days} days, %", days=horizon_days))
@@ -120,9 +121,7 @@ def churn_over_time(table: pd.DataFrame, *, ax: Axes, horizon_days: int) -> Axes
         ax,
         title=_("Do more customers leave than before?"),
         subtitle=sentence(
-            "Share that left (band: 95 % interval); n = {low} to {high} customers, cut-offs {period}",
-            low=int(table["n_customers"].min()),
-            high=int(table["n_customers"].max()),
+            "Share that left, band: 95 % interval; n of the last cut-off; {period}",
             period=period_text(days[0], days[-1]),
         ),
         alt=sentence(
