@@ -163,10 +163,8 @@ def test_an_assumed_rate_is_labelled_and_is_no_finding(client):
     ratio = known["margin_per_customer", ""].value / known["revenue_per_customer", ""].value
     assert ratio == pytest.approx(0.3, abs=1e-4)
     assert ("margin_rate", "") not in known
-    assert (
-        "an assumption: 30.0 % of revenue (value.margin_rate)"
-        in steps.show_setting(study, steps.setting(study)).html
-    )
+    page = steps.show_setting(study, steps.setting(study)).html.replace("\xa0", " ")
+    assert "an assumption: 30.0 % of revenue (value.margin_rate)" in page
 
 
 def test_months_that_are_not_over_do_not_count(client):
@@ -245,6 +243,20 @@ def test_without_a_date_of_acquisition_the_first_purchase_counts_and_is_labelled
     months = steps.acquisition_months(study)
     page = steps.show_channels(study, months, steps.cost_by_channel(study, months)).html
     assert "A customer counts as new with the first purchase" in page
+
+
+def test_customers_without_a_channel_blame_no_channel(client):
+    frames = {
+        "transactions": orders(),
+        "customers": people().drop(columns="acquisition_channel"),
+        "spend": spend(),
+    }
+    study = client(frames)
+    found, known, _ = run(study)
+    assert [key for key in known if key[0] == "cac"] == [("cac", "all")]
+    assert not any("took" in one for one in found if isinstance(one, str))
+    channels = steps.cost_by_channel(study, steps.acquisition_months(study))
+    assert "acquisition_channel" in steps.comparable_channels(study, channels).cure
 
 
 def test_a_channel_called_all_does_not_stand_for_the_whole(client):

@@ -19,7 +19,7 @@ NAMES = {
     "mean_order_value": "Mean order value",
     "revenue_per_customer": "Revenue per customer",
     "margin_per_customer": "Gross margin per customer",
-    "top_fifth_revenue_share": "Share of revenue from the top 20 % of customers",
+    "top_fifth_revenue_share": "Share of revenue from the top fifth of customers",
     "non_contractual": "Non-contractual",
     "contractual": "Contractual",
     "cac": "Acquisition cost per new customer (CAC)",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import ibis
 import ibis.expr.types as ir
 
 
@@ -34,7 +35,8 @@ def score_by_limits(
     [1, 3, 4]
     """
     value = column.cast("float64")
-    above = sum((value > float(limit)).cast("int64") for limit in limits)
+    # PostgreSQL casts no boolean to a bigint.
+    above = sum((value > float(limit)).ifelse(1, 0) for limit in limits)
     return (len(limits) + 1 - above if less_is_better else above + 1).cast("int64")
 
 
@@ -86,7 +88,7 @@ def segment_sums(customers: ir.Table, by: str) -> ir.Table:
     >>> import ibis
     >>> people = ibis.memtable({"segment": ["a", "a"], "revenue": [1.0, 3.0], "frequency": [0, 1],
     ...     "days_since_last": [5, 6]})
-    >>> segment_sums(people, "segment").execute().revenue_squared.tolist()
+    >>> segment_sums(people, "segment").execute().revenue_squared.astype(float).tolist()
     [10.0]
     """
     return (
@@ -94,7 +96,8 @@ def segment_sums(customers: ir.Table, by: str) -> ir.Table:
         .aggregate(
             n_customers=customers.count(),
             revenue=customers.revenue.sum(),
-            revenue_squared=(customers.revenue * customers.revenue).sum(),
+            # Named, or the product of two amounts would be rounded to the cent like the amounts.
+            revenue_squared=(customers.revenue * customers.revenue).cast("decimal(38, 4)").sum(),
             frequency=customers.frequency.sum(),
             days_since_last=customers.days_since_last.sum(),
         )

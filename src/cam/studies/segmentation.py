@@ -155,7 +155,7 @@ def findings(
     once = proportion("one_time_share", int(days["n_customers"].iloc[0]), n)
     found: list[str | CannotSay] = [
         sentence(
-            "{once} of customers bought on one day and never again. The second purchase is the step to work on: "
+            "{once} of customers have bought on one day only so far. The second purchase is the step to work on: "
             "a reason to return within weeks is worth more than another first order.",
             once=once,
         )

@@ -13,7 +13,6 @@ from cam.language import translate as _
 from cam.measures.value.acquisition import COST_TYPES, cac, is_beyond_chance, whole_months
 from cam.measures.value.acquisition import cac_by_channel as put_side_by_side
 from cam.measures.value.profitability import (
-    TOP_SHARE,
     concentration,
     mean_per_customer,
     ratio_per_customer,
@@ -215,6 +214,11 @@ def comparable_channels(study: Study, channels: pd.DataFrame) -> pd.DataFrame | 
     rated = channels[channels["cac"].notna()].reset_index(drop=True)
     if len(rated):
         return rated
+    if not channels["n_new"].any():
+        return CannotSay(
+            _("It is not known through which channel new customers came."),
+            _("Map acquisition_channel and acquired_date under data.customers.columns."),
+        )
     return CannotSay(
         _("No channel has both spend and new customers."),
         _("Call channels the same in spend.channel and customers.acquisition_channel."),
@@ -373,7 +377,7 @@ def _acquisition_notes(study: Study, months: pd.DataFrame, channels: pd.DataFram
                 "customers look new and the cost too low."
             )
         )
-    barren = channels.loc[channels["spend"].notna() & (channels["n_new"] == 0), "channel"]
+    barren = _barren(channels)["channel"]
     unpaid = channels.loc[channels["spend"].isna() & (channels["n_new"] > 0), "channel"]
     if len(barren):
         notes.append(sentence("Spend, but no new customer: {names}.", names=_listed(barren)))
@@ -387,6 +391,11 @@ def _acquisition_notes(study: Study, months: pd.DataFrame, channels: pd.DataFram
     if spent < lasted:
         notes.append(sentence("{n} of {all} months have no spend.", n=lasted - spent, all=lasted))
     return notes
+
+
+def _barren(channels: pd.DataFrame) -> pd.DataFrame:
+    """Channels that cost and brought nobody; none where nobody's channel is known."""
+    return channels[channels["spend"].notna() & (channels["n_new"] == 0) & channels["n_new"].any()]
 
 
 def _listed(names: pd.Series | list[str]) -> str:
@@ -456,13 +465,13 @@ def _earned(study: Study, estimates: list[Estimate] | CannotSay) -> list[str | C
 def _concentrated(curve: pd.DataFrame) -> str:
     share = top_share(curve)
     words = (
-        "The top {top} of customers bring {share} of revenue. Know who they are, and look after them before "
+        "The top fifth of customers bring {share} of revenue. Know who they are, and look after them before "
         "anyone else."
         if share.value >= 0.5
-        else "The top {top} of customers bring {share} of revenue: the business does not hang on few. What works "
+        else "The top fifth of customers bring {share} of revenue: the business does not hang on few. What works "
         "for the many counts for more than care for the largest."
     )
-    return sentence(words, top=f"{TOP_SHARE:.0%}".replace("%", " %"), share=share)
+    return sentence(words, share=share)
 
 
 def _costs(total: Estimate) -> str:
@@ -495,7 +504,7 @@ def _channels_apart(study: Study, channels: pd.DataFrame) -> list[str]:
             "Do not move money on this alone."
         )
         said.append(sentence(words, cheap=cheap["channel"], dear=dear["channel"], **estimates))
-    barren = channels[channels["spend"].notna() & (channels["n_new"] == 0)]
+    barren = _barren(channels)
     if len(barren):
         said.append(
             sentence(

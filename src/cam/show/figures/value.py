@@ -44,7 +44,7 @@ def revenue_concentration(table: pd.DataFrame, *, ax: Axes, period: str = "") ->
     ax.plot([at, at], [0, 100 * top.value], color=SOFT, linewidth=0.8, linestyle=(0, (3, 3)))
     ax.scatter([at], [100 * top.value], s=45, color=ACCENT, zorder=3)
     ax.annotate(
-        sentence("the top {top} bring {share}", top=f"{at:.0f} %", share=value_text(top.value, "share")),
+        sentence("the top fifth bring {share}", share=value_text(top.value, "share")),
         (at, 100 * top.value),
         xytext=(10, -4),
         textcoords="offset points",
@@ -75,7 +75,7 @@ def revenue_concentration(table: pd.DataFrame, *, ax: Axes, period: str = "") ->
             period=period,
         ),
         alt=sentence(
-            "Curve. The top 20 % of customers bring {share} of revenue ({range}).",
+            "Curve. The top fifth of customers bring {share} of revenue ({range}).",
             share=value_text(top.value, "share"),
             range=interval_text(top),
         ),

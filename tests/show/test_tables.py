@@ -1,0 +1,46 @@
+"""Tables for the page: escaped, aligned, with units and intervals, and honest about what they leave out."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from cam.estimate import CannotSay
+from cam.show.tables import Col, show_pairs, show_table
+
+FRAME = pd.DataFrame({"name": ["<b>&", "x"], "share": [0.25, None], "low": [0.1, None], "high": [0.4, None]})
+COLUMNS = [Col("name", "Name"), Col("share", "Share", "share", "low", "high")]
+
+
+def test_value_unit_and_interval():
+    html = show_table(FRAME, COLUMNS, caption="Who").html
+    assert '<span class="unit">%</span>' in html
+    assert '25.0 <span class="ci">10.0–40.0</span>' in html
+    assert "<b>" not in html and "&lt;b&gt;&amp;" in html
+    assert '<td class="num na">–</td>' in html  # missing is shown as missing, never as NaN
+    assert "nan" not in html.lower()
+
+
+def test_a_cell_where_nothing_belongs_stays_blank():
+    columns = [Col("name", "Name"), Col("share", "Share", "share", may_be_empty=True)]
+    assert '<td class="num na"></td>' in show_table(FRAME, columns, caption="Who").html
+
+
+def test_rows_that_are_left_out_are_said():
+    frame = pd.DataFrame({"name": [str(i) for i in range(30)]})
+    html = show_table(frame, [Col("name", "Name")], caption="Who").html
+    assert "The first 15 of 30 rows." in html and html.count("<tr>") == 16
+
+
+def test_passes_on_what_cannot_be_said():
+    said = CannotSay("No orders.")
+    assert show_table(said, COLUMNS, caption="Who") is said
+
+
+def test_a_column_that_is_not_there_is_refused():
+    with pytest.raises(KeyError):
+        show_table(FRAME, [Col("other", "Other")], caption="Who")
+
+
+def test_pairs_are_escaped():
+    assert "&lt;script&gt;" in show_pairs({"Client": "<script>"}, caption="From").html
