@@ -40,7 +40,7 @@ check: lint test  ## lint, types, tests and slow proofs: what CI runs
 	@$(BIN)/python -m pytest -m slow
 
 bench: $(READY)  ## measure speed and memory; writes benchmarks/README.md's tables
-	@$(BIN)/python benchmarks/run.py
+	@$(BIN)/python benchmarks/run.py $(BENCH_OPTIONS)
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab $(LAB_OPTIONS) notebooks

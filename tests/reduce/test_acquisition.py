@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,9 +22,9 @@ def spend(seed=1, n=500):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_spend_is_that_of_plain_pandas_to_the_cent(seed):
+def test_spend_is_that_of_plain_pandas_to_the_cent(place, seed):
     frame = spend(seed)
-    found = spend_by_month(ibis.memtable(frame)).execute()
+    found = spend_by_month(place("rows", frame)).execute()
     frame["month"] = frame["date"].dt.to_period("M").dt.to_timestamp()
     by = frame.groupby(["month", "channel", "cost_type"])
     expected = by.agg(cost=("cost", "sum"), first=("date", "min"), last=("date", "max")).reset_index()
@@ -38,12 +37,12 @@ def test_spend_is_that_of_plain_pandas_to_the_cent(seed):
     assert pd.to_datetime(found["last_day"]).tolist() == expected["last"].tolist()
 
 
-def test_new_customers_are_those_of_plain_pandas():
+def test_new_customers_are_those_of_plain_pandas(place):
     rng = np.random.default_rng(3)
     days = pd.Timestamp("2026-01-01") + pd.to_timedelta(rng.integers(0, 200, 300), unit="D")
     channel = rng.choice(["search", "organic", None], 300)
     frame = pd.DataFrame({"acquired_date": days, "acquisition_channel": channel})
-    found = acquired_by_month(ibis.memtable(frame)).execute()
+    found = acquired_by_month(place("rows", frame)).execute()
     month = frame["acquired_date"].dt.to_period("M").dt.to_timestamp()
     expected = frame.assign(month=month, channel=frame["acquisition_channel"].fillna("?"))
     counts = expected.groupby(["month", "channel"]).size()
@@ -51,10 +50,10 @@ def test_new_customers_are_those_of_plain_pandas():
     assert dict(zip(keys, found["n_new"], strict=True)) == counts.to_dict()
 
 
-def test_nothing_is_lost_where_columns_are_missing_or_rows_are_shuffled():
+def test_nothing_is_lost_where_columns_are_missing_or_rows_are_shuffled(place):
     frame = spend()
-    whole = spend_by_month(ibis.memtable(frame)).execute()
-    shuffled = spend_by_month(ibis.memtable(frame.sample(frac=1, random_state=1))).execute()
+    whole = spend_by_month(place("rows", frame)).execute()
+    shuffled = spend_by_month(place("rows", frame.sample(frac=1, random_state=1))).execute()
     pd.testing.assert_frame_equal(whole, shuffled)
-    untyped = spend_by_month(ibis.memtable(frame.drop(columns="cost_type"))).execute()
+    untyped = spend_by_month(place("rows", frame.drop(columns="cost_type"))).execute()
     assert untyped["cents"].sum() == whole["cents"].sum() and untyped["cost_type"].isna().all()

@@ -34,13 +34,6 @@ def log(seed=1, *, n=400):
     return frame
 
 
-def table(frame):
-    made = ibis.memtable(frame)
-    return made.mutate(
-        **{name: made[name].cast("decimal(18,2)") for name in ("revenue", "cost") if name in frame}
-    )
-
-
 def by_id(expression):
     return expression.execute().set_index("customer_id").sort_index()
 
@@ -66,9 +59,12 @@ def brute(frame):
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_customers_are_those_of_plain_pandas(seed):
+def test_customers_are_those_of_plain_pandas(place, seed):
     frame = log(seed)
-    found, expected = by_id(customer_earnings(table(frame), as_of=AS_OF, has_margin=True)), brute(frame)
+    found, expected = (
+        by_id(customer_earnings(place("log", frame), as_of=AS_OF, has_margin=True)),
+        brute(frame),
+    )
     assert found.index.tolist() == expected.index.tolist()
     assert found["n_orders"].tolist() == expected["n_orders"].tolist()
     assert found["revenue"].astype(float).tolist() == pytest.approx(expected["revenue"].tolist())
@@ -76,11 +72,10 @@ def test_customers_are_those_of_plain_pandas(seed):
     assert found["margin"].astype(float).tolist() == pytest.approx(margin.tolist())
 
 
-def test_a_rate_stands_for_the_rows_without_a_cost_only():
+def test_a_rate_stands_for_the_rows_without_a_cost_only(place):
     frame = log()
     frame.loc[::3, "cost"] = np.nan
-    made = table(frame)
-    made = made.mutate(cost=made.cost.cast("string").nullif("NaN").cast("decimal(18,2)"))
+    made = place("log", frame)
     found = by_id(customer_earnings(made, as_of=AS_OF, margin_rate=0.3, has_margin=True))
     filled = frame.assign(cost=frame["cost"].fillna(frame["revenue"] * 0.7))
     seen = filled[filled["order_date"] < pd.Timestamp("2026-04-01")]
@@ -89,7 +84,7 @@ def test_a_rate_stands_for_the_rows_without_a_cost_only():
     assert found["margin"].astype(float).tolist() == pytest.approx(margin[found.index].tolist(), abs=0.0051)
 
 
-def test_a_contract_brings_its_fee_for_every_day_it_ran():
+def test_a_contract_brings_its_fee_for_every_day_it_ran(place):
     contracts = pd.DataFrame(
         {
             "customer_id": ["a", "a", "b", "c", "d"],
@@ -100,17 +95,16 @@ def test_a_contract_brings_its_fee_for_every_day_it_ran():
             "monthly_fee": [30.4375, 30.4375, 10.0, 10.0, np.nan],
         }
     )
-    made = ibis.memtable(contracts)
-    made = made.mutate(monthly_fee=made.monthly_fee.cast("string").nullif("NaN").cast("float64"))
+    made = place("rows", contracts)
     found = by_id(contract_earnings(made, as_of=AS_OF, margin_rate=0.5))
     # A fee of 30.4375 is 1 a day; b has run 31 days; c has not begun; d has no fee.
     assert found["revenue"].tolist() == [Decimal("366.00"), Decimal("10.18")]
     assert found["margin"].tolist() == [Decimal("183.00"), Decimal("5.09")]
 
 
-def test_sums_and_products_are_exact():
+def test_sums_and_products_are_exact(place):
     frame = log()
-    people = customer_earnings(table(frame), as_of=AS_OF, has_margin=True)
+    people = customer_earnings(place("log", frame), as_of=AS_OF, has_margin=True)
     row = earnings_sums(people, ["n_orders", "revenue", "margin"]).execute().iloc[0]
     listed = people.execute()
     cents = {name: [int(value * 100) for value in listed[name]] for name in ("revenue", "margin")}
@@ -122,13 +116,14 @@ def test_sums_and_products_are_exact():
 
 
 @pytest.mark.parametrize("n", [3, 99, 100, 101, 250])
-def test_groups_hold_each_hundredth_from_the_top(n):
+def test_groups_hold_each_hundredth_from_the_top(place, n):
     values = np.random.default_rng(n).integers(0, 50, n)  # many are equal
-    people = ibis.memtable(pd.DataFrame({"customer_id": [f"{i:03d}" for i in range(n)], "revenue": values}))
+    people = place("rows", pd.DataFrame({"customer_id": [f"{i:03d}" for i in range(n)], "revenue": values}))
     found = ranked_groups(people, "revenue").execute().astype("int64")
-    ordered = np.sort(values)[::-1]
-    place = np.arange(n) * 100 // n
-    by = pd.DataFrame({"place": place, "value": ordered, "squared": ordered**2}).groupby("place")
+    ordered = 100 * np.sort(values)[::-1]  # in cents
+    by = pd.DataFrame({"place": np.arange(n) * 100 // n, "value": ordered, "squared": ordered**2}).groupby(
+        "place"
+    )
     assert found["place"].tolist() == by.size().index.tolist()
     assert found["n_customers"].tolist() == by.size().tolist()
     assert found["total"].tolist() == by["value"].sum().tolist()
@@ -139,39 +134,45 @@ def test_groups_hold_each_hundredth_from_the_top(n):
 # --- consistent ---------------------------------------------------------------------------------
 
 
-def test_rows_in_another_order_and_after_as_of_change_nothing():
+def test_rows_in_another_order_and_after_as_of_change_nothing(place):
     frame = log()
     late = frame.head(5).assign(order_date=pd.Timestamp("2026-04-01"), customer_id="late")
-    one = by_id(customer_earnings(table(frame), as_of=AS_OF, has_margin=True))
+    one = by_id(customer_earnings(place("log", frame), as_of=AS_OF, has_margin=True))
     other = by_id(
         customer_earnings(
-            table(pd.concat([frame, late]).sample(frac=1, random_state=2)), as_of=AS_OF, has_margin=True
+            place("log", pd.concat([frame, late]).sample(frac=1, random_state=2)),
+            as_of=AS_OF,
+            has_margin=True,
         )
     )
     pd.testing.assert_frame_equal(one, other)
 
 
-def test_a_full_column_of_costs_leaves_the_rate_without_effect():
-    made = table(log())
+def test_a_full_column_of_costs_leaves_the_rate_without_effect(place):
+    made = place("log", log())
     one = by_id(customer_earnings(made, as_of=AS_OF, has_margin=True))
     other = by_id(customer_earnings(made, as_of=AS_OF, margin_rate=0.9, has_margin=True))
     assert one["margin"].tolist() == other["margin"].tolist()
 
 
-def test_without_a_wish_for_margin_there_is_none():
-    assert customer_earnings(table(log()), as_of=AS_OF).columns == ("customer_id", "n_orders", "revenue")
+def test_without_a_wish_for_margin_there_is_none(place):
+    assert customer_earnings(place("log", log()), as_of=AS_OF).columns == (
+        "customer_id",
+        "n_orders",
+        "revenue",
+    )
 
 
-def test_groups_keep_every_customer_and_cent():
-    people = customer_earnings(table(log()), as_of=AS_OF)
+def test_groups_keep_every_customer_and_cent(place):
+    people = customer_earnings(place("log", log()), as_of=AS_OF)
     found = ranked_groups(people, "revenue").execute()
     listed = people.execute()
     assert found["n_customers"].sum() == len(listed)
     assert int(found["total"].sum()) == int(sum(listed["revenue"]) * 100)
 
 
-def test_large_money_is_squared_without_loss():
-    people = ibis.memtable({"customer_id": ["a", "b"], "revenue": [1.0, 2.0]}).mutate(
+def test_large_money_is_squared_without_loss(place):
+    people = place("rows", pd.DataFrame({"customer_id": ["a", "b"], "revenue": [1.0, 2.0]})).mutate(
         revenue=ibis.literal("900000000000.01").cast("decimal(18,2)")
     )
     row = earnings_sums(people, ["revenue"]).execute().iloc[0]
@@ -181,7 +182,7 @@ def test_large_money_is_squared_without_loss():
 # --- refuses ------------------------------------------------------------------------------------
 
 
-def test_margin_without_cost_needs_a_rate():
+def test_margin_without_cost_needs_a_rate(place):
     frame = log().drop(columns="cost")
     with pytest.raises(ValueError, match="needs margin_rate"):
-        customer_earnings(table(frame), as_of=AS_OF, has_margin=True)
+        customer_earnings(place("log", frame), as_of=AS_OF, has_margin=True)

@@ -23,7 +23,6 @@ from cam.report import fonts
 from cam.report.render import (
     Card,
     Page,
-    findings_html,
     normalise,
     render_failure,
     render_index,
@@ -262,11 +261,6 @@ def test_labels_and_cells_are_translated(name: str) -> None:
         assert "# Which customers should we keep?\n\n- whom to call" in asked
     html = ALL[name]()
     assert f'<html lang="{"zh-CN" if name == "zh" else "en"}">' in html
-
-
-def test_findings_for_the_overview() -> None:
-    assert findings_html(a_notebook()) == FINDING
-    assert findings_html(new_notebook()) == ""
 
 
 def test_failure_says_what_failed_and_where_to_look() -> None:

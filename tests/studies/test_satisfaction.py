@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-import ibis
 import numpy as np
 import pandas as pd
 import pytest
 
-from cam.data import prepare
 from cam.estimate import CannotSay, Estimate
 from cam.measures.satisfaction.scores import nps
-from cam.params import params_from_sections
 from cam.studies import satisfaction as steps
-from cam.studies.study import Study
-
-
-@pytest.fixture
-def client(tmp_path):
-    """Make a study from frames, by the way that files take."""
-
-    def make(frames, **sections):
-        data = {name: {"path": f"{name}.csv"} for name in frames}
-        for name, frame in frames.items():
-            frame.to_csv(tmp_path / f"{name}.csv", index=False)
-        given = {"client": {"id": "small", "as_of": "2026-06-30"}, "data": data}
-        params = params_from_sections(given | sections)
-        prepared = prepare(params, root=tmp_path, cache=tmp_path / "cache", place="params/small.yaml")
-        engine = ibis.duckdb.connect()
-        tables = {name: engine.read_parquet(prepared.path(name), table_name=name) for name in prepared.tables}
-        return Study("04_satisfaction_nps", params, prepared, tables, engine, tmp_path, False)
-
-    return make
 
 
 def answers(promoters, passives, detractors, *, wave="2026H1", day="2026-05-05", silent=0):

@@ -2,34 +2,13 @@
 
 from __future__ import annotations
 
-import ibis
 import numpy as np
 import pandas as pd
 import pytest
 
-from cam.data import prepare
 from cam.estimate import CannotSay, Estimate
-from cam.params import params_from_sections
+from cam.studies import acquisition
 from cam.studies import value as steps
-from cam.studies.study import Study
-
-
-@pytest.fixture
-def client(tmp_path):
-    """Make a study from frames, by the way that files take."""
-
-    def make(frames, **sections):
-        data = {name: {"path": f"{name}.csv"} for name in frames}
-        for name, frame in frames.items():
-            frame.to_csv(tmp_path / f"{name}.csv", index=False)
-        given = {"client": {"id": "small", "currency": "EUR", "as_of": "2026-06-30"}, "data": data}
-        params = params_from_sections(given | sections)
-        prepared = prepare(params, root=tmp_path, cache=tmp_path / "cache", place="params/small.yaml")
-        engine = ibis.duckdb.connect()
-        tables = {name: engine.read_parquet(prepared.path(name), table_name=name) for name in prepared.tables}
-        return Study("03_clv_cac", params, prepared, tables, engine, tmp_path, False)
-
-    return make
 
 
 def orders(n=300, *, cost=True):
@@ -82,9 +61,9 @@ def run(study):
     averages = steps.averages(study, customers)
     steps.show_averages(study, averages)
     curve = steps.revenue_curve(study, customers)
-    months = steps.acquisition_months(study)
-    total, channels = steps.overall_cac(study, months), steps.cost_by_channel(study, months)
-    steps.show_channels(study, months, channels)
+    months = acquisition.match_months(study)
+    total, channels = acquisition.overall_cac(study, months), acquisition.cost_by_channel(study, months)
+    acquisition.show_channels(study, months, channels)
     found = steps.findings(study, averages, curve, total, channels)
     figures = steps.key_figures(study, averages, curve, total, channels)
     scores = steps.scores(study, customers)
@@ -130,8 +109,8 @@ def test_what_a_new_customer_costs(client):
     assert known["cac", "fair"].value == pytest.approx(6 * 100 / 40)
     assert ("cac", "organic") not in known
     assert any("more than chance" in one for one in found if isinstance(one, str))
-    months = steps.acquisition_months(study)
-    page = steps.show_channels(study, months, steps.cost_by_channel(study, months)).html
+    months = acquisition.match_months(study)
+    page = acquisition.show_channels(study, months, acquisition.cost_by_channel(study, months)).html
     assert "New customers, but no spend of their own: organic." in page
     assert "Not among them: creative, tools, commissions, salaries, overhead" in page
 
@@ -151,8 +130,8 @@ def test_a_contract_brings_its_fees(client):
 
 def test_channels_add_up_to_the_whole(client):
     study = client({"transactions": orders(), "customers": people(), "spend": spend()})
-    months = steps.acquisition_months(study)
-    channels = steps.cost_by_channel(study, months)
+    months = acquisition.match_months(study)
+    channels = acquisition.cost_by_channel(study, months)
     assert channels["n_new"].sum() == 120
     assert channels["spend"].sum() == pytest.approx(3000)
 
@@ -172,9 +151,9 @@ def test_months_that_are_not_over_do_not_count(client):
         {"transactions": orders(), "customers": people(), "spend": spend()},
         client={"id": "small", "currency": "EUR", "as_of": "2026-06-29"},
     )
-    months = steps.acquisition_months(study)
-    assert steps.acquisition_period(study, months) == "1 Jan 2026 to 31 May 2026"
-    assert steps.overall_cac(study, months).value == pytest.approx(5 * 500 / 120)
+    months = acquisition.match_months(study)
+    assert acquisition.period(study, months) == "1 Jan 2026 to 31 May 2026"
+    assert acquisition.overall_cac(study, months).value == pytest.approx(5 * 500 / 120)
 
 
 # --- refuses ------------------------------------------------------------------------------------
@@ -232,17 +211,17 @@ def test_spend_that_reaches_nobody_is_named_and_has_no_number(client):
     found, known, _ = run(study)
     assert [key for key in known if key[0] == "cac"] == [("cac", "all")]
     assert any(one.startswith("Search took €2,400") for one in found if isinstance(one, str))
-    channels = steps.cost_by_channel(study, steps.acquisition_months(study))
-    assert "Call channels the same" in steps.comparable_channels(study, channels).cure
+    channels = acquisition.cost_by_channel(study, acquisition.match_months(study))
+    assert "Call channels the same" in acquisition.comparable_channels(study, channels).cure
 
 
 def test_without_a_date_of_acquisition_the_first_purchase_counts_and_is_labelled(client):
     study = client({"transactions": orders(), "spend": spend()})
     _, known, _ = run(study)
     assert known["cac", "all"].n == orders()["customer_id"].nunique()
-    months = steps.acquisition_months(study)
-    page = steps.show_channels(study, months, steps.cost_by_channel(study, months)).html
-    assert "A customer counts as new with the first purchase" in page
+    months = acquisition.match_months(study)
+    page = acquisition.show_channels(study, months, acquisition.cost_by_channel(study, months)).html
+    assert "A customer counts as new with the first purchase or contract" in page
 
 
 def test_customers_without_a_channel_blame_no_channel(client):
@@ -255,8 +234,8 @@ def test_customers_without_a_channel_blame_no_channel(client):
     found, known, _ = run(study)
     assert [key for key in known if key[0] == "cac"] == [("cac", "all")]
     assert not any("took" in one for one in found if isinstance(one, str))
-    channels = steps.cost_by_channel(study, steps.acquisition_months(study))
-    assert "acquisition_channel" in steps.comparable_channels(study, channels).cure
+    channels = acquisition.cost_by_channel(study, acquisition.match_months(study))
+    assert "acquisition_channel" in acquisition.comparable_channels(study, channels).cure
 
 
 def test_a_channel_called_all_does_not_stand_for_the_whole(client):

@@ -4,6 +4,6 @@
 the whole way once per client and keeps the result by the content of the inputs.
 """
 
-from cam.data.prepare import Prepared, prepare
+from cam.data.prepare import Prepared, prepare, read_prepared
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "prepare", "read_prepared"]

@@ -7,10 +7,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import duckdb
 
 from cam.errors import DataError, ParamsError
+
+_NAME = re.compile(r"\$\{(\w+)\}")
 
 
 def workspace(folder: Path) -> duckdb.DuckDBPyConnection:
@@ -66,7 +69,7 @@ def expand_url(url: str) -> str:
     Parameters
     ----------
     url : str
-        As in ``data.engine``.
+        As in ``data.engine``. A value that stands for a password needs no escapes.
 
     Returns
     -------
@@ -90,12 +93,14 @@ def expand_url(url: str) -> str:
             raise ParamsError(
                 f"data.engine: the environment variable {name} is not set. Set it and run again."
             )
-        return os.environ[name]
+        # A password is written as it is; signs that end that part of a URL are made safe here.
+        is_password = match.start() and re.search(r"://[^/@]*:$", url[: match.start()])
+        return _quoted(os.environ[name]) if is_password else os.environ[name]
 
-    return re.sub(r"\$\{(\w+)\}", value, url)
+    return _NAME.sub(value, url)
 
 
-def fetch_table(engine: str, table: str, *, to: Path) -> Sequence[str]:
+def fetch_table(engine: str, table: str, *, to: Path, root: Path) -> Sequence[str]:
     """Copy a table of a database to a Parquet file, in batches, so that it never stands in memory whole.
 
     Parameters
@@ -106,6 +111,8 @@ def fetch_table(engine: str, table: str, *, to: Path) -> Sequence[str]:
         ``name`` or ``schema.name``.
     to : Path
         The file to write.
+    root : Path
+        Where the path of a database that is a file starts.
 
     Returns
     -------
@@ -117,16 +124,11 @@ def fetch_table(engine: str, table: str, *, to: Path) -> Sequence[str]:
     DataError
         If the database cannot be reached or has no such table; the message never holds the URL.
     """
-    import ibis  # here, because files never need it
-    import pyarrow as pa
+    import pyarrow as pa  # here, because files never need it
     import pyarrow.parquet as pq
 
-    url = expand_url(engine)
     schema, _, name = table.rpartition(".")
-    try:
-        connection = ibis.connect(url)
-    except Exception as error:  # every backend has its own family of errors
-        raise DataError(f"data.engine: cannot connect to {_shown(engine)}: {_reason(error, url)}") from None
+    connection = _connect(engine, root)
     try:
         if name not in connection.list_tables(database=schema or None):
             known = ", ".join(sorted(connection.list_tables(database=schema or None))[:10]) or "none"
@@ -141,22 +143,51 @@ def fetch_table(engine: str, table: str, *, to: Path) -> Sequence[str]:
         raise
     except Exception as error:
         raise DataError(
-            f"data.engine: cannot read {table} from {_shown(engine)}: {_reason(error, url)}"
+            f"data.engine: cannot read {table} from {_shown(engine)}: {_reason(error, engine)}"
         ) from None
     finally:
         _close(connection)
 
 
+def _connect(engine: str, root: Path) -> Any:
+    import ibis
+
+    url = expand_url(engine)
+    scheme, _, rest = url.partition("://")
+    try:
+        if scheme not in {"duckdb", "sqlite"}:
+            return ibis.connect(url)
+        path = root / Path(rest.split("?")[0]).expanduser()
+        if not path.is_file():  # both would make an empty database there
+            raise DataError(
+                f"data.engine: no database at {path}. A relative path starts at data.root; "
+                f"an absolute one has three slashes, as in {scheme}:///home/me/shop.db."
+            )
+        return ibis.sqlite.connect(path) if scheme == "sqlite" else ibis.duckdb.connect(path, read_only=True)
+    except DataError:
+        raise
+    except Exception as error:  # every backend has its own family of errors
+        raise DataError(
+            f"data.engine: cannot connect to {_shown(engine)}: {_reason(error, engine)}"
+        ) from None
+
+
 def _shown(engine: str) -> str:
     """The URL without user and password."""
-    return re.sub(r"//[^/@]*@", "//", engine).split("?")[0]
+    return re.sub(r"//[^/]*@", "//", engine).split("?")[0]
 
 
-def _reason(error: Exception, url: str) -> str:
+def _reason(error: Exception, engine: str) -> str:
+    """What the database says, without the secrets that it may repeat."""
     text = " ".join(str(error).split())
-    for secret in {url, *re.findall(r"//[^/@:]*:([^/@]+)@", url)}:
+    secrets = [os.environ[name] for name in _NAME.findall(engine) if os.environ.get(name)]
+    for secret in sorted([*secrets, expand_url(engine), *map(_quoted, secrets)], key=len, reverse=True):
         text = text.replace(secret, "…")
     return text[:300]
+
+
+def _quoted(value: str) -> str:
+    return quote(value, safe="")
 
 
 def _close(connection: Any) -> None:

@@ -100,7 +100,7 @@ def prepare(
             made = work / "tables"
             made.mkdir()
             with workspace(work) as connection:
-                review = _build(connection, params, files, made, place)
+                review = _build(connection, params, files, made, place) | {"key": key}
             text = json.dumps(review, ensure_ascii=False, indent=1, default=str)
             (made / "review.json").write_text(text, encoding="utf-8")
             try:
@@ -113,8 +113,23 @@ def prepare(
         shutil.rmtree(work, ignore_errors=True)
     os.utime(final)
     _forget_old(home)
-    review = json.loads((final / "review.json").read_text(encoding="utf-8"))
-    return Prepared(final, key, tuple(review["tables"]), review)
+    return read_prepared(final)
+
+
+def read_prepared(folder: Path) -> Prepared:
+    """Find tables that :func:`prepare` has made.
+
+    Parameters
+    ----------
+    folder : Path
+        As in :class:`Prepared`.
+
+    Returns
+    -------
+    Prepared
+    """
+    review = json.loads((folder / "review.json").read_text(encoding="utf-8"))
+    return Prepared(folder, review["key"], tuple(review["tables"]), review)
 
 
 def _files(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from importlib.util import find_spec
@@ -14,27 +13,35 @@ from typing import Any
 
 import duckdb
 
+from cam.data.delimited import TextTable, line_fault, text_table, unique_names
 from cam.data.engine import fetch_table, identifier, literal
 from cam.errors import DataError
 from cam.params import Source
 
-_CHUNK = 1 << 20
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 _MAGIC = (
     (b"PAR1", "parquet"),
     (b"PK\x03\x04", "excel"),
     (b"\xd0\xcf\x11\xe0", "excel"),
+    (b"PK\x05\x06", "an empty ZIP archive"),
     (b"%PDF", "a PDF document"),
     (b"\x1f\x8b", "a gzip archive"),
-    (b"SQLite format 3", "an SQLite database"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
+    (b"\xfd7zXZ", "an XZ archive"),
     (b"7z\xbc\xaf", "a 7z archive"),
     (b"Rar!", "a RAR archive"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"ARROW1", "an Arrow file"),
 )
+_WEB_PAGE = re.compile(rb"\s*<(!doctype|!--|html|head|meta|body|style|div|table|\?xml)", re.IGNORECASE)
+_JSON = re.compile(rb'\s*(\[\s*[\[{]|\{\s*")')
 _SUFFIXES = {"parquet": {".parquet", ".pq"}, "excel": {".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"}}
+_HOLDS = {"csv": "text", "excel": "an Excel (or ZIP) file", "parquet": "a Parquet file"}
+_RENAME = {
+    "csv": "Rename it to .csv.",
+    "excel": "If it is a workbook, rename it to .xlsx; if it is a ZIP archive, unpack it.",
+    "parquet": "Rename it to .parquet.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +96,32 @@ def find_files(table: str, source: Source, root: Path) -> list[Path]:
         if pattern.startswith("package:"):
             found.append(_package_file(table, pattern))
             continue
-        place = root / Path(pattern).expanduser()
-        matches = _matches(place) if _is_glob(pattern) else [place]
-        files = [path for path in matches if path.is_file()]
+        try:
+            place = root / Path(pattern).expanduser()
+            # A file may have brackets in its own name.
+            files = [place] if place.is_file() else _matches(place) if _is_glob(pattern) else []
+        except (OSError, ValueError, RuntimeError) as error:  # a name that no file can have
+            raise DataError(f"{table}: {pattern!r} is no path: {error}.") from None
         if not files:
             raise DataError(_missing(table, pattern, place))
         found += files
+    doubled = next((path for path in found if found.count(path) > 1), None)
+    if doubled:
+        raise DataError(
+            f"{table}: {doubled.name} is named twice by data.{table}.path, so its rows would count twice.\n"
+            "    Leave one of the patterns out."
+        )
     return found
 
 
 def _matches(place: Path) -> list[Path]:
-    fixed = next(parent for parent in place.parents if not _is_glob(str(parent)))
-    return sorted(fixed.glob(str(place.relative_to(fixed))))
+    fixed = next(parent for parent in place.parents if not _is_glob(str(parent)) or parent.is_dir())
+    # Hidden files and the locks that Excel lays beside an open workbook are no data.
+    return sorted(
+        path
+        for path in fixed.glob(str(place.relative_to(fixed)))
+        if path.is_file() and not path.name.startswith((".", "~$"))
+    )
 
 
 def _is_glob(pattern: str) -> bool:
@@ -109,14 +130,17 @@ def _is_glob(pattern: str) -> bool:
 
 def _package_file(table: str, pattern: str) -> Path:
     package, _, inner = pattern.removeprefix("package:").partition("/")
-    spec = find_spec(package) if re.fullmatch(r"\w+", package) else None
+    try:
+        spec = find_spec(package) if re.fullmatch(r"\w+", package) else None
+    except ValueError:  # a module that runs, such as __main__, may have none
+        spec = None
     if spec is None or not spec.submodule_search_locations:
         raise DataError(
             f"{table}: the package {package} is not installed ({pattern}). Install it, or run `make setup`."
         )
     base = Path(next(iter(spec.submodule_search_locations))).resolve()
     path = (base / inner).resolve()
-    if not path.is_file() or base not in path.parents:
+    if base not in path.parents or not path.is_file():
         raise DataError(f"{table}: the package {package} ships no file {inner}.")
     return path
 
@@ -171,34 +195,40 @@ def read_source(
     DataError
         If a file is empty, is not what its name says, or cannot be read.
     """
-    parts, notes = [], []
-    for index, path in enumerate(files):
-        kind = _kind(table, path)
+    texts: list[TextTable] = []
+    parts: list[str] = []
+    kinds = [_kind(table, path) for path in files]
+    shown = _labels(files)
+    for index, (path, kind) in enumerate(zip(files, kinds, strict=True)):
         if kind == "parquet":
             select = _parquet(connection, table, path)
         elif kind == "excel":
             select = _excel(connection, table, path, source, name=f"{table}_sheet_{index}")
         else:
-            select, encoding = _csv(connection, table, path, source, to=folder / f"{table}_{index}.txt")
-            if encoding != "utf-8":
-                notes.append(f"{path.name}: {encoding}")
+            texts.append(text_table(table, path, source, to=folder / f"{table}_{index}.txt"))
+            select = texts[-1].query
         parts.append(
-            select if len(files) == 1 else f"SELECT *, {literal(path.name)} AS _file FROM ({select})"
+            select if len(files) == 1 else f"SELECT *, {literal(shown[index])} AS _cam_file FROM ({select})"
         )
     relation = identifier(f"{table}_raw")
-    made = "TABLE" if any(_kind(table, path) != "parquet" for path in files) else "VIEW"
+    made = "VIEW" if set(kinds) == {"parquet"} else "TABLE"
     try:
         connection.execute(f"CREATE {made} {relation} AS {' UNION ALL BY NAME '.join(parts)}")
+        described = connection.execute(f"DESCRIBE {relation}").fetchall()
+        n_rows = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
     except duckdb.Error as error:
-        raise DataError(f"{table}: {_names(files)} cannot be read: {_first_lines(error)}") from None
-    described = connection.execute(f"DESCRIBE {relation}").fetchall()
+        faults = [fault for text in texts if (fault := line_fault(table, text))]
+        raise DataError(
+            "\n".join(faults) or f"{table}: {_names(files)} cannot be read: {_first_lines(error)}"
+        ) from None
     columns = {str(row[0]): str(row[1]) for row in described}
-    if not columns or connection.execute(f"SELECT count(*) FROM {relation}").fetchone() == (0,):
+    if n_rows == (0,):
         raise DataError(f"{table}: {_names(files)} has no rows below its header. Export it again.")
-    return Raw(table, relation, columns, tuple(path.name for path in files), tuple(notes))
+    notes = tuple(note for text in texts for note in text.notes)
+    return Raw(table, relation, columns, shown, notes)
 
 
-def copy_database_table(table: str, source: Source, *, engine: str, folder: Path) -> Path:
+def copy_database_table(table: str, source: Source, *, engine: str, folder: Path, root: Path) -> Path:
     """Copy a database's table to a Parquet file in *folder*.
 
     Parameters
@@ -211,6 +241,8 @@ def copy_database_table(table: str, source: Source, *, engine: str, folder: Path
         The URL in ``data.engine``.
     folder : Path
         Where the copy goes.
+    root : Path
+        Where the path of a database that is a file starts.
 
     Returns
     -------
@@ -223,8 +255,14 @@ def copy_database_table(table: str, source: Source, *, engine: str, folder: Path
     """
     assert source.table is not None
     path = folder / f"{table}.parquet"
-    fetch_table(engine, source.table, to=path)
+    fetch_table(engine, source.table, to=path, root=root)
     return path
+
+
+def _labels(files: list[Path]) -> tuple[str, ...]:
+    """The names of the files, with their folder where two share a name."""
+    names = [path.name for path in files]
+    return tuple(name if names.count(name) == 1 else "/".join(path.parts[-2:]) for name, path in zip(names, files, strict=True))
 
 
 def _names(files: Iterable[Path]) -> str:
@@ -244,29 +282,29 @@ def _kind(table: str, path: Path) -> str:
             head = stream.read(512)
     except OSError as error:
         raise DataError(f"{table}: {path.name} cannot be opened: {error.strerror}.") from None
-    if not head.strip():
+    text = head.removeprefix(b"\xef\xbb\xbf")
+    if not text.strip() and len(head) < 512:
         raise DataError(f"{table}: {path.name} is empty. Export it again.")
     found = next((kind for magic, kind in _MAGIC if head.startswith(magic)), "csv")
-    if found == "csv" and re.match(rb"\s*(<!doctype html|<html|<table|<\?xml)", head, re.IGNORECASE):
-        found = "a web page"
+    if found == "csv" and (page := _WEB_PAGE.match(text)):
+        found = "an XML document" if page.group(1) == b"?xml" else "a web page"
+    elif found == "csv" and _JSON.match(text):
+        found = "JSON"
     named = next((kind for kind, suffixes in _SUFFIXES.items() if path.suffix.lower() in suffixes), "csv")
     if found != named:
-        what = {"csv": "text", "excel": "an Excel (or ZIP) file", "parquet": "a Parquet file"}
-        cure = {
-            "csv": "Rename it to .csv.",
-            "excel": "If it is a workbook, rename it to .xlsx; if it is a ZIP archive, unpack it.",
-            "parquet": "Rename it to .parquet.",
-        }
+        cure = _RENAME.get(
+            found, "Unpack it." if "archive" in found else "Export it again as CSV, Excel or Parquet."
+        )
         raise DataError(
-            f"{table}: {path.name} is not what its name says: it holds {what.get(found, found)}, not "
-            f"{what[named]}. {cure.get(found, 'Export it again as CSV, Excel or Parquet.')}"
+            f"{table}: {path.name} is not what its name says: it holds {_HOLDS.get(found, found)}, not "
+            f"{_HOLDS[named]}. {cure}"
         )
     return found
 
 
 def _parquet(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> str:
     try:
-        columns = connection.sql(f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))})").fetchall()
+        columns = connection.sql(f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))}, hive_partitioning=false)").fetchall()
     except duckdb.Error as error:
         raise DataError(f"{table}: {path.name} cannot be read: {_first_lines(error)}") from None
     # A moment with a time zone is read as UTC, whatever zone this machine is in.
@@ -276,7 +314,7 @@ def _parquet(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> s
         else identifier(name)
         for name, kind, *_ in columns
     )
-    return f"SELECT {kept} FROM read_parquet({literal(str(path))})"
+    return f"SELECT {kept} FROM read_parquet({literal(str(path))}, hive_partitioning=false)"
 
 
 def _excel(
@@ -296,12 +334,21 @@ def _excel(
             f"{table}: {path.name} has no sheet {sheet!r}. Sheets: {', '.join(workbook.sheet_names)}. "
             f"Set data.{table}.options.sheet."
         )
-    rows = workbook.get_sheet_by_name(sheet).to_python(skip_empty_area=True)[options.skip_rows :]
+    try:
+        rows = workbook.get_sheet_by_name(sheet).to_python(skip_empty_area=True)[options.skip_rows :]
+    except Exception as error:
+        raise DataError(
+            f"{table}: sheet {sheet!r} of {path.name} cannot be read: {_first_lines(error)}"
+        ) from None
     rows = [row for row in rows if any(cell != "" for cell in row)]
     if not rows:
         raise DataError(f"{table}: sheet {sheet!r} of {path.name} is empty.")
-    header = options.names or [_cell(cell) or "" for cell in rows.pop(0)]
-    names = _unique_names(table, path, header)
+    width = max(len(row) for row in rows)
+    if options.names and len(options.names) != width:
+        raise DataError(
+            f"{table}: {path.name} has {width} columns, but data.{table}.options.names gives {len(options.names)}."
+        )
+    names = unique_names(table, path, options.names or [_cell(cell) or "" for cell in rows.pop(0)])
     columns = {
         column: pa.array([_cell(row[index]) if index < len(row) else None for row in rows], pa.string())
         for index, column in enumerate(names)
@@ -317,135 +364,8 @@ def _cell(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else repr(value)
+        # Excel keeps 15 digits: a longer number has lost its last ones, and must not look like an id.
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     if isinstance(value, datetime | date | time):
         return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
     return str(value)
-
-
-def _unique_names(table: str, path: Path, header: list[str]) -> list[str]:
-    names = [name.strip() for name in header]
-    doubled = sorted({name for name in names if name and names.count(name) > 1})
-    if doubled:
-        raise DataError(
-            f"{table}: {path.name} has columns of the same name: {', '.join(doubled)}. "
-            "Rename one at the source."
-        )
-    return names
-
-
-def _csv(
-    connection: duckdb.DuckDBPyConnection, table: str, path: Path, source: Source, *, to: Path
-) -> tuple[str, str]:
-    options = source.options
-    encoding, bom = _encoding(table, path, options.encoding)
-    whitespace = options.delimiter == "whitespace"
-    if encoding != "utf-8" or whitespace:
-        _rewrite(table, path, to, encoding=encoding, bom=bom, whitespace=whitespace)
-        path_to_read = to
-    else:
-        path_to_read = path
-    header = _first_line(path_to_read, options.skip_rows)
-    delimiter = "\t" if whitespace else options.delimiter or _delimiter(header)
-    arguments = [
-        f"delim={literal(delimiter)}",
-        "quote='\"', escape='\"', all_varchar=true, null_padding=false, max_line_size=16777216",
-        f"skip={options.skip_rows}",
-        f"header={'false' if options.names else 'true'}, auto_detect=false",
-    ]
-    names = _csv_names(connection, table, path, source, header, delimiter)
-    arguments.append("columns={" + ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names) + "}")
-    return f"SELECT * FROM read_csv({literal(str(path_to_read))}, {', '.join(arguments)})", encoding
-
-
-def _csv_names(
-    connection: duckdb.DuckDBPyConnection, table: str, path: Path, source: Source, header: str, delimiter: str
-) -> list[str]:
-    import csv
-
-    fields = next(csv.reader([header], delimiter=delimiter), [])
-    given = source.options.names
-    if given:
-        if len(given) != len(fields):
-            raise DataError(
-                f"{table}: {path.name} has {len(fields)} columns, but data.{table}.options.names gives {len(given)}."
-            )
-        return given
-    names = _unique_names(table, path, fields)
-    return [name or f"column{index + 1}" for index, name in enumerate(names)]
-
-
-def _encoding(table: str, path: Path, asked: str | None) -> tuple[str, int]:
-    """Find the encoding from all bytes, as (its name, the length of its byte-order mark)."""
-    with path.open("rb") as stream:
-        head = stream.read(4)
-    for bom, name in _BOMS:
-        if head.startswith(bom):
-            return name, len(bom)
-    if asked:
-        try:
-            codecs.lookup(asked)
-        except LookupError:
-            raise DataError(
-                f"{table}: unknown encoding {asked!r} in data.{table}.options.encoding."
-            ) from None
-        if not _decodes(path, asked):
-            raise DataError(f"{table}: {path.name} is not {asked}. Leave data.{table}.options.encoding out.")
-        return asked, 0
-    # GB18030 holds GBK and GB2312; Latin-1 reads anything, so it comes last and is said.
-    return next((name for name in ("utf-8", "gb18030") if _decodes(path, name)), "latin-1"), 0
-
-
-def _decodes(path: Path, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)("strict")
-    try:
-        with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                decoder.decode(chunk)
-        decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _rewrite(table: str, path: Path, to: Path, *, encoding: str, bom: int, whitespace: bool) -> None:
-    """Write the file again as UTF-8, with tabs where it had runs of blanks, a chunk at a time."""
-    try:
-        with path.open("rb") as source, to.open("w", encoding="utf-8", newline="") as target:
-            source.seek(bom)
-            text = _decoded(source, encoding)
-            if whitespace:
-                for line in _lines(text):
-                    if line.strip():
-                        target.write("\t".join(line.split()) + "\n")
-            else:
-                target.writelines(text)
-    except UnicodeDecodeError as error:
-        raise DataError(f"{table}: {path.name} is not {encoding} text: {error.reason}.") from None
-
-
-def _decoded(stream: Any, encoding: str) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder(encoding)("strict")
-    while chunk := stream.read(_CHUNK):
-        yield decoder.decode(chunk)
-    yield decoder.decode(b"", final=True)
-
-
-def _lines(chunks: Iterable[str]) -> Iterator[str]:
-    rest = ""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split("\n")
-        yield from whole
-    yield rest
-
-
-def _first_line(path: Path, skip: int) -> str:
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        for _ in range(skip):
-            stream.readline(_CHUNK)
-        return stream.readline(_CHUNK).rstrip("\r\n")
-
-
-def _delimiter(header: str) -> str:
-    counts = {sign: header.count(sign) for sign in (",", ";", "\t", "|")}
-    return max(counts, key=lambda sign: counts[sign])

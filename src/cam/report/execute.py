@@ -40,6 +40,8 @@ class Job:
         Sections to inject, plain JSON; None where the executed notebook is there already.
     folder : Path
         Where the executed notebook, the page and what the study leaves go.
+    tables : Path
+        The client's prepared tables.
     page : Page
         What surrounds the text of its page.
     """
@@ -48,6 +50,7 @@ class Job:
     notebook: Path
     parameters: Mapping[str, Any] | None
     folder: Path
+    tables: Path
     page: Page
 
 
@@ -152,7 +155,7 @@ def _papermill(job: Job, parameters: Mapping[str, Any], channel: Connection) -> 
         papermill.execute_notebook(
             str(job.notebook),
             str(target),
-            parameters={**parameters, "run": {"folder": str(job.folder)}},
+            parameters={**parameters, "run": {"folder": str(job.folder), "tables": str(job.tables)}},
             kernel_name="python3",
             progress_bar=False,
             config=config,

@@ -7,10 +7,12 @@ import functools
 import importlib.util
 import io
 import string
+import tempfile
 import unicodedata
 from pathlib import Path
 
 from cam.errors import StudyError
+from cam.project import cache_folder, digest
 
 TEXT_FAMILY = "Noto Sans SC"
 MATH_FAMILY = "STIX Two Math"
@@ -96,9 +98,20 @@ def _file(package: str, *parts: str) -> Path:
     return Path(spec.submodule_search_locations[0]).joinpath(*parts)
 
 
-@functools.lru_cache(maxsize=64)
 def _subset(path: Path, characters: str, features: tuple[str, ...]) -> bytes:
-    from fontTools import subset  # costs time, and only pages with figures or formulas need it
+    """A subset as woff2. Opening the whole font takes longer than all else on a page, so subsets are kept."""
+    size = path.stat().st_size
+    kept = cache_folder() / "fonts" / f"{digest(path.name, str(size), characters, ','.join(features))}.woff2"
+    if not kept.is_file():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=kept.parent, delete=False) as made:
+            made.write(_cut(path, characters, features))
+        Path(made.name).replace(kept)
+    return kept.read_bytes()
+
+
+def _cut(path: Path, characters: str, features: tuple[str, ...]) -> bytes:
+    from fontTools import subset
 
     options = subset.Options(
         flavor="woff2",

@@ -142,7 +142,7 @@ def run_report(
             if name in kept:
                 shutil.copytree(cache / f"{name}-{keys[name][:32]}", folder)
             parameters = None if name in kept else injected[name]
-            jobs.append(Job(name, _notebook(name), parameters, folder, pages[name]))
+            jobs.append(Job(name, _notebook(name), parameters, folder, prepared.folder, pages[name]))
         results = run_jobs(jobs, timeout=options.timeout, progress=progress)
         if any(result.status == "no room" for result in results):
             raise OutputError(

@@ -26,6 +26,8 @@ from cam.studies.study import Study, needs
 #: One churn rate per way in which leaving shows, the one that rules this client first.
 Rates = Mapping[str, Estimate | CannotSay]
 
+#: With fewer who fell silent, the share of them that came back says nothing.
+_MIN_SILENT = 30
 #: Two cut-offs whose numbers of customers differ by more hold customers of another mix.
 _SAME_BASE = 0.25
 _TABLES = {"purchases": "transactions", "contract": "contracts", "snapshot": "snapshot"}
@@ -192,19 +194,24 @@ def show_recency(study: Study, buckets: pd.DataFrame) -> ShownTable | CannotSay:
 @needs()
 def false_alarms(study: Study, silent: pd.DataFrame) -> Estimate | CannotSay:
     """Say what share of those counted as left at the first cut-off bought again since: how firm the label is."""
-    day = min(silent["cut_off"])
-    counts = silent[silent["cut_off"] == day]
-    n_churned = int(counts["n_churned"].sum())
-    if day + timedelta(days=study.params.churn.horizon_days) >= study.as_of or not n_churned:
+    by_day = silent.groupby("cut_off")[["n_churned", "n_came_back"]].sum()
+    # Whoever fell silent is given as many days again to come back.
+    latest = _cut_off(study) - timedelta(days=study.params.churn.horizon_days)
+    enough = by_day[(by_day["n_churned"] >= _MIN_SILENT) & (by_day.index <= latest)]
+    if enough.empty:
         return CannotSay(
             sentence(
-                "How many who fell silent come back later cannot be said: no earlier cut-off has days left after it."
+                "How many who fell silent come back later cannot be said: that takes a cut-off at least {days} days back, after "
+                "which {n} customers fell silent.",
+                days=2 * study.params.churn.horizon_days,
+                n=_MIN_SILENT,
             )
         )
+    day = enough.index[0]
     return proportion(
         "churn_return_rate",
-        int(counts["n_came_back"].sum()),
-        n_churned,
+        int(enough["n_came_back"].iloc[0]),
+        int(enough["n_churned"].iloc[0]),
         segment={"basis": "purchases", "cut_off": day.isoformat()},
     )
 

@@ -14,7 +14,6 @@ from cam.params import Params
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.study import Study
 
-
 _COLUMNS = {
     "read": "Rows read",
     "dropped": "dropped",

@@ -369,8 +369,8 @@ def _by_touchpoint(study: Study, estimates: list[Estimate]) -> str | CannotSay:
     worst, best = parts[0], parts[-1]
     assert worst.high is not None and best.low is not None
     words = (
-        "Satisfaction is lowest after {worst}: {worst_csat} in the top two boxes, against {best_csat} after {best}. "
-        "Start there."
+        "Satisfaction is lowest at the touchpoint {worst}: {worst_csat} in the top two boxes, against {best_csat} "
+        "at {best}. Start there."
         if worst.high < best.low
         else "Satisfaction differs little between touchpoints: {worst_csat} at the lowest, {worst}, and {best_csat} "
         "at the highest, {best}; that is within chance. Choose where to start by cost, not by score."

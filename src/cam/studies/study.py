@@ -16,7 +16,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam import key_figures
-from cam.data import Prepared
+from cam.data import Prepared, read_prepared
 from cam.errors import ParamsError
 from cam.estimate import CannotSay, Estimate
 from cam.language import period_text, sentence, use
@@ -248,7 +248,8 @@ def start(name: str, namespace: Mapping[str, Any]) -> Study:
     if name in STUDIES:
         params = _only(params, name)
     use(params.client.language)
-    prepared = prepare_client(params, place=place)
+    # A run has read the data already; its notebooks need not hash them again.
+    prepared = read_prepared(Path(run["tables"])) if "tables" in run else prepare_client(params, place=place)
     engine = open_engine()
     tables = {table: engine.read_parquet(prepared.path(table), table_name=table) for table in prepared.tables}
     install_formatters(_shell())

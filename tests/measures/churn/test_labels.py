@@ -72,12 +72,13 @@ def test_the_interval_covers_a_known_churn_probability():
     """1,000 simulated clients: everybody bought before the cut-off; each is silent after it with one probability.
 
     All of them stand in one log, told apart by a prefix of their customers, so that the engine runs once. Wilson's
-    coverage at n = 60 swings by about a point, so 3 standard errors of 0.7 points and one more point are allowed.
+    coverage swings around 95 % with n; summed over the binomial it is 95.1 % here, so three standard errors of a
+    binomial of 1,000 and 0.1 points are allowed.
     """
     import ibis
 
     rng = np.random.default_rng(20260630)
-    truth, n, sets = 0.3, 60, 1_000
+    truth, n, sets = 0.3, 70, 1_000
     stays = rng.random((sets, n)) > truth
     client, customer = np.divmod(np.arange(sets * n), n)
     ids = np.array([f"{one:04d}-{other:02d}" for one, other in zip(client, customer, strict=True)])
@@ -98,4 +99,4 @@ def test_the_interval_covers_a_known_churn_probability():
     )
     table = churn_table(counts.reset_index(names="client"), ["client"])
     covered = ((table["low"] <= truth) & (truth <= table["high"])).mean()
-    assert len(table) == sets and abs(covered - 0.95) < 0.031
+    assert len(table) == sets and abs(covered - 0.95) < 3 * (0.95 * 0.05 / sets) ** 0.5 + 0.001

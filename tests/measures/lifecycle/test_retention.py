@@ -12,6 +12,7 @@ from statsmodels.stats.proportion import proportion_confint
 from cam.measures.lifecycle.retention import cohorts_of_age, pooled_retention, retention_table
 
 JANUARY = 12 * 2026
+ALLOWED = 3 * (0.95 * 0.05 / 1_000) ** 0.5 + 0.004
 
 
 def activity(rows):
@@ -97,13 +98,13 @@ def test_row_order_changes_nothing_and_no_input_is_changed():
 
 
 def test_intervals_cover_the_truth():
-    """1,000 data sets of three cohorts of 200: a nominal 95 % covers 95 % within the binomial error.
+    """1,000 data sets of three cohorts of 120, one rate for all.
 
-    Wilson's coverage itself swings by about a point around 95 % at this n, so 3 standard errors of 0.7 points and
-    one more point are allowed.
+    Wilson's coverage swings around 95 % with n; summed over the binomial it is 95.3 % at 120 and 94.9 % at 360, so
+    three standard errors of a binomial of 1,000 and 0.4 points are allowed.
     """
     rng = np.random.default_rng(20260630)
-    truth, n, sets = 0.12, 200, 1_000
+    truth, n, sets = 0.12, 120, 1_000
     active = rng.binomial(n, truth, (sets, 3))
     covered_one = covered_all = 0
     for counts in active:
@@ -115,5 +116,5 @@ def test_intervals_cover_the_truth():
         pooled = pooled_retention(table)
         covered_one += table["low"].iloc[0] <= truth <= table["high"].iloc[0]
         covered_all += pooled["low"].iloc[0] <= truth <= pooled["high"].iloc[0]
-    assert abs(covered_one / sets - 0.95) < 0.031
-    assert abs(covered_all / sets - 0.95) < 0.031
+    assert abs(covered_one / sets - 0.95) < ALLOWED
+    assert abs(covered_all / sets - 0.95) < ALLOWED

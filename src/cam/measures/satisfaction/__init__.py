@@ -1,0 +1,1 @@
+"""How satisfied customers are, and how sure that is; small tables -> numbers."""

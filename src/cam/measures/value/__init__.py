@@ -1,0 +1,1 @@
+"""What customers have brought and what new ones cost; small tables -> numbers."""

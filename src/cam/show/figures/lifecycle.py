@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
 from matplotlib.ticker import MaxNLocator
 
 from cam.language import sentence, value_text
 from cam.language import translate as _
 from cam.measures.lifecycle.retention import MIN_COHORT
-from cam.show.canvas import ACCENT, GREY, INK, SOFT, describe, figure, value_grid
+from cam.show.canvas import ACCENT, GREY, INK, describe, figure, value_grid
 
 #: What a page can hold legibly; the key figures have the rest.
-_MAX_COHORTS, _MAX_NUMBERED_AGES, _MAX_COHORTS_WITH_LIMITS = 18, 14, 4
+_MAX_COHORTS, _MAX_WIDE_AGES, _MAX_COHORTS_WITH_LIMITS = 18, 14, 4
 
 
 @figure
@@ -24,7 +23,8 @@ def cohort_heat_map(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
     ----------
     table : DataFrame
         As from :func:`cam.measures.lifecycle.retention.retention_table`. At most 18 cohorts are drawn, the
-        latest; cells have numbers up to 14 months; cohorts of fewer than 30 customers have no colour.
+        latest; cells have a decimal up to 14 months, and intervals up to 4 cohorts; cohorts of fewer than 30 customers
+        have no colour.
     ax : Axes
         Given by :func:`cam.show.canvas.figure` where the caller has none.
     period : str
@@ -41,13 +41,12 @@ def cohort_heat_map(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
     firm = rates.where(sizes >= MIN_COHORT)
     top = float(firm.max().max()) if firm.notna().any(axis=None) else 1.0
     _fit_height(ax, len(rates))
-    image = ax.imshow(firm, cmap="Blues", aspect="auto", vmin=0, vmax=max(1.15 * top, 0.01))
-    if len(rates.columns) <= _MAX_NUMBERED_AGES:
-        _number_cells(ax, drawn, list(rates.index), top)
-    else:
-        _add_scale(ax, image)
+    ax.imshow(firm, cmap="Blues", aspect="auto", vmin=0, vmax=max(1.15 * top, 0.01))
+    _number_cells(ax, drawn, list(rates.index), top)
     _rule_cells(ax, rates)
     ax.set_xticks(range(len(rates.columns)), [str(age) for age in rates.columns])
+    if len(rates.columns) > _MAX_WIDE_AGES:
+        ax.tick_params(axis="x", labelsize=7)
     ax.set_yticks(range(len(rates)), [f"{cohort}  ({sizes[cohort]:,})" for cohort in rates.index])
     ax.set_xlabel(_("Months after the month of the first purchase"))
     ax.set_ylabel(_("First purchase (customers)"))
@@ -147,26 +146,20 @@ def retention_curve(pooled: pd.DataFrame, *, ax: Axes, cohorts: pd.DataFrame, pe
 
 def _number_cells(ax: Axes, drawn: pd.DataFrame, cohorts: list[str], top: float) -> None:
     """Write the rates into the cells, with their intervals where there is room."""
-    has_room = len(cohorts) <= _MAX_COHORTS_WITH_LIMITS
-    size = 9 if len(cohorts) <= _MAX_COHORTS_WITH_LIMITS + 4 else 8
+    is_wide = drawn["age"].nunique() <= _MAX_WIDE_AGES
+    has_room = is_wide and len(cohorts) <= _MAX_COHORTS_WITH_LIMITS
+    size = (9 if len(cohorts) <= 2 * _MAX_COHORTS_WITH_LIMITS else 8) if is_wide else 6
+    digits = 1 if is_wide and top < 0.995 else 0
     first = int(drawn["age"].min())
     for row in drawn.itertuples():
         x, y = row.age - first, cohorts.index(row.cohort)
         is_firm = row.n_customers >= MIN_COHORT
         color = "white" if is_firm and row.retention_rate > 0.8 * top else INK if is_firm else "#8A8A8A"
-        ax.text(
-            x,
-            y - (0.12 if has_room else 0),
-            f"{100 * row.retention_rate:.1f}" if top < 0.995 else f"{100 * row.retention_rate:.0f}",
-            ha="center",
-            va="center",
-            color=color,
-            fontsize=size,
-        )
+        rate = f"{100 * row.retention_rate:.{digits}f}"
+        ax.text(x, y - 0.12 * has_room, rate, ha="center", va="center", color=color, fontsize=size)
         if has_room:
-            limits = f"{100 * row.low:.0f}–{100 * row.high:.0f}"
-            if 100 * (row.high - row.low) < 2:
-                limits = f"{100 * row.low:.1f}–{100 * row.high:.1f}"
+            narrow = 1 if 100 * (row.high - row.low) < 2 else 0
+            limits = f"{100 * row.low:.{narrow}f}–{100 * row.high:.{narrow}f}"
             ax.text(x, y + 0.2, limits, ha="center", va="center", color=color, fontsize=6.5)
 
 
@@ -177,12 +170,6 @@ def _rule_cells(ax: Axes, rates: pd.DataFrame) -> None:
     ax.grid(which="minor", color="white", linewidth=1.5)
     ax.tick_params(which="minor", length=0)
     ax.spines["bottom"].set_visible(False)
-
-
-def _add_scale(ax: Axes, image: ScalarMappable) -> None:
-    bar = ax.get_figure().colorbar(image, ax=ax, shrink=0.6, pad=0.02, format=lambda x, _: f"{100 * x:.0f} %")  # type: ignore[union-attr]
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(colors=SOFT, length=0)
 
 
 def _fit_height(ax: Axes, n_rows: int) -> None:

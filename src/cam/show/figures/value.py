@@ -51,6 +51,7 @@ def revenue_concentration(table: pd.DataFrame, *, ax: Axes, period: str = "") ->
         va="top",
         color=ACCENT,
         fontsize=11,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
     )
     ax.annotate(
         _("if all brought the same"),

@@ -1,0 +1,177 @@
+"""Measure the whole report and the reduction, and write the tables of ``benchmarks/README.md``.
+
+Machines are noisy: what is compared runs in one session, alternated, and ratios are what to read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+#: What a study's kernel imports, and nothing else: the floor under any report made of notebooks.
+IMPORTS = "import duckdb, ibis, matplotlib.figure, pandas, pydantic, yaml, IPython"
+FLOOR = """
+import sys, multiprocessing
+def one(paths):
+    import papermill
+    papermill.execute_notebook(*paths, progress_bar=False, kernel_name="python3")
+if __name__ == "__main__":
+    source, n, workers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    jobs = [(source, f"{source}.{i}.ipynb") for i in range(n)]
+    with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=1) as pool:
+        pool.map(one, jobs, chunksize=1)
+"""
+
+
+def timed(call: Callable[[], object]) -> float:
+    """Return the wall-clock seconds of one call."""
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
+def run(*command: str, **environment: str) -> str:
+    """Run a command quietly and return what it printed; stop if it fails."""
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def measure_report(folder: Path, rounds: int) -> list[tuple[str, float, str]]:
+    """Time ``cam report demo --force`` beside five empty notebooks, alternated."""
+    import nbformat
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(IMPORTS)])
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    empty = folder / "empty.ipynb"
+    nbformat.write(notebook, empty)
+    (folder / "floor.py").write_text(FLOOR)
+    cores = str(len(os.sched_getaffinity(0)))
+    cam = str(Path(sys.executable).with_name("cam"))
+    out = str(folder / "reports")
+    run(cam, "report", "demo", "--out", out)  # samples simulated, caches of the system warm
+    whole, floor, second, steps = [], [], [], []
+    for _ in range(rounds):
+        whole.append(timed(lambda: run(cam, "report", "demo", "--force", "--out", out)))
+        steps.append(json.loads((folder / "reports" / "demo" / "run.json").read_text())["seconds"])
+        floor.append(timed(lambda: run(sys.executable, str(folder / "floor.py"), str(empty), "5", cores)))
+        second.append(timed(lambda: run(cam, "report", "demo", "--out", out)))
+    imports = statistics.median(timed(lambda: run(sys.executable, "-c", IMPORTS)) for _ in range(rounds))
+    base = statistics.median(floor)
+    parts = {name: statistics.median(step[name] for step in steps) for name in steps[0]}
+    rows = [
+        ("`cam report demo --force`, whole process", statistics.median(whole)),
+        ("- data: found prepared, forkserver started beside it", parts["data"]),
+        ("- five studies: kernels, imports, cells, pages", parts["studies"]),
+        ("- overview, workbook, customers, key figures", parts["report"]),
+        ("floor: five empty notebooks with the same imports, papermill in a process each", base),
+        ("one process that only makes these imports", imports),
+        ("`cam report demo`, nothing changed", statistics.median(second)),
+    ]
+    return [(name, seconds, f"{seconds / base:.2f}") for name, seconds in rows]
+
+
+def measure_summary(folder: Path, n_rows: int, rounds: int) -> list[tuple[str, float, str]]:
+    """Time the reduction to one row per customer beside a scan of its columns, and beside the peer."""
+    import ibis
+    import pandas as pd
+
+    from cam.reduce.summary import customer_summary
+
+    path = folder / "log.parquet"
+    engine = ibis.duckdb.connect()
+    engine.raw_sql("SELECT setseed(0.5)")
+    engine.raw_sql(
+        f"""
+        COPY (
+            SELECT 'C' || lpad(CAST(floor(random() * {n_rows // 10}) AS VARCHAR), 9, '0') AS customer_id,
+                   TIMESTAMP '2024-01-01' + to_minutes(CAST(floor(random() * 1051200) AS BIGINT)) AS order_date,
+                   CAST(5 + random() * 100 AS DECIMAL(18, 2)) AS revenue, 'purchase' AS kind
+            FROM range({n_rows}) ORDER BY order_date
+        ) TO '{path}' (FORMAT parquet)
+        """
+    )
+    table = engine.read_parquet(path)
+    as_of = date(2025, 12, 31)
+    expression = customer_summary(table, as_of=as_of)
+    columns = "max(customer_id), max(order_date), sum(revenue)"
+    scan, ours = [], []
+    for _ in range(rounds):
+        scan.append(timed(lambda: engine.raw_sql(f"SELECT {columns} FROM read_parquet('{path}')").fetchall()))
+        ours.append(timed(lambda: engine.create_table("summary", expression, overwrite=True)))
+    rows = [
+        (f"scan of the three columns, {n_rows:,} orders", statistics.median(scan)),
+        ("`customer_summary` (text ids, DECIMAL money, timestamps)", statistics.median(ours)),
+    ]
+    if n_rows <= 2_000_000:
+        from lifetimes.utils import summary_data_from_transaction_data
+
+        frame = pd.read_parquet(path)
+        frame["revenue"] = frame["revenue"].astype(float)
+        peer = timed(
+            lambda: summary_data_from_transaction_data(
+                frame,
+                "customer_id",
+                "order_date",
+                monetary_value_col="revenue",
+                observation_period_end=str(as_of),
+            )
+        )
+        rows.append(("`lifetimes`, the same table already in memory", peer))
+    base = rows[0][1]
+    return [(name, seconds, f"{seconds / base:.1f}") for name, seconds in rows]
+
+
+def as_table(title: str, rows: list[tuple[str, float, str]], unit: str) -> str:
+    """Return a Markdown table."""
+    lines = [f"### {title}", "", f"| what | seconds, median | {unit} |", "|---|---:|---:|"]
+    return (
+        "\n".join(lines + [f"| {name} | {seconds:.2f} | {ratio} |" for name, seconds, ratio in rows]) + "\n"
+    )
+
+
+def main() -> None:
+    """Measure, and put the tables between the marks of the README."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--quick", action="store_true", help="one round of each, small sizes")
+    options.add_argument("--to", type=Path, default=HERE / "README.md", help="file whose tables are replaced")
+    given = options.parse_args()
+    rounds = 1 if given.quick else 5
+    folder = Path(tempfile.mkdtemp(prefix="cam-bench-"))
+    try:
+        report = as_table("The whole report", measure_report(folder, rounds), "of the floor")
+        sizes = [100_000] if given.quick else [1_000_000, 10_000_000]
+        tables = [
+            as_table(f"One row per customer, {n:,} orders", measure_summary(folder, n, rounds), "of the scan")
+            for n in sizes
+        ]
+    finally:
+        shutil.rmtree(folder)
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    machine = f"{len(os.sched_getaffinity(0))} cores, {system}"
+    measured = "\n".join([f"Measured on {machine}, medians of {rounds}.", "", report, *tables])
+    text = given.to.read_text(encoding="utf-8")
+    head, _, rest = text.partition("<!-- measured -->")
+    _, _, tail = rest.partition("<!-- end -->")
+    given.to.write_text(f"{head}<!-- measured -->\n\n{measured}\n<!-- end -->{tail}", encoding="utf-8")
+    print(measured)
+
+
+if __name__ == "__main__":
+    main()
