@@ -1,11 +1,12 @@
 # Every target here is called by .ci/run or by a test. `make help` prints this list.
 PYTHON ?= python3
 CLIENT ?= demo
+PICTURE ?= docs/report.png
 BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report reports test lint check bench lab
+.PHONY: help setup report reports test lint check bench picture lab
 
 help:  ## print this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | awk -F '\t' '{printf "make %-9s %s\n", $$1, $$2}'
@@ -41,6 +42,9 @@ check: lint test  ## lint, types, tests and slow proofs: what CI runs
 
 bench: $(READY)  ## measure speed and memory; writes benchmarks/README.md's tables
 	@$(BIN)/python benchmarks/run.py $(BENCH_OPTIONS)
+
+picture: report  ## take the README's picture anew, from the demo report (needs Chromium)
+	@PYTHONPATH=tests $(BIN)/python tests/report/browser.py reports/$(CLIENT)/index.html $(PICTURE)
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab $(LAB_OPTIONS) notebooks

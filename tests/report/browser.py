@@ -225,3 +225,8 @@ def print_pdf(path: Path, out: Path) -> Path:
         options = {"preferCSSPageSize": True, "printBackground": True, "displayHeaderFooter": False}
         out.write_bytes(base64.b64decode(pipe.call("Page.printToPDF", session, **options)["data"]))
     return out
+
+
+if __name__ == "__main__":
+    # python browser.py PAGE PICTURE: the top of a page at desktop width, for the README
+    screenshot(Path(sys.argv[1]), 1280, Path(sys.argv[2]), height=1000, whole=False)

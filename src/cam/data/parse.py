@@ -6,30 +6,21 @@ The expressions are DuckDB's: this happens in the embedded engine, before any re
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import duckdb
 
-from cam.data.engine import identifier, literal
+from cam.data.dates import date_reader
+from cam.data.engine import identifier
 from cam.data.sources import Raw
+from cam.data.values import blank, boolean, currency_sign, is_numeric, nobody, number, text, trimmed
 from cam.errors import DataError
 from cam.params import Source
 from cam.schema import MAY_BE_EMPTY, TABLES, Column
 
 Fault = Literal["missing", "unreadable", "outside"]
 
-_TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M:%S", "T%H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
-#: Ways to write a day, by the order of their parts. One order is chosen for a whole column.
-_DATES = {
-    "year first": ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日", "%Y%m%d"),
-    "day first": ("%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d %b %Y", "%d %B %Y", "%d-%b-%Y"),
-    "month first": ("%m/%d/%Y", "%m.%d.%Y", "%m-%d-%Y", "%b %d, %Y", "%B %d, %Y"),
-}
-_BLANKS = "('', '-', '--', '—', 'NA', 'N/A', '#N/A', 'NULL', 'null', 'None', 'nan', 'NaN', '空', '无')"
-_FULL_WIDTH = "０１２３４５６７８９．，－−（）￥＄"
-_HALF_WIDTH = "0123456789.,--()¥$"
 _EARLIEST = "TIMESTAMP '1900-01-01'"
 
 
@@ -224,134 +215,6 @@ def _refund_column(raw: Raw, name: str, place: str) -> str:
             f"    data.{raw.table}.options.refund_column in {place} names it."
         )
     return name
-
-
-# --- expressions --------------------------------------------------------------------------------
-
-
-def _is_blank(given: str, kind: str) -> str:
-    if kind == "VARCHAR":
-        return f"({given} IS NULL OR trim({given}) IN {_BLANKS})"
-    if kind in {"DOUBLE", "FLOAT"}:
-        return f"({given} IS NULL OR isnan({given}))"
-    return f"({given} IS NULL)"
-
-
-def _text(given: str, kind: str, *, is_id: bool) -> str:
-    if kind in {"DOUBLE", "FLOAT"}:
-        whole = f"CAST(CAST({given} AS HUGEINT) AS VARCHAR)"
-        return (
-            f"CASE WHEN isnan({given}) THEN NULL WHEN {given} = floor({given}) AND abs({given}) < 1e15 "
-            f"THEN {whole} ELSE CAST({given} AS VARCHAR) END"
-        )
-    if kind != "VARCHAR":
-        return f"CAST({given} AS VARCHAR)"
-    value = f"trim({given}, ' \t\r\n')"
-    if is_id:
-        value = (
-            f"CASE WHEN starts_with({value}, '=\"') THEN trim({value}, '=\"') "
-            f"WHEN starts_with({value}, '''') THEN substr({value}, 2) "
-            f"WHEN regexp_full_match({value}, '[0-9]+[.]0') THEN substr({value}, 1, length({value}) - 2) "
-            f"ELSE {value} END"
-        )
-    return f"nullif({value}, '')"
-
-
-def _number(given: str, kind: str, *, decimal: str) -> str:
-    if kind != "VARCHAR":
-        return f"TRY_CAST({given} AS DECIMAL(18, 6))"
-    text = f"translate(trim({given}), {literal(_FULL_WIDTH)}, {literal(_HALF_WIDTH)})"
-    bare = f"regexp_replace({text}, '(?i)(CNY|RMB|USD|EUR|GBP|HKD|JPY|元|[¥$€£ ()])', '', 'g')"
-    if decimal == ",":
-        bare = f"replace(replace({bare}, '.', ''), ',', '.')"
-    sign = f"CASE WHEN {text} LIKE '(%)' OR {bare} LIKE '%-' OR {bare} LIKE '-%' THEN -1 ELSE 1 END"
-    scale = f"CASE WHEN {bare} LIKE '%万%' THEN 10000 WHEN {bare} LIKE '%亿%' THEN 100000000 ELSE 1 END"
-    digits = f"regexp_replace({bare}, '[-+万亿]', '', 'g')"
-    number = (
-        f"CASE WHEN regexp_full_match({digits}, '([0-9]{{1,3}}(,[0-9]{{3}})+|[0-9]+)([.][0-9]*)?|[.][0-9]+') "
-        f"THEN TRY_CAST(replace({digits}, ',', '') AS DECIMAL(18, 6)) * {scale} * {sign} END"
-    )
-    slow = f"CASE WHEN trim({given}) IN {_BLANKS} THEN NULL ELSE TRY_CAST({number} AS DECIMAL(18, 6)) END"
-    # Most exports hold plain numbers; the long way is walked only for what is not one.
-    return slow if decimal == "," else f"coalesce(TRY_CAST({given} AS DECIMAL(18, 6)), {slow})"
-
-
-def _boolean(given: str, kind: str) -> str:
-    if kind == "BOOLEAN":
-        return given
-    value = f"lower(trim(CAST({given} AS VARCHAR)))"
-    return (
-        f"CASE WHEN {value} IN ('1', '1.0', 'true', 'yes', 'y', 't', '是', '已流失') THEN true "
-        f"WHEN {value} IN ('0', '0.0', 'false', 'no', 'n', 'f', '否', '未流失') THEN false END"
-    )
-
-
-def _date(
-    connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str, source: Source, place: str
-) -> tuple[str, str | None]:
-    """The expression that reads a date column, and the decision to tell."""
-    given, kind = identifier(origin), raw.columns[origin]
-    if kind in {"DATE", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"}:
-        return f"CAST({given} AS TIMESTAMP)", None
-    text = f"trim(CAST({given} AS VARCHAR))"
-    asked = source.options.date_format
-    if asked:
-        return f"try_strptime({text}, {literal(asked)})", None
-    rows = f"FROM {raw.relation} WHERE NOT {_is_blank(given, kind)}"
-    found = _date_formats(connection, text, rows)
-    if not found:
-        return f"try_strptime({text}, '%Y-%m-%d')", None  # nothing fits: every value counts as unreadable
-    best = max(n for n, _ in found.values())
-    likely = {order: _reader(text, formats) for order, (n, formats) in found.items() if n == best}
-    if len(likely) > 1:
-        first, second = list(likely.values())[:2]
-        example = connection.execute(f"SELECT {given} {rows} AND {first} <> {second} LIMIT 1").fetchone()
-        if example:
-            raise DataError(
-                f"{raw.table}: column '{origin}' can be read {' or '.join(likely)} in every row "
-                f"(such as {example[0]!r}).\n"
-                f'    Say which: data.{raw.table}.options.date_format: "%d/%m/%Y" or "%m/%d/%Y" in {place}.'
-            )
-    order, reader = next(iter(likely.items()))
-    return reader, None if order == "year first" else f"dates read {order}"
-
-
-def _reader(text: str, formats: Sequence[str]) -> str:
-    return f"try_strptime({text}, [{', '.join(map(literal, formats))}])"
-
-
-def _date_formats(
-    connection: duckdb.DuckDBPyConnection, text: str, rows: str
-) -> dict[str, tuple[int, list[str]]]:
-    """For each order of the parts: how many rows it reads, and the formats that it needs for them.
-
-    A sample names the likely formats, all rows decide; all formats are tried only where these leave a row.
-    """
-    every = {order: [day + time for day in days for time in _TIMES] for order, days in _DATES.items()}
-    counts = _readable(
-        connection, text, [f for group in every.values() for f in group], f"FROM (SELECT * {rows} LIMIT 200)"
-    )
-    likely = {order: [f for f in formats if counts[f]] for order, formats in every.items()}
-    total = _scalar(connection, f"SELECT count(*) {rows}")
-    for choice in (likely, every):
-        choice = {order: formats for order, formats in choice.items() if formats}
-        if not choice:
-            continue
-        queries = ", ".join(f"count({_reader(text, formats)})" for formats in choice.values())
-        read = connection.execute(f"SELECT {queries} {rows}").fetchone()
-        assert read is not None
-        if max(read) == total or choice == every:
-            return {o: (n, f) for (o, f), n in zip(choice.items(), read, strict=True) if n}
-    return {}
-
-
-def _readable(
-    connection: duckdb.DuckDBPyConnection, text: str, formats: Sequence[str], rows: str
-) -> dict[str, int]:
-    queries = ", ".join(f"count(try_strptime({text}, {literal(f)}))" for f in formats)
-    counts = connection.execute(f"SELECT {queries} {rows}").fetchone()
-    assert counts is not None
-    return dict(zip(formats, counts, strict=True))
 
 
 def _stored(column: Column, value: str) -> str:

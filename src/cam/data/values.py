@@ -1,0 +1,114 @@
+"""Expressions that turn one raw value into a text, an amount or a truth value; NULL where it cannot be read.
+
+They are DuckDB's: this happens in the embedded engine, before any reduction.
+"""
+
+from __future__ import annotations
+
+from cam.data.engine import literal
+
+_SPACES = literal(" \t\r\n\u00a0\u202f\u3000")
+_BLANKS = "('', '-', '--', '—', 'NA', 'N/A', '#N/A', 'NULL', 'null', 'None', 'nan', 'NaN', '空', '无')"
+_FULL_WIDTH = "０１２３４５６７８９．，－−（）￥＄＋\u00a0\u202f\u3000’"
+_HALF_WIDTH = "0123456789.,--()¥$+   '"
+_SIGN = r"(?i)((US|HK|NT|CN|JP|[ACS])?\$|\p{Sc}|CNY|RMB|USD|EUR|GBP|HKD|JPY|AUD|CAD|SGD|CHF|元)"
+_DIGITS = r"(?:[0-9]{1,3}(?:[, '][0-9]{3})+|[0-9]+)(?:[.][0-9]*)?|[.][0-9]+"
+_AMOUNT = (
+    f"[-+]? ?(?:{_DIGITS}) ?[万亿]?"  # 1,234.50 or -1.2万
+    f"|(?:{_DIGITS}) ?[万亿]? ?-"  # 1,234.50-
+    f"|\\( ?(?:{_DIGITS}) ?[万亿]? ?\\)"  # (1,234.50)
+)
+_EXACT = "DECIMAL(18, 6)"
+_NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER")
+_NUMERIC += ("UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
+#: What shops write where there is no customer to name; one such value stands for many people.
+_NOBODY = "('guest', 'guest checkout', 'anonymous', 'unknown', '匿名', '匿名用户', '匿名买家', '游客', '散客')"
+
+
+def is_numeric(kind: str) -> bool:
+    """Whether an engine type holds numbers.
+
+    Examples
+    --------
+    >>> is_numeric("DECIMAL(10,2)"), is_numeric("BOOLEAN")
+    (True, False)
+    """
+    return kind.startswith(_NUMERIC)
+
+
+def trimmed(given: str) -> str:
+    """The text without blanks around it, those of a web page and of Chinese among them."""
+    return f"trim({given}, {_SPACES})"
+
+
+def blank(given: str, kind: str) -> str:
+    """Whether a value says that there is none."""
+    if kind == "VARCHAR":
+        return f"({given} IS NULL OR {trimmed(given)} IN {_BLANKS})"
+    if kind in {"DOUBLE", "FLOAT"}:
+        return f"({given} IS NULL OR isnan({given}))"
+    return f"({given} IS NULL)"
+
+
+def text(given: str, kind: str, *, is_id: bool) -> str:
+    """A text; an id without what spreadsheets wrap it in, and NULL where it says that there is none."""
+    if kind in {"DOUBLE", "FLOAT"}:
+        whole = f"CAST(CAST({given} AS HUGEINT) AS VARCHAR)"
+        return (
+            f"CASE WHEN isnan({given}) THEN NULL WHEN {given} = floor({given}) AND abs({given}) < 1e15 "
+            f"THEN {whole} ELSE CAST({given} AS VARCHAR) END"
+        )
+    if kind != "VARCHAR":
+        return f"CAST({given} AS VARCHAR)"
+    value = trimmed(given)
+    if not is_id:
+        return f"nullif({value}, '')"
+    return (
+        f"CASE WHEN {value} IN {_BLANKS} THEN NULL "
+        f"WHEN starts_with({value}, '=\"') THEN nullif(trim({value}, '=\"'), '') "
+        f"WHEN starts_with({value}, '''') THEN nullif(substr({value}, 2), '') "
+        f"WHEN regexp_full_match({value}, '[0-9]+[.]0') THEN substr({value}, 1, length({value}) - 2) "
+        f"ELSE {value} END"
+    )
+
+
+def nobody(value: str) -> str:
+    """Whether an id is masked or stands for whoever has none: different customers would become one."""
+    return f"(contains({value}, '**') OR lower({value}) IN {_NOBODY})"
+
+
+def number(given: str, kind: str, *, decimal: str) -> str:
+    """An amount with up to six decimals, in any of the clothes that exports put on it."""
+    if kind != "VARCHAR":
+        return f"TRY_CAST({given} AS {_EXACT})"
+    plain = f"translate({given}, {literal(_FULL_WIDTH)}, {literal(_HALF_WIDTH)})"
+    if decimal == ",":
+        plain = f"translate({plain}, '.,', ',.')"
+    body = f"trim(regexp_replace({plain}, {literal(_SIGN)}, '', 'g'))"
+    sign = f"CASE WHEN contains({body}, '-') OR starts_with({body}, '(') THEN -1 ELSE 1 END"
+    scale = f"CASE WHEN contains({body}, '万') THEN 10000 WHEN contains({body}, '亿') THEN 100000000 ELSE 1 END"
+    digits = f"TRY_CAST(regexp_replace({body}, '[^0-9.]', '', 'g') AS DECIMAL(28, 6))"
+    slow = (
+        f"CASE WHEN regexp_full_match({body}, {literal(_AMOUNT)}) "
+        f"THEN TRY_CAST({digits} * CAST({scale} * {sign} AS DECIMAL(10, 0)) AS {_EXACT}) END"
+    )
+    # Most exports hold plain numbers; the long way is walked only for what is not one.
+    return slow if decimal == "," else f"coalesce(TRY_CAST({given} AS {_EXACT}), {slow})"
+
+
+def currency_sign(given: str) -> str:
+    """The sign or code of a currency in an amount, or ''."""
+    plain = f"translate({given}, {literal(_FULL_WIDTH)}, {literal(_HALF_WIDTH)})"
+    found = f"upper(regexp_extract({plain}, {literal(_SIGN)}))"
+    return f"CASE WHEN TRY_CAST({given} AS {_EXACT}) IS NULL THEN {found} ELSE '' END"
+
+
+def boolean(given: str, kind: str) -> str:
+    """True, false, or NULL."""
+    if kind == "BOOLEAN":
+        return given
+    value = f"lower({trimmed(f'CAST({given} AS VARCHAR)')})"
+    return (
+        f"CASE WHEN {value} IN ('1', '1.0', 'true', 'yes', 'y', 't', '是', '已流失') THEN true "
+        f"WHEN {value} IN ('0', '0.0', 'false', 'no', 'n', 'f', '否', '未流失') THEN false END"
+    )
