@@ -76,7 +76,7 @@ def check(client: ClientArgument) -> None:
     """Read a client's data and account for every row, without running a study."""
     from cam.language import use
     from cam.studies.client import prepare_client
-    from cam.studies.overview import notes, reconcile
+    from cam.studies.reconciliation import notes, reconcile
 
     params, path = _read(client, None)
     use(params.client.language)

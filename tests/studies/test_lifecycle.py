@@ -140,7 +140,7 @@ def test_figures_say_what_they_draw(client, n_cohorts):
     table = steps.retention(study)
     ax = figures.cohort_heat_map(table, period=study.period)
     assert len(ax.get_yticklabels()) == min(n_cohorts, 18)
-    assert ("The latest 18 of 24 cohorts are drawn" in words_of(ax)) == (n_cohorts == 24)
+    assert ("the latest 18 of 24 cohorts are drawn" in words_of(ax)) == (n_cohorts == 24)
     assert ax.figure.get_gid().startswith(f"Grid of {min(n_cohorts, 18)} cohorts")
     curve = figures.retention_curve(steps.retention_by_age(study, table), cohorts=table, period=study.period)
     assert curve.get_ylim()[0] == 0 and len(curve.collections) == 1
@@ -150,4 +150,4 @@ def test_cohorts_too_small_to_judge_are_grey(client):
     table = steps.retention(client({"transactions": orders({"2026-03-01": [90, 40], "2026-04-01": [5, 5]})}))
     ax = figures.cohort_heat_map(table)
     assert np.isnan(np.asarray(ax.images[0].get_array().filled(np.nan))[1]).all()
-    assert "Cohorts below 30 customers are grey" in words_of(ax)
+    assert "cohorts below 30 customers are grey" in words_of(ax)

@@ -12,8 +12,10 @@ from cam.data.values import blank, trimmed
 from cam.errors import DataError
 from cam.params import Source
 
-_TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", "T%H:%M:%S.%f")
-_TIMES += (" %I:%M %p", " %I:%M:%S %p")
+_TIMES = (
+    *("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", "T%H:%M:%S.%f"),
+    *(" %I:%M %p", " %I:%M:%S %p"),
+)
 #: Ways to write a day, by the order of their parts. Two-digit years come first: %Y would read 24 as the year 24.
 _DATES = {
     "year first": ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日", "%Y%m%d"),
@@ -69,9 +71,8 @@ def date_reader(
         _check_format(connection, raw.table, asked)
         return f"try_strptime({text}, {literal(asked)})", None
     rows = f"FROM {raw.relation} WHERE NOT {blank(given, kind)}"
-    total = _first(connection, f"SELECT count(*) {rows}")[0]
-    readings, told = _readings(connection, text, rows), ""
-    if max((n for n, _ in readings.values()), default=0) < total:
+    (complete, readings), told = _readings(connection, text, rows), ""
+    if not complete:
         readings, told = _rarer(connection, text, rows, readings)
     if not readings:
         return f"try_strptime({text}, '%Y-%m-%d')", None  # nothing fits: every value counts as unreadable
@@ -117,7 +118,7 @@ def _rarer(
     n_counted = _first(connection, f"SELECT count({counted}) {rows}")[0]
     choices = [
         (plain, ""),
-        (_readings(connection, local, rows), "the clock as it is written, without its offset from UTC"),
+        (_readings(connection, local, rows)[1], "the clock as it is written, without its offset from UTC"),
         (
             {"from numbers: days of a spreadsheet, or seconds since 1970": (n_counted, counted)},
             "",
@@ -126,8 +127,8 @@ def _rarer(
     return max(choices, key=lambda choice: max((n for n, _ in choice[0].values()), default=0))
 
 
-def _readings(connection: duckdb.DuckDBPyConnection, text: str, rows: str) -> Readings:
-    """For each order of the parts: how many rows it reads, and how.
+def _readings(connection: duckdb.DuckDBPyConnection, text: str, rows: str) -> tuple[bool, Readings]:
+    """Whether one order of the parts reads all rows; for each order how many, and how.
 
     A sample names the likely formats, all rows decide; all formats are tried only where these leave a row.
     """
@@ -137,7 +138,6 @@ def _readings(connection: duckdb.DuckDBPyConnection, text: str, rows: str) -> Re
     sampled = _first(connection, f"SELECT {queries} FROM (SELECT * {rows} LIMIT 200)")
     counts = dict(zip(formats, sampled, strict=True))
     likely = {order: [form for form in group if counts[form]] for order, group in every.items()}
-    total = _first(connection, f"SELECT count(*) {rows}")[0]
     for choice in (likely, every):
         readers = {order: _reader(text, group) for order, group in choice.items() if group}
         if not readers:
@@ -146,10 +146,11 @@ def _readings(connection: duckdb.DuckDBPyConnection, text: str, rows: str) -> Re
         queries = ", ".join(
             f"count(*) FILTER ({reader} >= TIMESTAMP '1000-01-01')" for reader in readers.values()
         )
-        read = _first(connection, f"SELECT {queries} {rows}")
+        total, *read = _first(connection, f"SELECT count(*), {queries} {rows}")
         if max(read) == total or choice is every:
-            return {order: (n, readers[order]) for order, n in zip(readers, read, strict=True) if n}
-    return {}
+            found = {order: (n, readers[order]) for order, n in zip(readers, read, strict=True) if n}
+            return max(read) == total, found
+    return False, {}
 
 
 def _reader(text: str, formats: Sequence[str]) -> str:

@@ -250,7 +250,7 @@ def _refuse_mixed(table: str, path: Path) -> None:
                     first = first or number
     if good >= bad:
         raise DataError(
-            f"{table}: {path.name} mixes encodings: {good:,} lines are UTF-8, {bad:,} are not (first: line {first:,}).\n"
+            f"{table}: {path.name} mixes encodings: {good:,} lines are UTF-8, {bad:,} are not, first line {first:,}.\n"
             f"    Export it again in one encoding, or name one: data.{table}.options.encoding."
         )
 

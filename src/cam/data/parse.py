@@ -19,9 +19,13 @@ from cam.errors import DataError
 from cam.params import Source
 from cam.schema import MAY_BE_EMPTY, TABLES, Column
 
-Fault = Literal["missing", "unreadable", "outside"]
+Fault = Literal["missing", "nobody", "unreadable", "outside"]
 
 _EARLIEST = "TIMESTAMP '1900-01-01'"
+_FILE = "_cam_file"
+#: What the sign in an amount says of its currency; others name themselves. ¥ and $ fit several.
+_SIGNS = {"RMB": "CNY", "元": "CNY", "CN¥": "CNY", "€": "EUR", "£": "GBP", "US$": "USD", "HK$": "HKD"}
+_FITS = {"¥": {"CNY", "JPY"}, "$": {"USD", "HKD", "AUD", "CAD", "SGD", "TWD", "NZD", "MXN"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +37,13 @@ class Check:
     column : str
         Canonical name.
     fault : str
-        ``missing``, ``unreadable`` or ``outside`` (its range).
+        ``missing``, ``nobody`` (masked, or a guest), ``unreadable`` or ``outside`` (its range).
     flag : str
         Boolean column of the parsed table that marks the rows.
     n : int
         Rows that fail.
-    rows : tuple of int
-        The first of them, counted from 1 below the header.
+    rows : tuple of str
+        The first of them, counted from 1 below the header, with their file where there are several.
     example : str or None
         The first value that fails, as the source has it.
     """
@@ -48,7 +52,7 @@ class Check:
     fault: Fault
     flag: str
     n: int
-    rows: tuple[int, ...]
+    rows: tuple[str, ...]
     example: str | None
 
 
@@ -61,7 +65,7 @@ class Parsed:
     table : str
         Canonical name.
     relation : str
-        Its quoted name in the engine; columns as the schema names them, flags, and ``_copy``.
+        Its quoted name in the engine; columns as the schema names them, and our own, which begin with ``_cam``.
     columns : tuple of str
         Canonical columns and kept attributes.
     unused : tuple of str
@@ -72,6 +76,8 @@ class Parsed:
         Those that failed for at least one row.
     notes : tuple of str
         Decisions that a reader should know, such as the order of day and month.
+    signs : tuple of str
+        Currencies that the amounts themselves name: their ISO code, or the sign where it fits several.
     """
 
     table: str
@@ -81,6 +87,7 @@ class Parsed:
     n_rows: int
     checks: tuple[Check, ...]
     notes: tuple[str, ...]
+    signs: tuple[str, ...]
 
 
 def parse(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, place: str) -> Parsed:
@@ -109,54 +116,66 @@ def parse(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, pl
     mapping = _mapping(raw, source, place)
     if source.options.refund_column:
         mapping["_refund"] = _refund_column(raw, source.options.refund_column, place)
-    notes = list(raw.notes)
+    notes, signs = list(raw.notes), set()
     selects, checks = [], []
     for name, origin in mapping.items():
         column = TABLES[raw.table].column(name) or Column(
             name, "money" if name == "_refund" else "text", False, ""
         )
-        given = identifier(origin)
-        kind = raw.columns[origin]
+        given, kind = identifier(origin), raw.columns[origin]
         if column.kind == "text":
             if name.endswith("_id"):
                 _refuse_rounded_ids(connection, raw, origin)
-            value = _text(given, kind, is_id=name.endswith("_id"))
+            value = text(given, kind, is_id=name.endswith("_id"))
             if not TABLES[raw.table].column(name) and kind != "VARCHAR":
                 value = given  # an attribute keeps the type that its source gave it
         elif column.kind in {"date", "datetime"}:
-            value, note = _date(connection, raw, origin, source, place)
+            value, note = date_reader(connection, raw, origin, source, place=place)
             notes += [f"{name}: {note}"] if note else []
             if column.kind == "date":
                 value = f"CAST({value} AS DATE)"
         elif column.kind == "boolean":
-            value = _boolean(given, kind)
+            value = boolean(given, kind)
         else:
-            value = _number(given, kind, decimal=source.options.decimal)
+            _refuse_other_types(raw, column, origin, place)
+            value = number(given, kind, decimal=source.options.decimal)
             if column.kind == "integer":
                 value = f"CASE WHEN {value} = floor({value}) THEN CAST({value} AS BIGINT) END"
-        selects.append((column, value, _is_blank(given, kind)))
+            elif column.kind == "money" and kind == "VARCHAR":
+                signs |= _signs(connection, raw, given)
+        selects.append((column, value, blank(given, kind)))
     relation = identifier(raw.table)
-    others = ", ".join(identifier(name) for name in raw.columns if name != "_file")
+    own = [identifier(name) for name in raw.columns if name != _FILE]
+    # A line of nothing but delimiters is the end of a spreadsheet, not a row.
+    filled = ", ".join(f"nullif({trimmed(name)}, '')" for name in own)
+    empty = f"coalesce({filled}) IS NULL" if set(raw.columns.values()) == {"VARCHAR"} else "false"
     # Each value is worked out once, in the inner query; the outer one stores and judges it.
-    inner = [f"hash({others}) AS _copy", *(["_file"] if "_file" in raw.columns else [])]
-    outer = ["_copy", *inner[1:]]
-    for index, (column, value, blank) in enumerate(selects):
-        inner += [f"{value} AS _value_{index}", f"{blank} AS _blank_{index}"]
+    inner = [f"hash({', '.join(own)}) AS _cam_copy", f"{empty} AS _cam_empty"]
+    inner += [_FILE] if _FILE in raw.columns else []
+    outer = ["_cam_copy", "_cam_empty", *inner[2:]]
+    for index, (column, value, is_blank) in enumerate(selects):
+        inner += [f"{value} AS _cam_value_{index}", f"{is_blank} AS _cam_blank_{index}"]
         if column.name == "revenue":
-            outer.append(f"_value_{index} AS _exact")
-        outer.append(f"{_stored(column, f'_value_{index}')} AS {identifier(column.name)}")
-        for fault, condition in _conditions(raw.table, column, f"_value_{index}", f"_blank_{index}"):
-            flag = f"_{fault}_{index}"
-            outer.append(f"coalesce({condition}, false) AS {flag}")
+            outer.append(f"_cam_value_{index} AS _cam_exact")
+        outer.append(f"{_stored(column, f'_cam_value_{index}')} AS {identifier(column.name)}")
+        for fault, condition in _conditions(raw.table, column, f"_cam_value_{index}", f"_cam_blank_{index}"):
+            flag = f"_cam_{fault}_{index}"
+            outer.append(f"coalesce(({condition}) AND NOT _cam_empty, false) AS {flag}")
             checks.append((column.name, fault, flag))
     connection.execute(
         f"CREATE TABLE {relation} AS SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {raw.relation})"
     )
     failed = _count(connection, raw, mapping, checks)
-    unused = tuple(name for name in raw.columns if name not in mapping.values() and name != "_file")
-    n_rows = _scalar(connection, f"SELECT count(*) FROM {relation}")
-    columns = tuple(name for name in mapping if name != "_refund")
-    return Parsed(raw.table, relation, columns, unused, n_rows, failed, tuple(notes))
+    return Parsed(
+        table=raw.table,
+        relation=relation,
+        columns=tuple(name for name in mapping if name != "_refund"),
+        unused=tuple(name for name in raw.columns if name not in mapping.values() and name != _FILE),
+        n_rows=_scalar(connection, f"SELECT count(*) FROM {relation}"),
+        checks=failed,
+        notes=tuple(notes),
+        signs=tuple(sorted(signs)),
+    )
 
 
 def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> int:
@@ -168,7 +187,7 @@ def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> int:
 def _mapping(raw: Raw, source: Source, place: str) -> dict[str, str]:
     """Canonical name -> source column, for all that are there."""
     schema = TABLES[raw.table]
-    present = [name for name in raw.columns if name != "_file"]
+    present = [name for name in raw.columns if name != _FILE]
     mapping: dict[str, str] = {}
     lost: list[tuple[str, str]] = []
     for column in schema.columns:
@@ -186,8 +205,9 @@ def _mapping(raw: Raw, source: Source, place: str) -> dict[str, str]:
     if lost:
         raise DataError(_lost_columns(raw, lost, present, place))
     if schema.keeps_others:
-        taken = set(mapping.values())
-        mapping.update({name: name for name in present if name not in taken and name not in mapping})
+        # To the engine, Age and age are one name.
+        taken, used = set(mapping.values()), {name.lower() for name in mapping}
+        mapping.update({name: name for name in present if name not in taken and name.lower() not in used})
     return mapping
 
 
@@ -195,26 +215,62 @@ def _lost_columns(raw: Raw, lost: list[tuple[str, str]], present: list[str], pla
     shown = ", ".join(present[:20]) + (f" and {len(present) - 20} more" if len(present) > 20 else "")
     names = ", ".join(f"'{origin}'" for _, origin in lost)
     noun, verb = ("column", "map it") if len(lost) == 1 else ("columns", "map them")
-    hints = []
-    for name, origin in lost:
-        near = difflib.get_close_matches(origin, present, n=1, cutoff=0.5) or [
-            column for column in present if name in column or column in name
-        ]
-        hints += [f"{name}: {near[0]}"] if near else []
+    near = list(dict.fromkeys(found for name, origin in lost if (found := _nearest(name, origin, present))))
     lines = [f"{raw.table}: {noun} {names} not found. Columns present: {shown}."]
-    if hints:
-        lines.append(f"    Did you mean {', '.join(hint.split(': ')[1] for hint in hints)}?")
+    if near:
+        lines.append(f"    Did you mean {', '.join(repr(name) for name in near)}?")
     lines.append(f"    To {verb}: data.{raw.table}.columns in {place}, as canonical name: source's name.")
     return "\n".join(lines)
 
 
+def _nearest(name: str, origin: str, present: list[str]) -> str | None:
+    lower = {column.lower(): column for column in present}
+    found = difflib.get_close_matches(origin.lower(), list(lower), n=1, cutoff=0.6)
+    # A name of one or two letters is part of too many others.
+    parts = [key for key in lower if len(key) > 2 and (name in key or key in name)]
+    return next((lower[key] for key in [*found, *parts]), None)
+
+
 def _refund_column(raw: Raw, name: str, place: str) -> str:
-    if raw.table != "transactions" or name not in raw.columns:
+    if raw.table != "transactions":
         raise DataError(
-            f"{raw.table}: column '{name}' not found. Columns present: {', '.join(raw.columns)}.\n"
-            f"    data.{raw.table}.options.refund_column in {place} names it."
+            f"{raw.table}: only transactions can have a refund_column.\n"
+            f"    Take data.{raw.table}.options.refund_column out of {place}."
+        )
+    present = [column for column in raw.columns if column != _FILE]
+    if name not in present:
+        near = _nearest(name, name, present)
+        raise DataError(
+            f"{raw.table}: column '{name}' not found. Columns present: {', '.join(present)}.\n"
+            + (f"    Did you mean {near!r}? " if near else "    ")
+            + f"data.{raw.table}.options.refund_column in {place} names it."
         )
     return name
+
+
+def _refuse_other_types(raw: Raw, column: Column, origin: str, place: str) -> None:
+    kind = raw.columns[origin]
+    if kind != "VARCHAR" and not is_numeric(kind):
+        raise DataError(
+            f"{raw.table}: column '{origin}' holds values of type {kind}, not numbers.\n"
+            f"    Map {column.name} to another column: data.{raw.table}.columns in {place}."
+        )
+
+
+def _signs(connection: duckdb.DuckDBPyConnection, raw: Raw, given: str) -> set[str]:
+    found = connection.execute(f"SELECT DISTINCT {currency_sign(given)} FROM {raw.relation}").fetchall()
+    return {_SIGNS.get(row[0], row[0]) for row in found if row[0]}
+
+
+def fits(sign: str, currency: str) -> bool:
+    """Whether an amount with *sign* can be one in *currency*.
+
+    Examples
+    --------
+    >>> fits("¥", "CNY"), fits("EUR", "USD")
+    (True, False)
+    """
+    return currency in _FITS.get(sign, {sign})
 
 
 def _stored(column: Column, value: str) -> str:
@@ -231,6 +287,8 @@ def _conditions(table: str, column: Column, value: str, blank: str) -> list[tupl
         found.append(
             ("missing", f"({value} IS NULL) AND {blank}" if column.kind != "text" else f"{value} IS NULL")
         )
+    if column.required and column.name == "customer_id":
+        found.append(("nobody", nobody(value)))
     if column.kind != "text":
         found.append(("unreadable", f"({value} IS NULL) AND NOT {blank}"))
     if column.kind in {"date", "datetime"}:
@@ -265,17 +323,21 @@ def _count(
                     f"SELECT rowid FROM {relation} WHERE {flag} ORDER BY rowid LIMIT 3"
                 ).fetchall()
             ]
-            failed.append(
-                Check(
-                    name,
-                    fault,
-                    flag,
-                    n,
-                    tuple(row + 1 for row in ids),
-                    _example(connection, raw, mapping[name], ids[0]),
-                )
-            )
+            rows = tuple(_row_name(connection, raw, relation, row) for row in ids)
+            failed.append(Check(name, fault, flag, n, rows, _example(connection, raw, mapping[name], ids[0])))
     return tuple(failed)
+
+
+def _row_name(connection: duckdb.DuckDBPyConnection, raw: Raw, relation: str, row: int) -> str:
+    if _FILE not in raw.columns:
+        return f"{row + 1:,}"
+    found = connection.execute(
+        f"SELECT {_FILE}, ? - min(rowid) + 1 FROM {relation} "
+        f"WHERE {_FILE} = (SELECT {_FILE} FROM {relation} WHERE rowid = ?) GROUP BY 1",
+        [row, row],
+    ).fetchone()
+    assert found is not None
+    return f"{found[1]:,} of {found[0]}"
 
 
 def _example(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str, row: int) -> str | None:
@@ -286,11 +348,15 @@ def _example(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str, row: 
 
 
 def _refuse_rounded_ids(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str) -> None:
-    if raw.columns[origin] != "VARCHAR":
+    name, kind = identifier(origin), raw.columns[origin]
+    if kind == "VARCHAR":
+        rounded = f"regexp_full_match({name}, '[0-9]([.][0-9]+[eE][+]?|[eE][+])[0-9]+')"
+    elif kind in {"DOUBLE", "FLOAT"}:
+        rounded = f"abs({name}) >= {'9007199254740992' if kind == 'DOUBLE' else '16777216'}"
+    else:
         return
     found = connection.execute(
-        f"SELECT {identifier(origin)}, count(*) OVER () FROM {raw.relation} "
-        f"WHERE regexp_full_match({identifier(origin)}, '[0-9][.][0-9]+[eE][+]?[0-9]+') LIMIT 1"
+        f"SELECT {name}, count(*) OVER () FROM {raw.relation} WHERE {rounded} LIMIT 1"
     ).fetchone()
     if found:
         raise DataError(

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from cam.data.engine import identifier, literal, workspace
-from cam.data.parse import Check, Parsed, parse
+from cam.data.parse import Check, Parsed, fits, parse
 from cam.data.refunds import LOOSE_REFUND, NETTED_REFUND, net_refunds
 from cam.data.sources import copy_database_table, find_files, read_source
 from cam.errors import DataError
@@ -93,7 +93,7 @@ def prepare(
     home.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".work-", dir=home))
     try:
-        files = _files(params, root=root / params.data.root, work=work, resolve=resolve)
+        files = _files(params, root=root / Path(params.data.root).expanduser(), work=work, resolve=resolve)
         key = _key(params, files)
         final = home / key[:32]
         if not (final / "review.json").is_file():
@@ -140,7 +140,9 @@ def _files(
     for name, source in params.data.sources.items():
         try:
             if source.table:
-                files[name] = [copy_database_table(name, source, engine=params.data.engine, folder=work)]
+                files[name] = [
+                    copy_database_table(name, source, engine=params.data.engine, folder=work, root=root)
+                ]
             elif resolve and all(path.startswith("sample:") for path in source.paths):
                 files[name] = [resolve(path) for path in source.paths]
             else:
@@ -160,15 +162,16 @@ def _key(params: Params, files: dict[str, list[Path]]) -> str:
             # A database hands rows over in any order; the same rows are the same content.
             parts.append(_content(files[name][0]))
         else:
-            parts += files[name]
+            for path in files[name]:
+                parts += [path.name, path]
     return digest(*parts)
 
 
 def _content(path: Path) -> str:
-    found = duckdb.sql(
-        f"SELECT count(*), sum(CAST(hash(t) AS HUGEINT)) FROM read_parquet({literal(str(path))}) AS t"
-    ).fetchone()
-    return str(found)
+    source = f"read_parquet({literal(str(path))})"
+    names = duckdb.sql(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    found = duckdb.sql(f"SELECT count(*), sum(CAST(hash(t) AS HUGEINT)) FROM {source} AS t").fetchone()
+    return f"{names} {found}"
 
 
 def _forget_old(home: Path) -> None:
@@ -196,37 +199,50 @@ def _build(
             parsed[name] = parse(connection, raw, source, place=place)
             shown[name] = [source.table] if source.table else list(raw.files)
             faults += _faults(params, parsed[name], place)
-            faults += _currency_faults(connection, parsed[name], params)
-        except DataError as error:
-            faults.append(str(error))
+            faults += _currency_faults(connection, parsed[name], params, place)
+        except (DataError, duckdb.Error) as error:
+            faults.append(_told(name, error))
     if faults:
         raise DataError("\n".join(faults))
     as_of = params.client.as_of or _last_day(connection, parsed, place)
     review: Review = {"as_of": as_of.isoformat(), "tables": {}}
     for name, table in parsed.items():
-        review["tables"][name] = _clean(connection, params, table, as_of, to / f"{name}.parquet", place) | {
-            "files": shown[name]
-        }
+        try:
+            cleaned = _clean(connection, params, table, as_of, to / f"{name}.parquet", place)
+            review["tables"][name] = cleaned | {"files": shown[name]}
+        except (DataError, duckdb.Error) as error:
+            faults.append(_told(name, error))
+    if faults:
+        raise DataError("\n".join(faults))
     review["match"] = _match(connection, parsed, to)
     return review
+
+
+def _told(table: str, error: Exception) -> str:
+    if isinstance(error, DataError):
+        return str(error)
+    return f"{table}: the engine cannot work with it: {' '.join(str(error).split())[:300]}"
 
 
 def _faults(params: Params, parsed: Parsed, place: str) -> list[str]:
     options = params.data.sources[parsed.table].options
     return [
-        _fault_text(parsed, check, place) for check in parsed.checks if not getattr(options, _option(check))
+        _fault_text(params, parsed, check, place)
+        for check in parsed.checks
+        if not getattr(options, _option(check))
     ]
 
 
 def _option(check: Check) -> str:
-    is_key = check.fault == "missing" and check.column.endswith("_id")
+    is_key = check.fault in {"missing", "nobody"} and check.column.endswith("_id")
     return "drop_missing_ids" if is_key else "drop_unreadable"
 
 
-def _fault_text(parsed: Parsed, check: Check, place: str) -> str:
+def _fault_text(params: Params, parsed: Parsed, check: Check, place: str) -> str:
     column = TABLES[parsed.table].column(check.column)
     what = {
         "missing": f"no {check.column}",
+        "nobody": f"a {check.column} that many people share",
         "unreadable": f"{_article(check.column)} {check.column} that cannot be read",
         "outside": f"{_article(check.column)} {check.column} outside "
         + (
@@ -237,20 +253,19 @@ def _fault_text(parsed: Parsed, check: Check, place: str) -> str:
             else "what is possible (below 0)"
         ),
     }[check.fault]
-    rows = ", ".join(f"{row:,}" for row in check.rows)
+    rows = ", ".join(check.rows)
     example = f"; such as {check.example!r}" if check.fault != "missing" else ""
     cure = (
         f"    Drop them with data.{parsed.table}.options.{_option(check)}: true in {place}, "
         "or fix them at the source."
     )
-    if (
-        column
-        and check.fault == "unreadable"
-        and column.kind in {"money", "number"}
-        and "," in (check.example or "")
-    ):
-        cure += f'\n    If the comma is a decimal sign: data.{parsed.table}.options.decimal: ",".'
-    if column and check.fault == "unreadable" and column.kind in {"date", "datetime"}:
+    options = params.data.sources[parsed.table].options
+    if column and check.fault == "unreadable" and column.kind in {"money", "number", "integer"}:
+        other = "," if options.decimal == "." else "."
+        if other in (check.example or ""):
+            noun = "comma" if other == "," else "point"
+            cure += f'\n    If the {noun} is a decimal sign: data.{parsed.table}.options.decimal: "{other}".'
+    elif column and check.fault == "unreadable" and column.kind in {"date", "datetime"}:
         cure += f'\n    If the dates have a form of their own: data.{parsed.table}.options.date_format: "%d.%m.%y".'
     verb = "has" if check.n == 1 else "have"
     head = f"{parsed.table}: {check.n:,} of {parsed.n_rows:,} rows {verb} {what}"
@@ -261,22 +276,31 @@ def _article(noun: str) -> str:
     return "an" if noun[0] in "aeiou" else "a"
 
 
-def _currency_faults(connection: duckdb.DuckDBPyConnection, parsed: Parsed, params: Params) -> list[str]:
-    if "currency" not in parsed.columns:
-        return []
-    found = connection.execute(
-        f"SELECT currency, count(*) FROM {parsed.relation} WHERE currency IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
-    ).fetchall()
-    rows = ", ".join(f"{currency} in {n:,} rows" for currency, n in found)
+def _currency_faults(
+    connection: duckdb.DuckDBPyConnection, parsed: Parsed, params: Params, place: str
+) -> list[str]:
+    """Amounts in more than one currency, or in another than the parameters say, by column or by sign."""
+    wanted = params.client.currency
+    found: dict[str, str] = {}
+    if "currency" in parsed.columns:
+        code = "CASE upper(currency) WHEN 'RMB' THEN 'CNY' ELSE upper(currency) END"
+        counted = connection.execute(
+            f"SELECT {code}, count(*) FROM {parsed.relation} WHERE currency IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+        ).fetchall()
+        found = {str(name): f"{name} in {n:,} rows" for name, n in counted}
+    # Signs that name one currency first: ¥ and $ say nothing new beside a currency that they fit.
+    for sign in sorted(parsed.signs, key=len, reverse=True):
+        if not any(fits(sign, name) for name in found or {wanted}):
+            found.setdefault(sign, sign)
     if len(found) > 1:
         return [
-            f"{parsed.table}: amounts in {len(found)} currencies ({rows}).\n"
+            f"{parsed.table}: amounts in {len(found)} currencies ({', '.join(found.values())}).\n"
             "    Convert them to one at the source, or make one client per currency."
         ]
-    if found and found[0][0].upper() != params.client.currency:
+    if found and wanted not in found:
         return [
-            f"{parsed.table}: amounts are in {found[0][0]}, but client.currency is {params.client.currency}.\n"
-            f"    Set client.currency: {found[0][0].upper()}."
+            f"{parsed.table}: amounts are in {next(iter(found))}, but client.currency is {wanted}.\n"
+            f"    Set client.currency in {place}, or convert them at the source."
         ]
     return []
 
@@ -286,8 +310,10 @@ def _last_day(connection: duckdb.DuckDBPyConnection, parsed: dict[str, Parsed], 
         if name in parsed:
             times = [column for column in TABLES[name].time if column in parsed[name].columns]
             latest = ", ".join(f"max({column})" for column in times)
+            # A row that is left out for a fault does not say how far the data reach.
+            sound = " AND ".join(f"NOT {check.flag}" for check in parsed[name].checks) or "true"
             last = connection.execute(
-                f"SELECT CAST(greatest({latest}) AS DATE) FROM {parsed[name].relation}"
+                f"SELECT CAST(greatest({latest}) AS DATE) FROM {parsed[name].relation} WHERE {sound}"
             ).fetchone()
             if last and last[0]:
                 return last[0]
@@ -302,10 +328,10 @@ def _clean(
     has_revenue = parsed.table == "transactions"
     reason = _reason(params, parsed, schema, as_of)
     judged = identifier(f"{parsed.table}_judged")
-    connection.execute(f"CREATE VIEW {judged} AS SELECT *, {reason} AS _reason FROM {parsed.relation}")
-    money = "sum(_exact)" if has_revenue else "NULL"
+    connection.execute(f"CREATE VIEW {judged} AS SELECT *, {reason} AS _cam_reason FROM {parsed.relation}")
+    money = "sum(_cam_exact)" if has_revenue else "NULL"
     counted = connection.execute(
-        f"SELECT _reason, count(*), {money} FROM {judged} GROUP BY 1 ORDER BY 1 NULLS FIRST"
+        f"SELECT _cam_reason, count(*), {money} FROM {judged} GROUP BY 1 ORDER BY 1 NULLS FIRST"
     ).fetchall()
     dropped = [
         {"reason": why, "rows": rows, "revenue": _amount(revenue)} for why, rows, revenue in counted if why
@@ -318,7 +344,7 @@ def _clean(
             f"    Check client.as_of and data.{parsed.table}.options in {place}."
         )
     kept = identifier(f"{parsed.table}_kept")
-    connection.execute(f"CREATE VIEW {kept} AS SELECT * FROM {judged} WHERE _reason IS NULL")
+    connection.execute(f"CREATE VIEW {kept} AS SELECT * FROM {judged} WHERE _cam_reason IS NULL")
     _refuse_doubled_keys(connection, parsed, schema, kept, place)
     review: Review = {
         "rows_in": parsed.n_rows,
@@ -330,7 +356,12 @@ def _clean(
         "notes": list(parsed.notes),
     }
     if has_revenue:
-        review |= _write_transactions(connection, params, parsed, kept, to)
+        written, shared = _write_transactions(connection, params, parsed, kept, to)
+        review |= written
+        if shared:
+            review["notes"].append(
+                f"{shared:,} orders carry an id that another customer uses too; each counts as an order of its own"
+            )
         review["revenue_in"] = _amount(sum((row[2] or Decimal(0) for row in counted), Decimal(0)))
         exact = next((row[2] for row in counted if not row[0]), None) or Decimal(0)
         review["rounding"] = _amount(
@@ -344,8 +375,14 @@ def _clean(
 
 def _reason(params: Params, parsed: Parsed, schema: Table, as_of: date) -> str:
     options = params.data.sources[parsed.table].options
-    words = {"missing": "no {}", "unreadable": "unreadable {}", "outside": "{} out of range"}
-    whens = [
+    words = {
+        "missing": "no {}",
+        "nobody": "shared {}",
+        "unreadable": "unreadable {}",
+        "outside": "{} out of range",
+    }
+    whens = ["WHEN _cam_empty THEN 'blank row'"]
+    whens += [
         f"WHEN {check.flag} THEN {literal(words[check.fault].format(check.column))}"
         for check in parsed.checks
     ]
@@ -354,12 +391,12 @@ def _reason(params: Params, parsed: Parsed, schema: Table, as_of: date) -> str:
         moment = f"coalesce({', '.join(times)})"
         whens.append(f"WHEN CAST({moment} AS DATE) > DATE '{as_of}' THEN 'after as_of'")
     if options.drop_duplicates:
-        whens.append("WHEN row_number() OVER (PARTITION BY _copy ORDER BY rowid) > 1 THEN 'exact copy'")
-    return f"CASE {' '.join(whens)} END" if whens else "CAST(NULL AS VARCHAR)"
+        whens.append("WHEN row_number() OVER (PARTITION BY _cam_copy ORDER BY rowid) > 1 THEN 'exact copy'")
+    return f"CASE {' '.join(whens)} END"
 
 
 def _copies(connection: duckdb.DuckDBPyConnection, kept: str) -> int:
-    found = connection.execute(f"SELECT count(*) - count(DISTINCT _copy) FROM {kept}").fetchone()
+    found = connection.execute(f"SELECT count(*) - count(DISTINCT _cam_copy) FROM {kept}").fetchone()
     return int(found[0]) if found else 0
 
 
@@ -383,13 +420,13 @@ def _refuse_doubled_keys(
 
 def _write_transactions(
     connection: duckdb.DuckDBPyConnection, params: Params, parsed: Parsed, kept: str, to: Path
-) -> Review:
+) -> tuple[Review, int]:
     column = params.data.sources["transactions"].options.refund_column
     netting = net_refunds(connection, kept, parsed.columns, refund_column=column)
     _copy(connection, netting.query, to)
     totals = connection.execute(
         f"""
-        SELECT sum(revenue), count(*) FILTER (revenue = 0 AND kind = 'purchase'), count(DISTINCT customer_id),
+        SELECT sum(revenue), (SELECT count(*) FROM {kept} WHERE revenue = 0), count(DISTINCT customer_id),
                CAST(min(order_date) AS DATE), CAST(max(order_date) AS DATE),
                count(*) FILTER (kind = '{NETTED_REFUND}'), sum(revenue) FILTER (kind = '{NETTED_REFUND}'),
                count(*) FILTER (kind = '{LOOSE_REFUND}'), sum(revenue) FILTER (kind = '{LOOSE_REFUND}')
@@ -397,7 +434,7 @@ def _write_transactions(
         """
     ).fetchone()
     assert totals is not None
-    return {
+    review = {
         "revenue_kept": _amount(totals[0]),
         "zero_value_rows": totals[1],
         "n_customers": totals[2],
@@ -410,6 +447,7 @@ def _write_transactions(
         "orders_on_several_days": netting.n_moved,
         "orders_below_zero": netting.n_below_zero,
     }
+    return review, netting.n_shared
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, query: str, to: Path) -> None:

@@ -27,6 +27,8 @@ class Netting:
         Orders whose lines stood on several days; all lines now carry the first.
     n_below_zero : int
         Orders refunded beyond what they brought in.
+    n_shared : int
+        Orders whose id another customer uses too; each customer's lines are an order of their own.
     netted_in_column : Decimal
         Money paid back that came in a column of the order's own row.
     """
@@ -35,6 +37,7 @@ class Netting:
     n_orders: int
     n_moved: int
     n_below_zero: int
+    n_shared: int
     netted_in_column: Decimal
 
 
@@ -69,26 +72,33 @@ def net_refunds(
     )
     in_column = Decimal(0)
     if refund_column:
-        found = connection.execute(f"SELECT sum(abs(_refund)) FROM {kept} WHERE revenue >= 0").fetchone()
-        in_column = found[0] or Decimal(0) if found else Decimal(0)
+        found = connection.execute(
+            f"SELECT sum(abs(_refund)), count(*) FILTER (revenue < 0 AND _refund <> 0) FROM {kept}"
+        ).fetchone()
+        assert found is not None
+        in_column = found[0] or in_column
+        if found[1]:
+            raise DataError(_twice(f"{found[1]:,} rows are refunds", refund_column, ""))
     if "order_id" not in columns:
         query = (
             f"SELECT customer_id, order_date, CAST({revenue} AS DECIMAL(18, 2)) AS revenue{_listed(others)}, "
             f"CASE WHEN revenue < 0 THEN '{LOOSE_REFUND}' ELSE '{PURCHASE}' END AS kind FROM {kept} AS kept"
         )
-        found = connection.execute(f"SELECT count(*) FROM {kept} WHERE revenue >= 0").fetchone()
-        return Netting(query, int(found[0]) if found else 0, 0, 0, in_column)
+        counted = connection.execute(
+            f"SELECT count(*), count(*) FILTER ({revenue} < 0) FROM {kept} WHERE revenue >= 0"
+        ).fetchone()
+        assert counted is not None
+        return Netting(query, counted[0], 0, counted[1], 0, in_column)
     _group_orders(connection, kept, revenue, with_column=bool(refund_column))
     totals = connection.execute(
-        "SELECT count(*), count(*) FILTER (moved), count(*) FILTER (total < 0), count(*) FILTER (twice), "
-        "min(order_id) FILTER (twice) FROM orders WHERE bought IS NOT NULL"
+        "SELECT count(*) FILTER (bought IS NOT NULL), count(*) FILTER (moved), "
+        "count(*) FILTER (total < 0 AND bought IS NOT NULL), count(*) FILTER (twice), "
+        "min(order_id) FILTER (twice), count(*) - count(DISTINCT order_id) FROM orders"
     ).fetchone()
     assert totals is not None
     if totals[3]:
         raise DataError(
-            f"transactions: {totals[3]:,} orders are refunded twice, as a negative row and in "
-            f"'{refund_column}' (first: {totals[4]}).\n"
-            "    Leave data.transactions.options.refund_column out, or remove the negative rows at the source."
+            _twice(f"{totals[3]:,} orders are refunded", refund_column or "", f" (first: {totals[4]})")
         )
     # Rows without an order_id are orders of their own.
     single = connection.execute(
@@ -102,8 +112,14 @@ def net_refunds(
         f"FROM {kept} AS kept LEFT JOIN (SELECT * FROM orders WHERE n > 1) AS orders "
         "ON kept.order_id = orders.order_id AND kept.customer_id = orders.customer_id"
     )
-    return Netting(
-        query, int(totals[0]) + int(single[0] if single else 0), int(totals[1]), int(totals[2]), in_column
+    n_orders = totals[0] + (single[0] if single else 0)
+    return Netting(query, n_orders, totals[1], totals[2], totals[5], in_column)
+
+
+def _twice(what: str, column: str, first: str) -> str:
+    return (
+        f"transactions: {what} twice, as a negative row and in '{column}'{first}.\n"
+        "    Leave data.transactions.options.refund_column out, or remove the negative rows at the source."
     )
 
 

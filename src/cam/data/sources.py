@@ -262,7 +262,10 @@ def copy_database_table(table: str, source: Source, *, engine: str, folder: Path
 def _labels(files: list[Path]) -> tuple[str, ...]:
     """The names of the files, with their folder where two share a name."""
     names = [path.name for path in files]
-    return tuple(name if names.count(name) == 1 else "/".join(path.parts[-2:]) for name, path in zip(names, files, strict=True))
+    return tuple(
+        name if names.count(name) == 1 else "/".join(path.parts[-2:])
+        for name, path in zip(names, files, strict=True)
+    )
 
 
 def _names(files: Iterable[Path]) -> str:
@@ -304,7 +307,9 @@ def _kind(table: str, path: Path) -> str:
 
 def _parquet(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> str:
     try:
-        columns = connection.sql(f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))}, hive_partitioning=false)").fetchall()
+        columns = connection.sql(
+            f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))}, hive_partitioning=false)"
+        ).fetchall()
     except duckdb.Error as error:
         raise DataError(f"{table}: {path.name} cannot be read: {_first_lines(error)}") from None
     # A moment with a time zone is read as UTC, whatever zone this machine is in.

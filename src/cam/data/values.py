@@ -13,16 +13,17 @@ _FULL_WIDTH = "０１２３４５６７８９．，－−（）￥＄＋\u00a0\u
 _HALF_WIDTH = "0123456789.,--()¥$+   '"
 _SIGN = r"(?i)((US|HK|NT|CN|JP|[ACS])?\$|\p{Sc}|CNY|RMB|USD|EUR|GBP|HKD|JPY|AUD|CAD|SGD|CHF|元)"
 _DIGITS = r"(?:[0-9]{1,3}(?:[, '][0-9]{3})+|[0-9]+)(?:[.][0-9]*)?|[.][0-9]+"
-_AMOUNT = (
-    f"[-+]? ?(?:{_DIGITS}) ?[万亿]?"  # 1,234.50 or -1.2万
-    f"|(?:{_DIGITS}) ?[万亿]? ?-"  # 1,234.50-
-    f"|\\( ?(?:{_DIGITS}) ?[万亿]? ?\\)"  # (1,234.50)
-)
+#: What an amount is once its clothes are off; 万 has become e4, 亿 e8.
+_AMOUNT = f"^[-+]? ?(?:{_DIGITS})(?:e[48])?$"
 _EXACT = "DECIMAL(18, 6)"
-_NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER")
-_NUMERIC += ("UBIGINT", "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL")
+_NUMERIC = (
+    *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL"),
+    *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
+)
 #: What shops write where there is no customer to name; one such value stands for many people.
-_NOBODY = "('guest', 'guest checkout', 'anonymous', 'unknown', '匿名', '匿名用户', '匿名买家', '游客', '散客')"
+_NOBODY = (
+    "('guest', 'guest checkout', 'anonymous', 'unknown', '匿名', '匿名用户', '匿名买家', '游客', '散客')"
+)
 
 
 def is_numeric(kind: str) -> bool:
@@ -64,10 +65,12 @@ def text(given: str, kind: str, *, is_id: bool) -> str:
     if not is_id:
         return f"nullif({value}, '')"
     return (
-        f"CASE WHEN {value} IN {_BLANKS} THEN NULL "
+        f"CASE WHEN regexp_full_match({given}, '[0-9A-Za-z_-]{{5,}}') THEN {given} "  # nothing to take off
+        f"WHEN {value} IN {_BLANKS} THEN NULL "
         f"WHEN starts_with({value}, '=\"') THEN nullif(trim({value}, '=\"'), '') "
         f"WHEN starts_with({value}, '''') THEN nullif(substr({value}, 2), '') "
-        f"WHEN regexp_full_match({value}, '[0-9]+[.]0') THEN substr({value}, 1, length({value}) - 2) "
+        f"WHEN ends_with({value}, '.0') AND regexp_full_match({value}, '[0-9]+[.]0') "
+        f"THEN substr({value}, 1, length({value}) - 2) "
         f"ELSE {value} END"
     )
 
@@ -85,22 +88,29 @@ def number(given: str, kind: str, *, decimal: str) -> str:
     if decimal == ",":
         plain = f"translate({plain}, '.,', ',.')"
     body = f"trim(regexp_replace({plain}, {literal(_SIGN)}, '', 'g'))"
-    sign = f"CASE WHEN contains({body}, '-') OR starts_with({body}, '(') THEN -1 ELSE 1 END"
-    scale = f"CASE WHEN contains({body}, '万') THEN 10000 WHEN contains({body}, '亿') THEN 100000000 ELSE 1 END"
-    digits = f"TRY_CAST(regexp_replace({body}, '[^0-9.]', '', 'g') AS DECIMAL(28, 6))"
-    slow = (
-        f"CASE WHEN regexp_full_match({body}, {literal(_AMOUNT)}) "
-        f"THEN TRY_CAST({digits} * CAST({scale} * {sign} AS DECIMAL(10, 0)) AS {_EXACT}) END"
-    )
+    # Each step stands once in the next: the engine works out what stands twice for every row, needed or not.
+    for pattern, becomes in (
+        (r"^\( ?(.*?) ?\)$", r"-\1"),  # (1,234.50)
+        (r"^(.*?) ?-$", r"-\1"),  # 1,234.50-
+        (" ?万$", "e4"),
+        (" ?亿$", "e8"),
+    ):
+        body = f"regexp_replace({body}, {literal(pattern)}, {literal(becomes)})"
+    slow = f"TRY_CAST(translate(regexp_extract({body}, {literal(_AMOUNT)}), {literal(', ' + chr(39))}, '') AS {_EXACT})"
     # Most exports hold plain numbers; the long way is walked only for what is not one.
-    return slow if decimal == "," else f"coalesce(TRY_CAST({given} AS {_EXACT}), {slow})"
+    return slow if decimal == "," else f"coalesce({_plain(given)}, {slow})"
 
 
 def currency_sign(given: str) -> str:
     """The sign or code of a currency in an amount, or ''."""
     plain = f"translate({given}, {literal(_FULL_WIDTH)}, {literal(_HALF_WIDTH)})"
     found = f"upper(regexp_extract({plain}, {literal(_SIGN)}))"
-    return f"CASE WHEN TRY_CAST({given} AS {_EXACT}) IS NULL THEN {found} ELSE '' END"
+    return f"CASE WHEN {_plain(given)} IS NULL THEN {found} ELSE '' END"
+
+
+def _plain(given: str) -> str:
+    # The engine reads "- " as 0.
+    return f"CASE WHEN NOT ends_with({given}, ' ') THEN TRY_CAST({given} AS {_EXACT}) END"
 
 
 def boolean(given: str, kind: str) -> str:

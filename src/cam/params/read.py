@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from cam.errors import ParamsError
 from cam.params.hints import did_you_mean
 from cam.params.problems import Notes, problem, problem_error
-from cam.params.sections import SECTIONS, Params
+from cam.params.sections import ID_PATTERN, SECTIONS, Params
 from cam.schema import STARTING_TABLES
 
 
@@ -43,6 +43,9 @@ def read_params(path: Path) -> Params:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        near = [found.name for found in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+        raise ParamsError(f"{path}: no such file{did_you_mean(path.name, near)}.") from None
     except OSError as error:
         raise ParamsError(f"{path}: cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -59,6 +62,11 @@ def read_params(path: Path) -> Params:
         # Two files with one id would write over each other's report.
         line = notes.get(("client", "id"), (0, ""))[0]
         raise problem_error(str(path), [(line, "client.id", f"must be the file's stem, {path.stem}")])
+    if not ID_PATTERN.fullmatch(path.stem):
+        raise ParamsError(
+            f"{path}: the file's name is the client's id: lower-case letters, digits and single hyphens. "
+            "Rename it, such as acme-2.yaml."
+        )
     return _validated(sections, str(path), notes)
 
 
@@ -123,7 +131,7 @@ def _parse(text: str, path: Path) -> tuple[dict[str, Any], Notes]:
         if not isinstance(root, yaml.MappingNode):
             raise ParamsError(f"{path}: must hold sections such as client: and data:.")
         notes: Notes = {}
-        problems = list(_walk(root, (), notes))
+        problems = list(_walk(root, (), notes, set()))
         for key, value in root.value:
             if value.tag.endswith(":null") or not value.value:
                 line = key.start_mark.line + 1
@@ -134,29 +142,39 @@ def _parse(text: str, path: Path) -> tuple[dict[str, Any], Notes]:
     except yaml.MarkedYAMLError as error:
         where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ParamsError(f"{path}: {where}is not YAML: {error.problem or error.context}.") from None
-    except yaml.YAMLError as error:
-        raise ParamsError(f"{path}: is not YAML: {error}.") from None
+    except (yaml.YAMLError, ValueError) as error:  # a character, or a value of a !!type, that YAML cannot hold
+        raise ParamsError(f"{path}: is not YAML: {' '.join(str(error).split())}.") from None
+    except RecursionError:
+        raise ParamsError(f"{path}: is nested too deeply.") from None
     finally:
         loader.dispose()
 
 
-def _walk(node: yaml.Node, path: tuple[str, ...], notes: Notes) -> Iterable[tuple[int, str, str]]:
-    """Note the line of every key and yield the keys that stand twice."""
+def _walk(
+    node: yaml.Node, path: tuple[str, ...], notes: Notes, seen: set[int]
+) -> Iterable[tuple[int, str, str]]:
+    """Note the line of every key; yield the keys that stand twice, and those that are no names."""
+    if id(node) in seen:  # an alias, of which the first sight was walked
+        return
+    seen.add(id(node))
+    children: list[tuple[str, int, yaml.Node]] = []
     if isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
+        lines: dict[str, int] = {}
         for key, value in node.value:
             name, line = str(key.value), key.start_mark.line + 1
-            if name in seen:
-                yield line, ".".join((*path, name)), f"stands twice; the first is in line {seen[name]}"
-            seen[name] = line
-            plain = value.value if isinstance(value, yaml.ScalarNode) and not value.style else ""
-            notes[(*path, name)] = (line, plain)
-            yield from _walk(value, (*path, name), notes)
+            if not key.tag.endswith((":str", ":merge")):
+                shown = repr(key.value) if isinstance(key, yaml.ScalarNode) else "a list or keys"
+                yield line, ".".join(path), f"holds {shown} as a key; a key is text, in quotes if need be"
+            if name in lines:
+                yield line, ".".join((*path, name)), f"stands twice; the first is in line {lines[name]}"
+            lines[name] = line
+            children.append((name, line, value))
     elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            plain = value.value if isinstance(value, yaml.ScalarNode) and not value.style else ""
-            notes[(*path, str(index))] = (value.start_mark.line + 1, plain)
-            yield from _walk(value, (*path, str(index)), notes)
+        children = [(str(index), value.start_mark.line + 1, value) for index, value in enumerate(node.value)]
+    for name, line, value in children:
+        plain = value.value if isinstance(value, yaml.ScalarNode) and not value.style else ""
+        notes[(*path, name)] = (line, plain)
+        yield from _walk(value, (*path, name), notes, seen)
 
 
 def _validated(sections: Mapping[str, Any], origin: str, notes: Notes) -> Params:

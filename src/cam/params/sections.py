@@ -59,15 +59,28 @@ def _rate(value: float) -> float:
 
 
 def _engine(value: str) -> str:
-    if re.match(r"[a-z][a-z0-9+]*://[^/@]*:[^/@$]+@", value):
+    if value != "duckdb" and not re.match(r"[a-z][a-z0-9+]*://|\$\{\w+\}", value):
+        raise PydanticCustomError(
+            "engine", "must be duckdb, or the URL of a database such as postgres://user:${NAME}@host/shop"
+        )
+    user, _, _ = value.partition("://")[2].rpartition("@")
+    named = re.findall(r"[?&](?:password|passwd|pwd|token|secret)=([^&]*)", value, re.IGNORECASE)
+    secrets = [*([user.partition(":")[2]] if ":" in user else []), *named]
+    if any(secret and not re.fullmatch(r"\$\{\w+\}", secret) for secret in secrets):
         raise PydanticCustomError(
             "password", "must not hold a password; write ${NAME} in its place and set NAME in the environment"
         )
     return value
 
 
+def _delimiter(value: str) -> str:
+    if value != "whitespace" and (len(value) != 1 or value in '"\r\n\0'):
+        raise PydanticCustomError("delimiter", 'must be one character, such as ";", or the word whitespace')
+    return value
+
+
 IsoDate = Annotated[date, BeforeValidator(_iso_date)]
-Limits = Annotated[list[float], Field(min_length=1), AfterValidator(_rising)]
+Limits = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1), AfterValidator(_rising)]
 Rate = Annotated[float, AfterValidator(_rate)]
 Color = Annotated[str, AfterValidator(_color)]
 
@@ -112,8 +125,8 @@ class Options(Section):
     """How one table is read and cleaned."""
 
     encoding: str | None = Field(None, description="of a CSV file; by default found from its bytes")
-    delimiter: str | None = Field(
-        None, min_length=1, description="of a CSV file, or the word whitespace; by default found"
+    delimiter: Annotated[str, AfterValidator(_delimiter)] | None = Field(
+        None, description="of a CSV file, or the word whitespace; by default found"
     )
     names: list[str] | None = Field(
         None, min_length=1, description="column names of a file that has no header"

@@ -23,7 +23,7 @@ from cam.report.page import Page
 from cam.report.processes import Aside
 from cam.report.workbook import MAX_CUSTOMERS, write_workbook
 from cam.schema import STARTING_TABLES
-from cam.studies.overview import reconcile, show_review
+from cam.studies.reconciliation import reconcile, show_reconciliation
 
 
 def assemble(
@@ -107,7 +107,7 @@ def _write_pages(
             for name, said in findings.items()
             if said["findings"]
         ],
-        reconciliation=show_review(params, prepared).html,
+        reconciliation=show_reconciliation(params, prepared).html,
         downloads=[(href, translate(about)) for href, about in pages.DOWNLOADS],
         not_run=_silent(results, findings),
         translate=translate,

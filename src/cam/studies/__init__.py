@@ -2,11 +2,3 @@
 
 A notebook starts with :func:`cam.studies.study.start` and then calls one step per cell from the module of its study.
 """
-
-
-def __getattr__(name: str):  # TEMPORARY
-    if name in {"start", "Study"}:
-        from cam.studies import study
-
-        return getattr(study, name)
-    raise AttributeError(name)

@@ -201,8 +201,8 @@ def false_alarms(study: Study, silent: pd.DataFrame) -> Estimate | CannotSay:
     if enough.empty:
         return CannotSay(
             sentence(
-                "How many who fell silent come back later cannot be said: that takes a cut-off at least {days} days back, after "
-                "which {n} customers fell silent.",
+                "How many who fell silent come back later cannot be said: that takes a cut-off at least {days} days "
+                "back, after which {n} customers fell silent.",
                 days=2 * study.params.churn.horizon_days,
                 n=_MIN_SILENT,
             )

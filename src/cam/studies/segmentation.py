@@ -79,7 +79,9 @@ def show_bins(study: Study, values: Values, fit: RfmFit) -> ShownTable | CannotS
     units = {"recency": "count", "frequency": "count", "monetary": study.currency}
     ranges = [
         sentence(
-            "{low} to {high}", low=value_text(row.low, units[row.measure]), high=value_text(row.high, units[row.measure])
+            "{low} to {high}",
+            low=value_text(row.low, units[row.measure]),
+            high=value_text(row.high, units[row.measure]),
         )
         for row in bins.itertuples()
     ]

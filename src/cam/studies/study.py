@@ -26,6 +26,7 @@ from cam.project import project_root
 from cam.show.notebook import install_formatters
 from cam.show.tables import Col, ShownTable, show_pairs, show_table
 from cam.studies.client import STUDIES, prepare_client
+from cam.studies.reconciliation import show_reconciliation
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -101,6 +102,10 @@ class Study:
             sentence("This needs {columns} in the table {table}.", columns=", ".join(absent), table=table),
             sentence("If the source has it by another name, map it under data.{table}.columns.", table=table),
         )
+
+    def reconciliation(self) -> ShownTable:
+        """Show what was read, kept and dropped, and what a reader must know of it."""
+        return show_reconciliation(self.params, self.prepared)
 
     def keep_findings(self, findings: Sequence[str | CannotSay]) -> ShownFindings:
         """Show the findings and leave them for the overview."""

@@ -56,15 +56,15 @@ def cohort_heat_map(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
     ]
     if len(cohorts) > _MAX_COHORTS:
         words.append(
-            sentence("The latest {shown} of {all} cohorts are drawn", shown=_MAX_COHORTS, all=len(cohorts))
+            sentence("the latest {shown} of {all} cohorts are drawn", shown=_MAX_COHORTS, all=len(cohorts))
         )
     if (sizes < MIN_COHORT).any():
-        words.append(sentence("Cohorts below {n} customers are grey: chance rules them", n=MIN_COHORT))
+        words.append(sentence("cohorts below {n} customers are grey, chance rules them", n=MIN_COHORT))
     first, last = drawn.iloc[0], drawn[drawn["cohort"] == cohorts[-1]].iloc[0]
     return describe(
         ax,
         title=_("Does each month's new customers keep coming?"),
-        subtitle="\n".join(words),
+        subtitle=_("; ").join(words),
         alt=sentence(
             "Grid of {n} cohorts by month of age. Of the customers of {first}, {a} bought in the next month; of "
             "those of {last}, {b}.",
@@ -126,7 +126,7 @@ def retention_curve(pooled: pd.DataFrame, *, ax: Axes, cohorts: pd.DataFrame, pe
         ax,
         title=_("How fast do customers drift away?"),
         subtitle=sentence(
-            "All cohorts together (blue, band: 95 % interval) and each alone (grey)\n"
+            "All cohorts together (blue, band: 95 % interval) and each alone (grey); "
             "n = {n} customers after {a} month, {m} after {b}; {period}",
             n=int(start["n_customers"]),
             a=int(start["age"]),

@@ -1,4 +1,4 @@
-"""The data section that every notebook shares: what was read, what was kept, what was dropped and why."""
+"""The account of the data that every page shares: what was read, what was kept, what was dropped and why."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from cam.language import sentence
 from cam.language import translate as _
 from cam.params import Params
 from cam.show.tables import Col, ShownTable, show_table
-from cam.studies.study import Study
 
 _COLUMNS = {
     "read": "Rows read",
@@ -77,22 +76,7 @@ def reconcile(params: Params, prepared: Prepared) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=["line", *_COLUMNS])
 
 
-def show_reconciliation(study: Study) -> ShownTable:
-    """Show :func:`reconcile` as a table.
-
-    Parameters
-    ----------
-    study : Study
-        Any study.
-
-    Returns
-    -------
-    ShownTable
-    """
-    return show_review(study.params, study.prepared)
-
-
-def show_review(params: Params, prepared: Prepared) -> ShownTable:
+def show_reconciliation(params: Params, prepared: Prepared) -> ShownTable:
     """Show :func:`reconcile` as a table.
 
     Parameters
