@@ -16,7 +16,7 @@ Row = dict[str, str]
 
 
 def segment_text(estimate: Estimate) -> str:
-    """Return the segment as ``key=value`` pairs joined by ``;``.
+    """Return the segment as ``key=value`` pairs joined by ``;``, on one line; a ``;`` of the client's becomes ``；``.
 
     Parameters
     ----------
@@ -32,7 +32,8 @@ def segment_text(estimate: Estimate) -> str:
     >>> segment_text(Estimate("retention_rate", 0.5, "share", 9, 0.2, 0.8, {"cohort": "2024-01", "age": "3"}))
     'cohort=2024-01;age=3'
     """
-    return ";".join(f"{key}={value}" for key, value in estimate.segment.items())
+    pairs = (f"{key}={value}" for key, value in estimate.segment.items())
+    return ";".join(" ".join(pair.replace(";", "；").split()) for pair in pairs)
 
 
 def number_text(value: float | None, unit: str) -> str:
@@ -59,7 +60,7 @@ def number_text(value: float | None, unit: str) -> str:
     if unit == "count" and float(value).is_integer():
         return str(int(value))
     if len(unit) == 3 and unit.isupper():
-        return f"{value + 0.0:.2f}"
+        return f"{round(value, 2) + 0.0:.2f}"
     return f"{value + 0.0:.10g}"  # + 0.0 turns -0.0 into 0.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from cam.estimate import Estimate
@@ -149,4 +150,6 @@ def _money(value: float, currency: str) -> str:
 
 
 def _minus(text: str) -> str:
-    return text.replace("-", "−")
+    """With a minus sign for a hyphen, and none before what was rounded to zero."""
+    is_zero = text.startswith("-") and not re.search("[1-9]", text)
+    return text[1:] if is_zero else text.replace("-", "−")

@@ -61,6 +61,8 @@ def _what(detail: ErrorDetails, keys: tuple[str, ...], value: Any, written: str)
         return f"must be {noun}, not {_shown(value)}"
     if kind == "literal_error":
         return f"must be {context['expected']}, not {_shown(value)}"
+    if kind == "finite_number":
+        return "must be a finite number"
     if kind == "bool_type":
         return f"must be true or false, not {_shown(value)}"
     if kind == "string_type":

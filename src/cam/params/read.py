@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from cam.errors import ParamsError
 from cam.params.hints import did_you_mean
@@ -45,7 +46,7 @@ def read_params(path: Path) -> Params:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         near = [found.name for found in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        raise ParamsError(f"{path}: no such file{did_you_mean(path.name, near)}.") from None
+        raise ParamsError(f"{path}: no such file{did_you_mean(path.name, near) or '.'}") from None
     except OSError as error:
         raise ParamsError(f"{path}: cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -123,8 +124,9 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def _parse(text: str, path: Path) -> tuple[dict[str, Any], Notes]:
-    loader = _Loader(text)
+    loader = None
     try:
+        loader = _Loader(text)
         root = loader.get_single_node()
         if root is None:
             raise ParamsError(f"{path}: is empty. params/template.yaml shows what it may hold.")
@@ -142,12 +144,16 @@ def _parse(text: str, path: Path) -> tuple[dict[str, Any], Notes]:
     except yaml.MarkedYAMLError as error:
         where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise ParamsError(f"{path}: {where}is not YAML: {error.problem or error.context}.") from None
-    except (yaml.YAMLError, ValueError) as error:  # a character, or a value of a !!type, that YAML cannot hold
+    except (
+        yaml.YAMLError,
+        ValueError,
+    ) as error:  # a character, or a value of a !!type, that YAML cannot hold
         raise ParamsError(f"{path}: is not YAML: {' '.join(str(error).split())}.") from None
     except RecursionError:
         raise ParamsError(f"{path}: is nested too deeply.") from None
     finally:
-        loader.dispose()
+        if loader:
+            loader.dispose()
 
 
 def _walk(
@@ -164,7 +170,11 @@ def _walk(
             name, line = str(key.value), key.start_mark.line + 1
             if not key.tag.endswith((":str", ":merge")):
                 shown = repr(key.value) if isinstance(key, yaml.ScalarNode) else "a list or keys"
-                yield line, ".".join(path), f"holds {shown} as a key; a key is text, in quotes if need be"
+                yield (
+                    line,
+                    ".".join(path) or "the file",
+                    f"holds {shown} as a key; a key is text, in quotes if need be",
+                )
             if name in lines:
                 yield line, ".".join((*path, name)), f"stands twice; the first is in line {lines[name]}"
             lines[name] = line
@@ -181,4 +191,11 @@ def _validated(sections: Mapping[str, Any], origin: str, notes: Notes) -> Params
     try:
         return Params.model_validate(sections)
     except ValidationError as error:
-        raise problem_error(origin, [problem(detail, notes) for detail in error.errors()]) from None
+        details = [detail for detail in error.errors() if not _other_shape(detail)]
+        raise problem_error(origin, [problem(detail, notes) for detail in details]) from None
+
+
+def _other_shape(detail: ErrorDetails) -> bool:
+    """Of ``text or list of texts``, the alternative that the value plainly is not."""
+    shape, is_list = detail["loc"][-1] if detail["loc"] else "", isinstance(detail["input"], list)
+    return shape == ("str" if is_list else "list[str]")

@@ -80,7 +80,9 @@ def _delimiter(value: str) -> str:
 
 
 IsoDate = Annotated[date, BeforeValidator(_iso_date)]
-Limits = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1), AfterValidator(_rising)]
+Limits = Annotated[
+    list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1), AfterValidator(_rising)
+]
 Rate = Annotated[float, AfterValidator(_rate)]
 Color = Annotated[str, AfterValidator(_color)]
 
@@ -150,7 +152,7 @@ class Options(Section):
 class Source(Section):
     """Where one table comes from."""
 
-    path: str | list[str] | None = Field(
+    path: str | Annotated[list[str], Field(min_length=1)] | None = Field(
         None, description="CSV, Excel or Parquet files: a path, a list of them, or a pattern with *"
     )
     table: str | None = Field(

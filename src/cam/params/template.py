@@ -9,11 +9,13 @@ from pydantic_core import PydanticUndefined
 from cam.params.sections import Params, Section, Source
 from cam.schema import TABLES
 
-_TEMPLATE_HEAD = """\
-# Every key that a parameter file may hold, with its default and meaning.
+_HEAD = """\
+# Every key that a parameter file may hold, with its default and its meaning; `cam new` writes a shorter one.
+# Copy what you need to params/<client>.yaml and take the "# " off: `data` with one table is enough.
 # Made from src/cam/params/sections.py by `python -m cam.params.template`; a test holds the two equal.
-# Copy what you need to params/<client>.yaml: a file needs no more than `data` and one table.
 """
+#: Where meanings begin, so that the eye can run down them.
+_MARGIN = 44
 
 
 def template() -> str:
@@ -28,22 +30,28 @@ def template() -> str:
     >>> "margin_rate" in template()
     True
     """
-    lines = [_TEMPLATE_HEAD]
+    lines = [_HEAD]
     for name, field in Params.model_fields.items():
         model = field.annotation
         assert isinstance(model, type) and issubclass(model, Section)
-        lines.append(f"{name}:  # {(model.__doc__ or '').splitlines()[0]}")
-        lines.extend(_template_lines(model, "  "))
+        lines.append(_line(0, name, "", (model.__doc__ or "").splitlines()[0].rstrip(".")))
+        lines.extend(_section(model, 1))
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join(lines).rstrip() + "\n"
 
 
-def _template_lines(model: type[Section], indent: str) -> list[str]:
+def _line(depth: int, key: str, value: str, meaning: str = "") -> str:
+    entry = f"# {'  ' * depth}{key}:{f' {value}' if value else ''}"
+    return f"{entry:<{_MARGIN}}# {meaning}" if meaning else entry
+
+
+def _section(model: type[Section], depth: int) -> list[str]:
     lines: list[str] = []
     for name, field in model.model_fields.items():
         if name in TABLES:
-            lines.extend(_template_table(name, indent))
+            lines.extend(_table(name, depth))
             continue
+        meaning = field.description or ""
         inner = next(
             (
                 part
@@ -53,29 +61,32 @@ def _template_lines(model: type[Section], indent: str) -> list[str]:
             None,
         )
         if inner:
-            lines.append(f"{indent}# {name}:  # {field.description}")
-            lines.extend(_template_lines(inner, indent + "  "))
+            lines.append(_line(depth, name, "", meaning))
+            lines.extend(_section(inner, depth + 1))
         else:
             empty = field.default is None or field.default is PydanticUndefined
-            default = "" if empty else f" {_yaml_value(field.default)}"
-            lines.append(f"{indent}# {name}:{default}  # {field.description}")
+            lines.append(_line(depth, name, "" if empty else _yaml_value(field.default), meaning))
     return lines
 
 
-def _template_table(name: str, indent: str) -> list[str]:
+def _table(name: str, depth: int) -> list[str]:
+    """A table's entry; what every source may hold is shown once, at the first table."""
     table = TABLES[name]
-    lines = [f"{indent}# {name}:  # one row per: {table.row}"]
-    source = (
-        _template_lines(Source, indent + "  ")
-        if name == "transactions"
-        else [f"{indent}  # path:", f"{indent}  # columns:"]
-    )
+    lines = [_line(depth, name, "", f"one row per: {table.row}")]
+    if name == next(iter(TABLES)):
+        source = _section(Source, depth + 1)
+    else:
+        source = [_line(depth + 1, "path", ""), _line(depth + 1, "columns", "")]
     for line in source:
         lines.append(line)
-        if line.strip().startswith("# columns:"):
+        if line.removeprefix("#").strip().startswith("columns:"):
             lines.extend(
-                f"{indent}    # {column.name}: {column.name}  # "
-                f"{'needed' if column.required else 'optional'}; {column.meaning}"
+                _line(
+                    depth + 2,
+                    column.name,
+                    column.name,
+                    f"{'needed' if column.required else 'optional'}: {column.meaning}",
+                )
                 for column in table.columns
             )
     return lines

@@ -30,9 +30,7 @@ _SCORECARD = (
     ("cac", "channel=all"),
     ("nps", ""),
     ("csat", ""),
-    ("churn_rate", "basis=purchases"),
-    ("churn_rate", "basis=contract"),
-    ("churn_rate", "basis=snapshot"),
+    ("churn_rate", ""),
 )
 
 #: Files of a report and what they are for.
