@@ -98,6 +98,8 @@ def list_clients() -> None:
     from cam.params import read_params
     from cam.project import project_root
 
+    if not _files():
+        print("No client yet: params/ holds no parameter file. params/template.yaml shows how one looks.")
     for path in _files():
         try:
             params = read_params(path)
@@ -111,29 +113,48 @@ def list_clients() -> None:
 
 def main() -> None:
     """Run the command line; every fault of the user's ends in a sentence and its exit code, never a traceback."""
-    signal.signal(signal.SIGTERM, _interrupted)
+    is_stopped = False
+
+    def stop(*_: object) -> None:
+        nonlocal is_stopped
+        is_stopped = True
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, stop)
+    code: Any = 0
     try:
         app(standalone_mode=False)
-        code: Any = 0
-    except typer.Exit as stop:
-        code = stop.exit_code
+    except typer.Exit as end:
+        code = end.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        print("\nInterrupted. Nothing was published; the last report is as it was.", file=sys.stderr)
         code = 130
-    except CamError as error:
-        print(error, file=sys.stderr)
-        code = error.exit_code
     except Exception as error:
-        # click's own errors know how to say themselves; anything else is ours to mend and keeps its traceback.
-        if not hasattr(error, "format_message"):
-            raise
-        print(f"cam: {error.format_message()}", file=sys.stderr)
-        code = 2
+        # DuckDB answers Ctrl-C with an error of its own, and what it breaks may raise another.
+        code = 130 if is_stopped else _say(error)
+    if code == 130:
+        print("Interrupted. Nothing was published; the last report is as it was.", file=sys.stderr)
     sys.exit(code)
 
 
-def _interrupted(*_: object) -> None:
-    raise KeyboardInterrupt
+def _say(error: Exception) -> int:
+    """Say a fault that the user can mend and return its exit code; any other is ours, and keeps its traceback."""
+    from cam.project import cache_folder
+    from cam.report.publish import output_error
+
+    if isinstance(error, CamError):
+        known: CamError | None = error
+    elif hasattr(error, "format_message"):  # typer's own, about the words after `cam`
+        words = str(error.format_message()).replace("Value error, ", "")
+        known = ParamsError(f"cam: {words} `cam --help` shows what there is." if words else "")
+    else:
+        known = output_error(error, cache_folder())
+    if known is None:
+        raise error
+    if str(known):
+        print(known, file=sys.stderr)
+    return known.exit_code
 
 
 def _files() -> list[Path]:
@@ -151,8 +172,8 @@ def _read(client: str, language: Language | None) -> tuple[Params, Path]:
         known = {found.stem: found for found in _files()}
         if client not in known:
             raise ParamsError(
-                f"{client}: no such client{did_you_mean(client, known)}. "
-                f"Clients in params/: {', '.join(known)}. "
+                f"{client or 'an empty name'}: no such client{did_you_mean(client, known) or '.'} "
+                f"Clients in params/: {', '.join(known) or 'none yet'}. "
                 "A parameter file elsewhere is named with its path, .yaml included."
             )
         path = known[client]
@@ -201,10 +222,9 @@ def _progress() -> Iterator[Any]:
                     for other in tasks:
                         bars.update(tasks[other], total=1, completed=1)
                 tasks[name] = bars.add_task(name, total=total or None, state="")
-            ended = state in {"done", "failed", "timeout", "unchanged"}
             if total:
                 bars.update(tasks[name], total=total, completed=done)
-            elif ended:
+            elif study and state != "running":
                 bars.update(tasks[name], total=1, completed=1)
             bars.update(tasks[name], state=state if study else "")
 
@@ -233,14 +253,18 @@ def _print_outcome(outcome: Outcome) -> None:
         )
         print("  --force runs every study again.")
         return
-    for name in outcome.kept:
-        print(f"  {name:<22} unchanged, kept")
     for result in outcome.results:
-        warned = f", {result.warnings} warnings" if result.warnings else ""
-        print(f"  {result.name:<22} {result.status} in {result.seconds:.1f} s{warned}")
-        for line in result.message.splitlines()[:3]:
-            print(f"      {line}")
+        if result.status != "done":
+            said = "\n      ".join(result.message.splitlines()[:3])
+            print(f"  {result.name:<22} {result.status}: {said}", file=sys.stderr)
+        elif result.name in outcome.kept:
+            print(f"  {result.name:<22} unchanged, kept")
+        else:
+            warned = f", {result.warnings} warnings" if result.warnings else ""
+            print(f"  {result.name:<22} done in {result.seconds:.1f} s{warned}")
     print(f"Report: {place}/index.html")
+    if outcome.exit_code:
+        print("The other studies are in the report; the page of one that failed says why.", file=sys.stderr)
 
 
 if __name__ == "__main__":

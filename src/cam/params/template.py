@@ -10,12 +10,12 @@ from cam.params.sections import Params, Section, Source
 from cam.schema import TABLES
 
 _HEAD = """\
-# Every key that a parameter file may hold, with its default and its meaning; `cam new` writes a shorter one.
+# Every key that a parameter file may hold, with its default and its meaning.
 # Copy what you need to params/<client>.yaml and take the "# " off: `data` with one table is enough.
 # Made from src/cam/params/sections.py by `python -m cam.params.template`; a test holds the two equal.
 """
 #: Where meanings begin, so that the eye can run down them.
-_MARGIN = 44
+_MARGIN = 43
 
 
 def template() -> str:
@@ -42,7 +42,7 @@ def template() -> str:
 
 def _line(depth: int, key: str, value: str, meaning: str = "") -> str:
     entry = f"# {'  ' * depth}{key}:{f' {value}' if value else ''}"
-    return f"{entry:<{_MARGIN}}# {meaning}" if meaning else entry
+    return f"{entry:<{_MARGIN}} # {meaning}" if meaning else entry
 
 
 def _section(model: type[Section], depth: int) -> list[str]:

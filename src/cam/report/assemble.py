@@ -58,19 +58,19 @@ def assemble(
     figures = [row for name in done for row in key_figures.read(_left(staging, name, "csv"))]
     findings = {name: json.loads(_left(staging, name, "findings.json").read_text("utf-8")) for name in done}
     # The renderer takes long to import; a process that has it already writes beside this one.
-    writing = Aside(_write_pages, staging, params, prepared, frame, results, figures, findings)
-    key_figures.write(staging / "key_figures.csv", figures)
-    columns = _write_customers(staging, prepared, done)
-    lines = reconcile(params, prepared)
-    write_workbook(
-        staging / "workbook.xlsx",
-        as_of=prepared.as_of,
-        figures=figures,
-        findings=[(pages.label(name), text) for name in done for text in findings[name]["findings"]],
-        reconciliation=(list(lines.columns), [[_plain(v) for v in row] for row in lines.to_numpy().tolist()]),
-        customers=_customers(staging / "customers.parquet", columns),
-    )
-    writing.finish()
+    with Aside(_write_pages, staging, params, prepared, frame, results, figures, findings):
+        key_figures.write(staging / "key_figures.csv", figures)
+        columns = _write_customers(staging, prepared, done)
+        lines = reconcile(params, prepared)
+        rows = [[_plain(value) for value in row] for row in lines.to_numpy().tolist()]
+        write_workbook(
+            staging / "workbook.xlsx",
+            as_of=prepared.as_of,
+            figures=figures,
+            findings=[(pages.label(name), text) for name in done for text in findings[name]["findings"]],
+            reconciliation=(list(lines.columns), rows),
+            customers=_customers(staging / "customers.parquet", columns),
+        )
 
 
 def _write_pages(

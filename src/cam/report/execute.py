@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cam.report.page import Page
+from cam.report.publish import is_no_room
 
 #: Libraries that spread one sum over threads give other last bits on other machines.
 _ONE_THREAD = (
@@ -89,8 +90,7 @@ def execute(job: Job, channel: Connection) -> None:
     channel : Connection
         To the process that waits.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
-    _end_with_parent()
+    begin_worker()
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"), MPLBACKEND="agg")
     began = time.monotonic()
     status: Literal["done", "failed", "timeout", "no room"] = "done"
@@ -101,7 +101,7 @@ def execute(job: Job, channel: Connection) -> None:
         write_page(job)
     except Exception as error:  # whatever ends a notebook is told, never thrown at the user
         message = _message(error)
-        status = "no room" if _is_no_room(error) else "failed"
+        status = "no room" if is_no_room(error) else "failed"
     channel.send(Result(job.name, status, message, time.monotonic() - began, warnings))
     channel.close()
 
@@ -188,18 +188,24 @@ def _socket_folder() -> str:
 
 
 def _message(error: Exception) -> str:
+    if type(error).__name__ == "DeadKernelError":
+        return "the process of its notebook died while a cell ran; often that is a lack of memory"
     name, value = getattr(error, "ename", ""), getattr(error, "evalue", "")
     text = f"{name}: {value}" if name else f"{type(error).__name__}: {error}"
     text = re.sub(r"\x1b\[[0-9;]*m", "", text)
     return text.strip()[:2000]
 
 
-def _is_no_room(error: Exception) -> bool:
-    return "No space left on device" in _message(error) or "Disk quota exceeded" in _message(error)
+def begin_worker() -> None:
+    """Make this process follow the main one, whose it is to handle Ctrl-C and to speak to the user.
 
-
-def _end_with_parent() -> None:
-    """End this process, and so its kernel, when the main process is killed and cannot say so."""
+    It ends, and so does its kernel, when the main process is killed and cannot say so. What kernels and libraries
+    write to the error stream as they end is for nobody: a fault comes back as a Result.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
     parent = parent_process()
     if parent is None:
         return

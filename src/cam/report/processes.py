@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from cam.report.execute import Job, Result, execute
+from cam.errors import StudyError
+from cam.report.execute import Job, Result, begin_worker, execute
 
 #: Called with (study, what happens, cells done, all cells).
 Progress = Callable[[str, str, int, int], None]
@@ -27,7 +30,12 @@ def warm_up() -> None:
         from multiprocessing import forkserver
 
         context.set_forkserver_preload(["papermill", "nbconvert", "cam.report.execute", "cam.report.render"])
+        is_main = threading.current_thread() is threading.main_thread()
+        # What is ignored here is ignored by all that fork from the server, from their first moment.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN) if is_main else None
         forkserver.ensure_running()
+        if is_main:
+            signal.signal(signal.SIGINT, before)
 
 
 def run_jobs(jobs: Sequence[Job], *, timeout: float, progress: Progress) -> list[Result]:
@@ -47,7 +55,8 @@ def run_jobs(jobs: Sequence[Job], *, timeout: float, progress: Progress) -> list
                 process.start()
                 there.close()
                 running[here] = (job, process, time.monotonic())
-                progress(job.name, "running", 0, 0)
+                if job.parameters is not None:
+                    progress(job.name, "running", 0, 0)
             for channel in wait(list(running), timeout=0.2):
                 assert isinstance(channel, Connection)
                 job, process, _ = running[channel]
@@ -57,14 +66,13 @@ def run_jobs(jobs: Sequence[Job], *, timeout: float, progress: Progress) -> list
                     del running[channel]
             for channel, (job, process, began) in list(running.items()):
                 if time.monotonic() - began > timeout:
-                    _end(process)
+                    _end([process])
                     message = f"ran longer than {timeout:g} s and was stopped (--timeout)"
                     results.append(Result(job.name, "timeout", message, time.monotonic() - began, 0))
                     progress(job.name, "timeout", 0, 0)
                     del running[channel]
     finally:
-        for _job, process, _began in running.values():
-            _end(process)
+        _end([process for _job, process, _began in running.values()])
     order = {job.name: place for place, job in enumerate(jobs)}
     return sorted(results, key=lambda result: order[result.name])
 
@@ -72,29 +80,37 @@ def run_jobs(jobs: Sequence[Job], *, timeout: float, progress: Progress) -> list
 def _hear(channel: Connection, job: Job, process: Any, progress: Progress) -> Result | None:
     try:
         said = channel.recv()
-    except EOFError:
-        process.join()
-        said = Result(
-            job.name, "failed", f"its process ended without a word (exit {process.exitcode})", 0.0, 0
-        )
+    except (EOFError, OSError):
+        said = Result(job.name, "failed", _last_word(process), 0.0, 0)
     if isinstance(said, Result):
         process.join(timeout=10)
-        progress(job.name, said.status, 0, 0)
+        is_kept = job.parameters is None and said.status == "done"
+        progress(job.name, "unchanged" if is_kept else said.status, 0, 0)
         return said
     progress(job.name, "running", *said)
     return None
 
 
-def _end(process: Any) -> None:
-    process.terminate()
-    process.join(timeout=5)
-    if process.is_alive():
-        process.kill()
-        process.join()
+def _last_word(process: Any) -> str:
+    process.join()
+    if process.exitcode == -9:
+        return "its process was killed (signal 9); often that is a lack of memory"
+    return f"its process ended without a word (exit {process.exitcode})"
+
+
+def _end(processes: Sequence[Any]) -> None:
+    """End processes together; each ends its kernel first."""
+    for process in processes:
+        process.terminate()
+    for process in processes:
+        process.join(timeout=5)
+        if process.is_alive():
+            process.kill()
+            process.join()
 
 
 class Aside:
-    """A function at work in a process of its own, beside this one.
+    """A function at work in a process of its own, beside the block that opens it, which waits for its end.
 
     Parameters
     ----------
@@ -110,20 +126,26 @@ class Aside:
         self._process.start()
         there.close()
 
-    def finish(self) -> None:
-        """Wait for the end; what it raised is raised here."""
+    def __enter__(self) -> Aside:
+        """Leave it at work."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Wait for the end, and raise what it raised; where the block failed, end it."""
+        if kind:
+            _end([self._process])
+            return
         try:
             error = self._here.recv()
-        except EOFError:
-            error = RuntimeError(
-                f"a process of this run ended without a word (exit {self._process.exitcode})"
-            )
+        except (EOFError, OSError):
+            error = StudyError(f"the pages could not be written: {_last_word(self._process)}")
         self._process.join()
         if error:
             raise error
 
 
 def _call(channel: Connection, function: Callable[..., None], args: tuple[Any, ...]) -> None:
+    begin_worker()
     try:
         function(*args)
     except Exception as error:

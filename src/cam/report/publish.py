@@ -11,13 +11,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 from cam.errors import OutputError
 from cam.project import cache_folder
 
 #: What the system says in any language but ours: DuckDB and the workbook's writer pass on the words only.
-_NO_ROOM = {errno.ENOSPC: "No space left on device", errno.EDQUOT: "Disk quota exceeded", errno.EFBIG: "File too large"}
+_NO_ROOM = {errno.ENOSPC: "No space left on device", errno.EDQUOT: "Disk quota exceeded"}
 _NO_RIGHT = {errno.EACCES, errno.EPERM, errno.EROFS}
 _IN_THE_WAY = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT}
 #: Below this much free space, a disk is the one that is full.
@@ -51,7 +51,7 @@ def workplace(out: Path, client: str) -> Iterator[Path]:
     with ExitStack() as end:
         try:
             out.mkdir(parents=True, exist_ok=True)
-            lock = end.enter_context((out / f".{client}.lock").open("a+"))
+            lock = end.enter_context((out / f".{client}.lock").open("ab+", buffering=0))
             _take(lock, out, client)
             _clear(out, client)
             _check_place(out / client)
@@ -173,7 +173,7 @@ def _check_place(place: Path) -> None:
         )
 
 
-def _take(lock: TextIO, out: Path, client: str) -> None:
+def _take(lock: BinaryIO, out: Path, client: str) -> None:
     """Take the client's place for as long as *lock* is open; the system gives it back even after a kill."""
     if os.name != "posix":
         return
@@ -183,7 +183,7 @@ def _take(lock: TextIO, out: Path, client: str) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
-        owner = lock.read().strip()
+        owner = lock.read().decode().strip()
         raise OutputError(
             f"another run of {client} is under way in {out}"
             + (f" (process {owner})" if owner else "")
@@ -191,8 +191,7 @@ def _take(lock: TextIO, out: Path, client: str) -> None:
         ) from None
     lock.seek(0)
     lock.truncate()
-    lock.write(str(os.getpid()))
-    lock.flush()
+    lock.write(str(os.getpid()).encode())
 
 
 def _clear(out: Path, client: str) -> None:

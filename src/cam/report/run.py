@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from cam.errors import OutputError, ParamsError
+from cam.errors import ParamsError
 from cam.language import use
 from cam.params import Params
 from cam.project import cache_folder, code_digest, digest, project_root
@@ -119,36 +122,30 @@ def run_report(
         report_key = digest(
             json.dumps([keys, params.section("client")], sort_keys=True),
             code_digest(_PAGE_CODE),
-            "".join(names),
+            *sorted((Path(__file__).parent / "template").iterdir()),
         )
         final = out / params.client.id
         if not options.force and _is_in_place(final, report_key):
             return Outcome(final, True, (), tuple(names), seconds)
 
         cache = cache_folder() / "studies" / params.client.id
-        kept = [
-            name for name in names if not options.force and (cache / f"{name}-{keys[name][:32]}").is_dir()
-        ]
+        places = {name: cache / f"{name}-{keys[name][:32]}" for name in names}
+        kept = [name for name in names if not options.force and places[name].is_dir()]
         began = time.monotonic()
-        from cam.report.assemble import (
-            assemble,
-            frames,
-        )  # late: where nothing changed, nothing of it is needed
+        from cam.report.assemble import assemble, frames  # late: where nothing changed, it is not needed
 
         pages = frames(params, prepared, names)
         jobs = []
         for name in names:
             folder = staging / ".studies" / name
             if name in kept:
-                shutil.copytree(cache / f"{name}-{keys[name][:32]}", folder)
+                shutil.copytree(places[name], folder)
+                os.utime(places[name])  # what is used is forgotten last
             parameters = None if name in kept else injected[name]
             jobs.append(Job(name, _notebook(name), parameters, folder, prepared.folder, pages[name]))
         results = run_jobs(jobs, timeout=options.timeout, progress=progress)
         if any(result.status == "no room" for result in results):
-            raise OutputError(
-                f"{out}: no space left on the disk while a study ran. Free some, or choose another folder with "
-                "--out. The last report is untouched."
-            )
+            raise OSError(errno.ENOSPC, "No space left on device")  # workplace says it to the user
         seconds["studies"] = time.monotonic() - began
         began = time.monotonic()
         progress("", "writing the report", 0, 0)
@@ -156,7 +153,7 @@ def run_report(
         seconds["report"] = time.monotonic() - began
         for result in results:
             if result.status == "done" and result.name not in kept:
-                _remember(staging / ".studies" / result.name, cache, result.name, keys[result.name])
+                _remember(staging / ".studies" / result.name, places[result.name])
         shutil.rmtree(staging / ".studies", ignore_errors=True)
         outcome = Outcome(final, False, tuple(results), tuple(kept), seconds)
         record = _record(outcome, params, prepared.key, keys, report_key if outcome.exit_code == 0 else None)
@@ -247,17 +244,20 @@ def _files(folder: Path) -> dict[str, int]:
     }
 
 
-def _remember(made: Path, cache: Path, name: str, key: str) -> None:
-    cache.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=cache))
-    shutil.copytree(made, temporary / "made")
-    target = cache / f"{name}-{key[:32]}"
-    shutil.rmtree(target, ignore_errors=True)
-    (temporary / "made").replace(target)
-    shutil.rmtree(temporary, ignore_errors=True)
-    older = sorted(cache.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in older[_KEPT:]:
-        shutil.rmtree(path, ignore_errors=True)
+def _remember(made: Path, kept: Path) -> None:
+    """Keep what a study left; folders come and go whole, for a kill, or another run, may come at any moment."""
+    with suppress(OSError):  # a cache that cannot be written costs time, not the report
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        name = made.name
+        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=kept.parent) as aside:
+            if _files(kept) != _files(made):
+                shutil.copytree(made, Path(aside) / "made")
+                if kept.is_dir():
+                    kept.replace(Path(aside) / "before")
+                (Path(aside) / "made").replace(kept)
+            found = sorted(kept.parent.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime, reverse=True)
+            for path in found[_KEPT:]:
+                path.replace(Path(aside) / path.name)
 
 
 def _record(

@@ -1,0 +1,180 @@
+"""The files around the package: they agree with each other, and what nobody calls is not there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cam.project import project_root
+
+ROOT = project_root()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LOCK = (ROOT / "requirements.lock").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
+CI = (ROOT / ".ci" / "run").read_text()
+
+
+def name_of(requirement: str) -> str:
+    return re.split(r"[\[<>=!~; ]", requirement, maxsplit=1)[0].lower().replace("_", "-")
+
+
+def locked() -> set[str]:
+    return {name_of(line) for line in LOCK.splitlines() if "==" in line and not line.startswith((" ", "#"))}
+
+
+def tracked() -> list[Path]:
+    done = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("not a git checkout, so no list of what belongs to it")
+    return [ROOT / line for line in done.stdout.splitlines() if (ROOT / line).is_file()]
+
+
+def test_the_lock_pins_every_requirement_with_hashes_and_no_url():
+    wanted = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["dev"]]
+    wanted += PROJECT["build-system"]["requires"]
+    assert {name_of(requirement) for requirement in wanted} <= locked()
+    assert "://" not in LOCK and "--index" not in LOCK and "--find-links" not in LOCK
+    pins = re.split(r"\n(?=[A-Za-z0-9])", LOCK.strip())
+    assert all("--hash=sha256:" in pin for pin in pins)
+
+
+def test_the_lock_serves_every_python_that_the_project_allows():
+    assert PROJECT["project"]["requires-python"] == ">=3.11"
+    # papermill asks for aiohttp on 3.12 only; a lock made for 3.11 alone would miss it.
+    assert re.search(r"^aiohttp==.*python_full_version == '3\.12", LOCK, re.MULTILINE)
+
+
+def test_pins_that_ibis_needs():
+    assert re.search(r"^duckdb==1\.5\.", LOCK, re.MULTILINE)
+    sqlglot = re.search(r"^sqlglot==(\d+)\.(\d+)", LOCK, re.MULTILINE)
+    assert sqlglot and (int(sqlglot[1]), int(sqlglot[2])) < (30, 18)
+
+
+def test_environment_yml_says_what_pyproject_says():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    assert environment["name"] == PROJECT["project"]["name"]
+    *conda, pip = environment["dependencies"]
+    assert conda == [f"python{PROJECT['project']['requires-python']}", "pip"]
+    assert pip == {"pip": ["--require-hashes", "-r requirements.lock"]}
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
+
+
+def test_the_commands_of_the_readme_are_targets_of_the_makefile():
+    text = (ROOT / "README.md").read_text()
+    named = set(re.findall(r"`?make ([a-z]+)", text))
+    assert {"report", "test", "lab"} <= named <= targets()
+    assert "    make report\n    make test\n" in text
+
+
+def test_every_target_is_called_by_ci_or_by_a_test():
+    called = set(re.findall(r"make ([a-z]+)", CI))
+    # What a target needs is called with it.
+    for target in ("check", "picture"):
+        called |= set(re.search(rf"^{target}: (.*?)(?:##|$)", MAKEFILE, re.MULTILINE)[1].split())
+    called |= {"setup"}  # every other target needs its stamp
+    tested = set(re.findall(r'make\("([a-z]+)"', Path(__file__).read_text()))
+    assert targets() - called - tested == set()
+
+
+def make(target: str, *options: str, timeout: float = 600) -> str:
+    command = ["make", target, *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+    return done.stdout
+
+
+@pytest.fixture
+def ready():
+    """The project's own environment, for the targets that need one: they would set it up otherwise."""
+    if not (ROOT / ".venv" / ".ready").exists():
+        pytest.skip("not run by make, so there is no .venv that its targets could use")
+
+
+def test_help_names_the_targets():
+    text = make("help")
+    assert all(f"make {target}" in text for target in targets() - {"lint"})
+
+
+@pytest.mark.slow
+def test_make_reports_makes_every_client_and_goes_on(ready):
+    text = make("reports")
+    for client in ("demo", "cdnow", "grocery"):
+        assert f"reports/{client}" in text
+        assert (ROOT / "reports" / client / "index.html").is_file()
+
+
+@pytest.mark.slow
+def test_make_bench_measures(ready, tmp_path):
+    tables = tmp_path / "README.md"
+    tables.write_text("before\n<!-- measured -->\n<!-- end -->\nafter\n")
+    make("bench", f"BENCH_OPTIONS=--quick --to {tables}")
+    text = tables.read_text()
+    assert text.startswith("before\n") and text.endswith("after\n")
+    assert "of the floor" in text and "of the scan" in text and "lifetimes" in text
+
+
+@pytest.mark.slow
+def test_make_picture_takes_a_picture(ready, tmp_path):
+    from report.browser import chromium
+
+    chromium()
+    picture = tmp_path / "report.png"
+    make("picture", f"PICTURE={picture}")
+    assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 20_000
+
+
+@pytest.mark.slow
+def test_make_lab_opens_the_notebooks(ready):
+    # make("lab") would not come back, so it is started, heard and stopped.
+    options = "LAB_OPTIONS=--no-browser --port=0 --allow-root --ip=127.0.0.1"
+    process = subprocess.Popen(
+        ["make", "lab", options], cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        deadline = time.monotonic() + 60
+        heard = ""
+        while "is running at" not in heard and time.monotonic() < deadline and process.poll() is None:
+            heard += process.stderr.readline()
+        assert "is running at" in heard, heard
+        assert "notebooks" in heard
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(timeout=20)
+
+
+def test_ci_calls_make_check():
+    assert CI.rstrip().endswith("make check")
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+
+
+def test_nothing_names_a_machine_or_a_registry():
+    hosts = "pyp" + "i.org|pythonho" + "sted|registry.np" + "mjs|deb.deb" + "ian"
+    for path in tracked():
+        if path.suffix in {".png", ".woff2"}:
+            continue
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(hosts, text), path
+        assert not re.search(r"(^|[^\w./])/(home|Users|root|work)/\w", text), path
+
+
+def test_nothing_large_is_kept():
+    assert all(path.stat().st_size < 2 * 1024 * 1024 for path in tracked())
+
+
+def test_the_package_starts_without_its_heavy_parts():
+    program = (
+        "import sys, cam.cli; print(sorted({'pandas', 'ibis', 'papermill', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
