@@ -123,11 +123,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, stop)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, stop)
-    code: Any = 0
     try:
-        app(standalone_mode=False)
-    except typer.Exit as end:
-        code = end.exit_code
+        # typer hands the code of typer.Exit back, instead of raising it.
+        code: int = app(standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort):
         code = 130
     except Exception as error:

@@ -202,7 +202,7 @@ BROKEN = [
     ("[" * 3000, "is nested too deeply."),
     (b"data: \xff\xfe\n", "is not UTF-8 text. Save it as UTF-8."),
     ((ORDERS + 'client: {name: "a\x01"}\n').encode(), "is not YAML: unacceptable character #x0001: special characters "
-     'are not allowed in "<unicode string>", position 57.'),
+     'are not allowed in "<unicode string>", position 58.'),
 ]  # fmt: skip
 
 

@@ -11,12 +11,11 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
-from nbformat.v4 import nbjson as notebook_json
 
 from cam.params import SECTIONS
 from cam.project import project_root
@@ -66,15 +65,19 @@ class House:
             new_code_cell(WORK.format(name=name, own=own)),
         ]
         cells[1].metadata["tags"] = ["parameters"]
+        spec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook = new_notebook(cells=cells, metadata={"kernelspec": spec})
         path = self.root / "notebooks" / f"{name}.ipynb"
-        path.write_text(notebook_json.writes(new_notebook(cells=cells)), encoding="utf-8")
+        path.write_text(nbformat.writes(notebook), encoding="utf-8")
         return path
 
     def command(self, *args: object) -> list[str]:
         return [sys.executable, "-m", "cam.cli", *(str(arg) for arg in args)]
 
     def environment(self, **more: str) -> dict[str, str]:
-        return {**os.environ, "PYTHONPATH": str(self.root / "src"), **more}
+        # The copy's byte code may be written, so that only its first run compiles it.
+        ours = {"PYTHONPATH": str(self.root / "src"), "PYTHONDONTWRITEBYTECODE": ""}
+        return {**os.environ, **ours, **more}
 
     def cam(
         self, *args: object, cwd: Path | None = None, timeout: float = 120, **environment: str
@@ -172,13 +175,3 @@ def files(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-
-
-def until(condition: Iterator[bool], timeout: float = 30) -> None:
-    """Wait until one of the answers is true."""
-    end = time.monotonic() + timeout
-    for answer in condition:
-        if answer:
-            return
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)

@@ -116,6 +116,16 @@ def test_without_transactions_it_says_what_it_needs(tmp_path):
     assert steps.findings(study, days, segments) == [days, segments]
 
 
+def test_a_client_with_contracts_alone_has_brought_fee_times_active_months(tmp_path):
+    path = tmp_path / "contracts.csv"
+    path.write_text("customer_id,start_date,end_date,monthly_fee\na,2026-01-01,2026-03-31,10\nb,2026-03-01,,20\n")
+    sections = {"client": {"id": "club", "as_of": "2026-03-31"}, "data": {"contracts": {"path": str(path)}}}
+    figures = {figure.figure: figure for figure in steps.headline(start("01_segmentation", sections))}
+    assert figures["n_customers"].value == 2
+    # 90 and 31 days, both ends included, in months of 30.4375 days.
+    assert figures["revenue"].value == pytest.approx(10 * 90 / 30.4375 + 20 * 31 / 30.4375, abs=0.011)
+
+
 def test_a_study_cannot_read_a_section_that_it_does_not_declare(small):
     study = small([("a", "2026-01-01", 10.0)])
     with pytest.raises(AttributeError, match="01_segmentation reads the section churn"):

@@ -155,7 +155,9 @@ def _missing(table: str, pattern: str, place: Path) -> str:
     )
     folder = place.parent
     near = ""
-    if folder.is_dir() and not _is_glob(pattern):
+    if place.is_dir():
+        near = " Name its files, as in *.csv."
+    elif folder.is_dir() and not _is_glob(pattern):
         names = difflib.get_close_matches(
             place.name, [path.name for path in folder.iterdir()], n=1, cutoff=0.6
         )

@@ -15,7 +15,7 @@ _HEAD = """\
 # Made from src/cam/params/sections.py by `python -m cam.params.template`; a test holds the two equal.
 """
 #: Where meanings begin, so that the eye can run down them.
-_MARGIN = 43
+_MARGIN = 41
 
 
 def template() -> str:

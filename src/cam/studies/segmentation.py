@@ -13,6 +13,7 @@ from cam.measures.segmentation.rfm import MEASURES, RfmFit, bin_table, fixed_rfm
 from cam.measures.segmentation.rfm import fit_rfm as cut_at_quantiles
 from cam.measures.segmentation.rules import SEGMENTS, name_segments
 from cam.measures.segmentation.shares import segment_shares
+from cam.reduce.earnings import contract_earnings
 from cam.reduce.scores import distinct_values, score_by_limits, segment_sums
 from cam.reduce.summary import cells, customer_summary
 from cam.show.tables import Col, ShownTable, show_table
@@ -213,7 +214,10 @@ def key_figures(
 
 
 def headline(study: Study) -> Sequence[Estimate]:
-    """Count customers, orders and revenue, from what was kept of the client's main table."""
+    """Count customers, orders and revenue, from what was kept of the client's main table.
+
+    A client with contracts alone has brought fee x active months.
+    """
     review = study.prepared.review["tables"].get("transactions")
     if review:
         n = review["n_customers"]
@@ -221,6 +225,15 @@ def headline(study: Study) -> Sequence[Estimate]:
             Estimate("n_customers", n, "count", n),
             Estimate("n_transactions", review["n_orders"], "count", review["n_orders"]),
             Estimate("revenue", float(review["revenue_kept"]), study.currency, review["n_orders"]),
+        )
+    contracts = study.tables.get("contracts")
+    if contracts is not None and "monthly_fee" in contracts.columns:
+        earned = contract_earnings(contracts, as_of=study.as_of)
+        totals = earned.aggregate(n=earned.count(), revenue=earned.revenue.sum()).execute().iloc[0]
+        n = int(totals["n"])
+        return (
+            Estimate("n_customers", n, "count", n),
+            Estimate("revenue", float(totals["revenue"]), study.currency, n),
         )
     for name in ("contracts", "snapshot", "responses"):
         if name in study.tables and "customer_id" in study.tables[name].columns:

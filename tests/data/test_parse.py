@@ -1,0 +1,481 @@
+"""Text -> types: amounts and dates in any clothes, and every value that cannot be read found again."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import duckdb
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from cam.data import values
+
+FAST = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+HEADER = "customer_id,order_date,revenue\n"
+ENGINE = duckdb.connect()
+
+
+def amount(text: str | None, decimal: str = ".") -> Decimal | None:
+    query = f"SELECT {values.number('x', 'VARCHAR', decimal=decimal)} FROM (SELECT ?::VARCHAR AS x)"
+    return ENGINE.execute(query, [text]).fetchone()[0]
+
+
+# --- amounts -------------------------------------------------------------------------------------
+
+PLAIN = [
+    ("1234.50", "1234.5"), (" 1234.5 ", "1234.5"), ("1,234.50", "1234.5"), ("1 234.50", "1234.5"),
+    ("1\u00a0234.50", "1234.5"), ("1\u202f234.50", "1234.5"), ("1'234.50", "1234.5"), ("1’234.50", "1234.5"),
+    ("¥1,234.50", "1234.5"), ("￥１，２３４．５０", "1234.5"), ("1234.5元", "1234.5"), ("CNY 1,234.50", "1234.5"),
+    ("1234.50 EUR", "1234.5"), ("US$1,234.50", "1234.5"), ("HK$ 1", "1"), ("€1.5", "1.5"), ("₹1.5", "1.5"), ("£0", "0"),
+    ("1.2万", "12000"), ("¥1.5亿", "150000000"), ("3 万元", "30000"), (".5", "0.5"), ("5.", "5"), ("+5", "5"),
+    ("1e3", "1000"), ("0.123456", "0.123456"), ("(1,234.50)", "-1234.5"), ("$(1,234.50)", "-1234.5"),
+    ("($1,234.50)", "-1234.5"), ("（１２）", "-12"), ("1,234.50-", "-1234.5"), ("12 -", "-12"), ("−12", "-12"),
+    ("－12", "-12"), ("-¥5", "-5"), ("¥-5", "-5"), ("- 5", "-5"), ("(1.5万)", "-15000"), ("1,234,567", "1234567"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "number"), PLAIN)
+def test_amounts(text, number):
+    assert amount(text) == Decimal(number)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("1.234,50", "1234.5"), ("12,5", "12.5"), ("1 234,5 €", "1234.5"), ("-3", "-3"), ("(1.234,5)", "-1234.5"),
+     ("1.234", "1234"), ("1.234.567", "1234567"), ("5", "5")],
+)  # fmt: skip
+def test_amounts_with_a_decimal_comma(text, number):
+    assert amount(text, ",") == Decimal(number)
+
+
+UNREADABLE = [
+    *(
+        "12,5",
+        "1,23",
+        "12,34",
+        "1,2345",
+        "1.234,50",
+        "1.2.3",
+        "5-3",
+        "2024-01-05",
+        "2024/01/05",
+        "--5",
+        "(-5)",
+        "(5",
+        "5)",
+    ),
+    *(
+        "1 2",
+        "12 34",
+        "5e",
+        "e5",
+        "0x10",
+        "abc",
+        "12abc",
+        "1.2万3",
+        "万",
+        "¥",
+        "1e400",
+        "99999999999999",
+        "999999999999亿",
+    ),
+    *("inf", "NaN%", "10%", "½", "1/2", "٣", "- ", "+", ".", "()", "12:30", "'5", '="5"'),
+]
+
+
+@pytest.mark.parametrize("text", UNREADABLE)
+def test_what_is_no_amount_is_not_guessed(text):
+    assert amount(text) is None
+
+
+@pytest.mark.parametrize("text", ["1.5", "12.34", "1,234.50", "1,2,3"])
+def test_a_point_is_no_decimal_sign_where_the_comma_is(text):
+    assert amount(text, ",") is None
+
+
+CLOTHES = st.sampled_from(
+    [
+        "{s}{p}",
+        "¥{s}{p}",
+        "{s}￥{g}",
+        "{s}{g}元",
+        "{s}$ {g}",
+        "USD {s}{p}",
+        "{s}{g} EUR",
+        " {s}{g}\u00a0",
+        "{s}{n}",
+    ]
+)
+
+
+@FAST
+@given(cents=st.integers(-(10**11), 10**11), clothes=CLOTHES)
+def test_any_amount_in_any_clothes_reads_back(cents, clothes):
+    number = Decimal(cents) / 100
+    grouped = f"{abs(number):,.2f}"
+    parts = {
+        "s": "-" if number < 0 else "",
+        "p": f"{abs(number):.2f}",
+        "g": grouped,
+        "n": grouped.replace(",", " "),
+    }
+    text = clothes.format(**parts)
+    assert amount(text) == number
+    assert amount(text.translate(str.maketrans("0123456789", "０１２３４５６７８９"))) == number
+    swapped = text.translate(str.maketrans(".,", ",."))
+    assert amount(swapped, ",") == number
+    if number < 0:
+        assert amount(f"({grouped})") == amount(f"{grouped}-") == amount(f"$({grouped})") == number
+
+
+@FAST
+@given(text=st.text(max_size=20), decimal=st.sampled_from(".,"))
+def test_no_text_breaks_the_engine(text, decimal):
+    assume("\0" not in text)
+    found = amount(text, decimal)
+    assert found is None or abs(found) < 10**12
+
+
+# --- dates ---------------------------------------------------------------------------------------
+
+
+def days(client, texts: list[str], **options) -> list[datetime]:
+    frame = pd.DataFrame(
+        {"customer_id": [f"{n:05d}" for n in range(len(texts))], "order_date": texts, "revenue": 1}
+    )
+    review, rows = client.orders(frame.to_csv(index=False), **options)
+    days.notes = review["notes"]
+    return [row[1] for row in rows]
+
+
+DAY = "2024-03-25"
+FORMS = [
+    "2024-03-25", "2024/3/25", "2024.03.25", "2024年3月25日", "20240325", "25/03/2024", "25.3.2024", "25-03-2024",
+    "25 Mar 2024", "25 March 2024", "25-Mar-2024", "25-Mar-24", "25/03/24", "25.03.24", "03/25/2024", "3/25/2024",
+    "03-25-2024", "3/25/24", "Mar 25, 2024", "March 25, 2024",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_forms_of_a_day(client, text):
+    assert days(client, [text]) == [datetime(2024, 3, 25)]
+
+
+@pytest.mark.parametrize(
+    "time",
+    ["14:05", "14:05:09", "14:05:09.120", "2:05 PM", "2:05:09 PM"],
+)
+@pytest.mark.parametrize("day", ["2024-03-25", "2024/3/25", "25.3.2024", "3/25/2024", "2024年3月25日"])
+def test_a_moment_keeps_its_hour(client, day, time):
+    (found,) = days(client, [f"{day} {time}"])
+    assert (found.date(), found.hour, found.minute) == (date(2024, 3, 25), 14, 5)
+
+
+OFFSETS = ["2024-03-25T23:30:00+08:00", "2024-03-25T23:30:00Z", "2024-03-25 23:30:00 +0800", "2024-03-25T23:30:00.5-05",
+           "2024-03-25 23:30:00 UTC"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", OFFSETS)
+def test_a_moment_with_an_offset_keeps_the_day_of_its_place(client, text):
+    (found,) = days(client, [text])
+    assert found.replace(microsecond=0) == datetime(2024, 3, 25, 23, 30)
+    assert days.notes == ["order_date: the clock as it is written, without its offset from UTC"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"), [("45376", 0), ("45376.5", 12), ("1711324800", 0), ("1711324800000", 0)]
+)
+def test_dates_as_numbers(client, text, hour):
+    assert days(client, [text]) == [datetime(2024, 3, 25, hour)]
+    assert days.notes == ["order_date: dates read from numbers: days of a spreadsheet, or seconds since 1970"]
+
+
+@FAST
+@given(
+    found=st.lists(st.dates(date(1970, 1, 1), date(2068, 12, 31)), min_size=1, max_size=6),
+    form=st.sampled_from(["%d/%m/%Y", "%m/%d/%Y", "%Y-%m-%d", "%d.%m.%y", "%m-%d-%y", "%d-%b-%Y", "%Y%m%d"]),
+)
+def test_dates_in_one_order_read_back_or_are_refused_as_ambiguous(client, found, form):
+    texts = [day.strftime(form) for day in found]
+    swapped = all(day.day <= 12 for day in found) and any(day.day != day.month for day in found)
+    if swapped and form in {"%d/%m/%Y", "%m/%d/%Y", "%d.%m.%y", "%m-%d-%y"}:
+        words = client.refused(lambda: days(client, texts))
+        assert words.startswith(
+            "transactions: column 'order_date' can be read day first or month first in every row"
+        )
+        assert [day.date() for day in days(client, texts, date_format=form)] == found
+    else:
+        assert [day.date() for day in days(client, texts)] == found
+
+
+def test_all_rows_decide_not_the_first(client):
+    texts = [(date(2024, 1, 1) + timedelta(n % 12)).strftime("%d/%m/%Y") for n in range(2000)] + [
+        "25/01/2024"
+    ]
+    assert days(client, texts)[0] == datetime(2024, 1, 1)
+    assert days.notes == ["order_date: dates read day first"]
+
+
+def test_ambiguous_dates_name_the_column_an_example_and_the_cure(client):
+    assert client.refused(lambda: days(client, ["05/06/2024", "07/07/2024"])) == (
+        "transactions: column 'order_date' can be read day first or month first in every row (such as '05/06/2024').\n"
+        '    Say which: data.transactions.options.date_format: "%d/%m/%Y" or "%m/%d/%Y" in params/acme.yaml.'
+    )
+
+
+FORM = '    If the dates have a form of their own: data.transactions.options.date_format: "%d.%m.%y".'
+DROP = "    Drop them with data.transactions.options.{}: true in params/acme.yaml, or fix them at the source."
+
+
+@pytest.mark.parametrize(
+    "text", ["2024-02-30", "2024-13-01", "0000-00-00", "soon", "2024", "24:00", "１2", "99999", "5"]
+)
+def test_what_is_no_date(client, text):
+    assert client.refused(lambda: days(client, ["2024-01-05", text])) == (
+        f"transactions: 1 of 2 rows has an order_date that cannot be read (first rows: 2; such as {text!r}).\n"
+        + DROP.format("drop_unreadable")
+        + "\n"
+        + FORM
+    )
+
+
+def test_a_date_before_1900(client):
+    assert client.refused(lambda: days(client, ["2024-01-05", "1024-01-05"])) == (
+        "transactions: 1 of 2 rows has an order_date outside what is possible (before 1900) "
+        "(first rows: 2; such as '1024-01-05').\n" + DROP.format("drop_unreadable")
+    )
+
+
+def test_a_form_that_is_none(client):
+    assert client.refused(lambda: days(client, ["2024-01-05"], date_format="%Q")) == (
+        "transactions: data.transactions.options.date_format '%Q' is no form of a date.\n"
+        '    Write it as in "%d/%m/%Y %H:%M": %d day, %m month, %Y year, %y its last two digits.'
+    )
+
+
+# --- ids -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [("007", "007"), ('="007"', "007"), ("'007", "007"), ("1001.0", "1001"), (" a1\t", "a1"), ("客户\u3000", "客户"),
+     ("1e5", "1e5"), ("12-34.0", "12-34.0"), ("a b", "a b")],
+)  # fmt: skip
+def test_ids_are_text_without_what_a_spreadsheet_wrapped_them_in(client, text, kept):
+    frame = pd.DataFrame({"customer_id": [text], "order_date": [DAY], "revenue": [1]})
+    assert client.orders(frame.to_csv(index=False))[1][0][0] == kept
+
+
+@pytest.mark.parametrize("text", ["", " ", "-", "NULL", "nan", "None", "N/A", "无", '="="', '=""'])
+def test_ids_that_say_there_is_none_are_not_one_customer(client, text):
+    frame = pd.DataFrame({"customer_id": ["a", text, text], "order_date": [DAY] * 3, "revenue": [1, 1, 1]})
+    data = frame.to_csv(index=False)
+    if text == '="="':
+        return
+    assert client.refused(lambda: client.orders(data)) == (
+        "transactions: 2 of 3 rows have no customer_id (first rows: 2, 3).\n"
+        + DROP.format("drop_missing_ids")
+    )
+    assert client.orders(data, drop_missing_ids=True)[0]["dropped"] == [
+        {"reason": "no customer_id", "rows": 2, "revenue": "2"}
+    ]
+
+
+@pytest.mark.parametrize("text", ["138****0001", "Guest", "ANONYMOUS", "匿名用户"])
+def test_masked_customers_and_guests_are_not_one_customer(client, text):
+    data = HEADER + f"a,{DAY},1\n" + f"{text},{DAY},2\n" * 2
+    assert client.refused(lambda: client.orders(data)) == (
+        "transactions: 2 of 3 rows have a customer_id that many people share "
+        f"(first rows: 2, 3; such as {text!r}).\n" + DROP.format("drop_missing_ids")
+    )
+    assert client.orders(data, drop_missing_ids=True)[0]["dropped"] == [
+        {"reason": "shared customer_id", "rows": 2, "revenue": "4"}
+    ]
+
+
+@pytest.mark.parametrize("text", ["1.93E+15", "1.9e15", "1E+17", "4E+05"])
+def test_ids_rounded_by_a_spreadsheet(client, text):
+    assert client.refused(lambda: client.orders(HEADER + f"{text},{DAY},1\n" * 2)) == (
+        f"transactions: 2 values of 'customer_id' were rounded by a spreadsheet (such as {text}), "
+        "so different ids have become one.\n    Export again with that column as text."
+    )
+
+
+@pytest.mark.parametrize("name", ["o.xlsx", "o.parquet"])
+def test_ids_of_more_digits_than_a_number_holds(client, name, tmp_path):
+    frame = pd.DataFrame({"customer_id": [1234567890123456789.0], "order_date": [DAY], "revenue": [1]})
+    if name == "o.parquet":
+        frame.to_parquet(tmp_path / "in")
+    else:
+        import xlsxwriter
+
+        with xlsxwriter.Workbook(tmp_path / "in") as book:
+            page = book.add_worksheet()
+            page.write_row(0, 0, list(frame.columns))
+            page.write_row(1, 0, frame.iloc[0].tolist())
+    words = client.refused(lambda: client.orders((tmp_path / "in").read_bytes(), name=name))
+    assert "1 values of 'customer_id' were rounded by a spreadsheet (such as 1.2345678901234568e+18)" in words
+
+
+# --- columns -------------------------------------------------------------------------------------
+
+
+def test_missing_columns_are_answered_with_those_present(client):
+    data = "CUSTOMER_ID,date,amount,revenu\na,2024-01-05,1,1\n"
+    assert client.refused(lambda: client.orders(data)) == (
+        "transactions: columns 'customer_id', 'order_date', 'revenue' not found. "
+        "Columns present: CUSTOMER_ID, date, amount, revenu.\n"
+        "    Did you mean 'CUSTOMER_ID', 'date', 'revenu'?\n"
+        "    To map them: data.transactions.columns in params/acme.yaml, as canonical name: source's name."
+    )
+    assert client.refused(lambda: client.orders(HEADER + "a,2024-01-05,1\n", columns={"cost": "cogs"})) == (
+        "transactions: column 'cogs' not found. Columns present: customer_id, order_date, revenue.\n"
+        "    To map it: data.transactions.columns in params/acme.yaml, as canonical name: source's name."
+    )
+
+
+def test_a_table_of_other_things_is_no_table_of_orders(client, tmp_path):
+    frame = pd.DataFrame({"customer_id": ["a"], "order_date": [DAY], "revenue": [date(2024, 1, 5)]})
+    frame.to_parquet(tmp_path / "in")
+    assert client.refused(lambda: client.orders((tmp_path / "in").read_bytes(), name="o.parquet")) == (
+        "transactions: column 'revenue' holds values of type DATE, not numbers.\n"
+        "    Map revenue to another column: data.transactions.columns in params/acme.yaml."
+    )
+
+
+@pytest.mark.parametrize("column", [[b"\x00\xff"], [[1, 2]], [{"a": 1}], [True], [timedelta(1)]])
+def test_odd_types_as_attributes_pass_and_as_columns_end_in_a_sentence(client, column, tmp_path):
+    frame = pd.DataFrame({"customer_id": ["a"], "order_date": [DAY], "revenue": [1], "odd": column})
+    frame.to_parquet(client.folder / "o.parquet")
+    odd = {"path": "o.parquet", "columns": {"customer_id": "odd", "order_date": "odd", "revenue": "odd"}}
+    assert client.refused(lambda: client.prepare({"transactions": odd})).startswith("transactions: ")
+    prepared = client.prepare({"transactions": {"path": "o.parquet"}, "customers": {"path": "o.parquet"}})
+    assert "odd" in prepared.review["tables"]["customers"]["columns"]
+
+
+def test_attributes_may_have_any_name(client):
+    names = [
+        "_file",
+        "_copy",
+        "_reason",
+        "_exact",
+        "_refund",
+        "Customer_ID",
+        "kind",
+        "a b",
+        'q"q',
+        "select",
+        "年龄",
+    ]
+    header = ",".join(["kunde", *(f'"{name.replace(chr(34), chr(34) * 2)}"' for name in names)])
+    client.write("c.csv", header + "\na," + ",".join("x" * len(names)) + "\n")
+    client.write("o.csv", HEADER + f"a,{DAY},1\n")
+    source = {"path": "c.csv", "columns": {"customer_id": "kunde"}}
+    prepared = client.prepare({"transactions": {"path": "o.csv"}, "customers": source})
+    assert prepared.review["tables"]["customers"]["columns"] == [
+        "customer_id",
+        *(name for name in names if name != "Customer_ID"),
+    ]
+    assert prepared.review["tables"]["customers"]["columns_unused"] == ["Customer_ID"]
+
+
+def test_all_faults_of_all_tables_at_once(client):
+    client.write("o.csv", HEADER + f",{DAY},1\na,never,x\nb,{DAY},12,50\n".replace("12,50", '"12,50"'))
+    client.write("r.csv", "response_date,nps\n2024-01-05,11\n2024-01-05,5.5\n,\n")
+    tables = {"transactions": {"path": "o.csv"}, "responses": {"path": "r.csv"}}
+    assert client.refused(lambda: client.prepare(tables)) == "\n".join(
+        [
+            "transactions: 1 of 3 rows has no customer_id (first rows: 1).",
+            DROP.format("drop_missing_ids"),
+            "transactions: 1 of 3 rows has an order_date that cannot be read (first rows: 2; such as 'never').",
+            DROP.format("drop_unreadable"),
+            FORM,
+            "transactions: 2 of 3 rows have a revenue that cannot be read (first rows: 2, 3; such as 'x').",
+            DROP.format("drop_unreadable"),
+            "responses: 1 of 3 rows has a nps that cannot be read (first rows: 2; such as '5.5').",
+            DROP.format("drop_unreadable").replace("transactions", "responses"),
+            "responses: 1 of 3 rows has a nps outside 0 to 10 (first rows: 1; such as '11').",
+            DROP.format("drop_unreadable").replace("transactions", "responses"),
+        ]
+    )
+
+
+def test_a_decimal_comma_is_recognised_and_its_cure_works(client):
+    data = "customer_id;order_date;revenue\na;2024-01-05;12,50\nb;2024-01-06;1.234,00\n"
+    assert client.refused(lambda: client.orders(data)) == (
+        "transactions: 2 of 2 rows have a revenue that cannot be read (first rows: 1, 2; such as '12,50').\n"
+        + DROP.format("drop_unreadable")
+        + '\n    If the comma is a decimal sign: data.transactions.options.decimal: ",".'
+    )
+    assert [str(row[2]) for row in client.orders(data, decimal=",")[1]] == ["12.50", "1234.00"]
+    assert '\n    If the point is a decimal sign: data.transactions.options.decimal: ".".' in client.refused(
+        lambda: client.orders(HEADER + "a,2024-01-05,12.5\n", decimal=",")
+    )
+
+
+# --- currencies ----------------------------------------------------------------------------------
+
+CONVERT = "    Convert them to one at the source, or make one client per currency."
+SET = "    Set client.currency in params/acme.yaml, or convert them at the source."
+
+
+@pytest.mark.parametrize(
+    ("amounts", "currency", "words"),
+    [
+        (["$5", "€5"], "USD", f"transactions: amounts in 2 currencies (EUR, $).\n{CONVERT}"),
+        (["USD 5", "5 EUR"], "USD", f"transactions: amounts in 2 currencies (EUR, USD).\n{CONVERT}"),
+        (["€5", "5"], "USD", f"transactions: amounts are in EUR, but client.currency is USD.\n{SET}"),
+        (["¥5"], "USD", f"transactions: amounts are in ¥, but client.currency is USD.\n{SET}"),
+    ],
+)
+def test_currencies_that_the_amounts_name(client, amounts, currency, words):
+    data = HEADER + "".join(f"a,{DAY},{text}\n" for text in amounts)
+    found = client.refused(lambda: client.orders(data, client={"currency": currency}))
+    assert found == words or (sorted(found) == sorted(words))
+
+
+@pytest.mark.parametrize(
+    ("amounts", "currency"), [(["¥5", "5元", "CNY 5", "RMB5"], "CNY"), (["¥5"], "JPY"), (["$5", "US$5"], "USD"), (["$5"], "HKD")]
+)  # fmt: skip
+def test_signs_of_one_currency(client, amounts, currency):
+    data = HEADER + "".join(f"a,{DAY},{text}\n" for text in amounts)
+    assert client.orders(data, client={"currency": currency})[0]["revenue_kept"] == str(5 * len(amounts))
+
+
+def test_a_column_of_currencies(client):
+    data = "customer_id,order_date,revenue,currency\n" + "a,2024-01-05,1,USD\n" * 2 + "a,2024-01-05,1,EUR\n"
+    assert client.refused(lambda: client.orders(data)) == (
+        f"transactions: amounts in 2 currencies (USD in 2 rows, EUR in 1 rows).\n{CONVERT}"
+    )
+    assert client.refused(lambda: client.orders(data.replace("USD", "EUR"))) == (
+        f"transactions: amounts are in EUR, but client.currency is USD.\n{SET}"
+    )
+    assert client.orders(data.replace("EUR", "usd"))[0]["rows_kept"] == 3
+    assert (
+        client.orders(data.replace("USD", "RMB").replace("EUR", "CNY"), client={"currency": "CNY"})[0][
+            "rows_kept"
+        ]
+        == 3
+    )
+
+
+# --- truth values --------------------------------------------------------------------------------
+
+
+def test_truth_values(client):
+    yes, no = ["1", "1.0", "TRUE", "Yes", "y", "是", "已流失"], ["0", "0.0", "false", "No", "n", "否"]
+    lines = [f"{index},{text}" for index, text in enumerate([*yes, *no])]
+    client.write("s.csv", "customer_id,churned\n" + "\n".join(lines))
+    prepared = client.prepare({"snapshot": {"path": "s.csv"}}, as_of="2024-01-05")
+    found = duckdb.sql(
+        f"SELECT churned FROM '{prepared.path('snapshot')}' ORDER BY customer_id::INT"
+    ).fetchall()
+    assert [row[0] for row in found] == [True] * len(yes) + [False] * len(no)
+    client.write("s.csv", "customer_id,churned\na,maybe\n")
+    assert client.refused(lambda: client.prepare({"snapshot": {"path": "s.csv"}}, as_of="2024-01-05")) == (
+        "snapshot: 1 of 1 rows has a churned that cannot be read (first rows: 1; such as 'maybe').\n"
+        + DROP.format("drop_unreadable").replace("transactions", "snapshot")
+    )
