@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cam.data import values
 
-FAST = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FAST = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 HEADER = "customer_id,order_date,revenue\n"
 ENGINE = duckdb.connect()
 
@@ -269,12 +269,10 @@ def test_ids_are_text_without_what_a_spreadsheet_wrapped_them_in(client, text, k
     assert client.orders(frame.to_csv(index=False))[1][0][0] == kept
 
 
-@pytest.mark.parametrize("text", ["", " ", "-", "NULL", "nan", "None", "N/A", "无", '="="', '=""'])
+@pytest.mark.parametrize("text", ["", " ", "-", "NULL", "nan", "None", "N/A", "无", '=""'])
 def test_ids_that_say_there_is_none_are_not_one_customer(client, text):
     frame = pd.DataFrame({"customer_id": ["a", text, text], "order_date": [DAY] * 3, "revenue": [1, 1, 1]})
     data = frame.to_csv(index=False)
-    if text == '="="':
-        return
     assert client.refused(lambda: client.orders(data)) == (
         "transactions: 2 of 3 rows have no customer_id (first rows: 2, 3).\n"
         + DROP.format("drop_missing_ids")
@@ -317,7 +315,7 @@ def test_ids_of_more_digits_than_a_number_holds(client, name, tmp_path):
             page.write_row(0, 0, list(frame.columns))
             page.write_row(1, 0, frame.iloc[0].tolist())
     words = client.refused(lambda: client.orders((tmp_path / "in").read_bytes(), name=name))
-    assert "1 values of 'customer_id' were rounded by a spreadsheet (such as 1.2345678901234568e+18)" in words
+    assert "1 values of 'customer_id' were rounded by a spreadsheet (such as 1.2345678901234" in words
 
 
 # --- columns -------------------------------------------------------------------------------------
@@ -433,12 +431,12 @@ SET = "    Set client.currency in params/acme.yaml, or convert them at the sourc
 )
 def test_currencies_that_the_amounts_name(client, amounts, currency, words):
     data = HEADER + "".join(f"a,{DAY},{text}\n" for text in amounts)
-    found = client.refused(lambda: client.orders(data, client={"currency": currency}))
-    assert found == words or (sorted(found) == sorted(words))
+    assert client.refused(lambda: client.orders(data, client={"currency": currency})) == words
 
 
 @pytest.mark.parametrize(
-    ("amounts", "currency"), [(["¥5", "5元", "CNY 5", "RMB5"], "CNY"), (["¥5"], "JPY"), (["$5", "US$5"], "USD"), (["$5"], "HKD")]
+    ("amounts", "currency"),
+    [(["¥5", "5元", "CNY 5", "RMB5"], "CNY"), (["¥5"], "JPY"), (["$5", "US$5"], "USD"), (["$5"], "HKD")],
 )  # fmt: skip
 def test_signs_of_one_currency(client, amounts, currency):
     data = HEADER + "".join(f"a,{DAY},{text}\n" for text in amounts)

@@ -74,11 +74,13 @@ def test_excel_and_parquet_hold_the_same_table(client):
     assert client.orders(parquet_of(typed), name="t.parquet")[1] == expected
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     products=st.lists(
-        st.text(st.characters(codec="gb18030", exclude_characters="\0\r\n\ufeff", exclude_categories=["Cc", "Zs", "Cs"]),
-                min_size=1, max_size=12),
+        st.text(
+            st.characters(codec="gb18030", exclude_characters="\ufeff", exclude_categories=["Cc", "Zs", "Cs"]),
+            min_size=1, max_size=12,
+        ),
         min_size=1, max_size=4,
     ),
     delimiter=st.sampled_from(",;\t|"),
@@ -274,7 +276,8 @@ MALFORMED = [
      f"'b,2024-01-06,1,2'.\n{QUOTES}"),
     (("Orders\n" + HEADER + ROW).encode(), "line 2 of o.csv has 3 values where the header has 1: "
      f"'customer_id,order_date,revenue'.\n{QUOTES}"),
-    ((HEADER + '"a\nb",2024-01-05,1\nc\n').encode(), f"line 4 of o.csv has 1 value where the header has 3: 'c'.\n{QUOTES}"),
+    ((HEADER + '"a\nb",2024-01-05,1\nc\n').encode(),
+     f"line 4 of o.csv has 1 value where the header has 3: 'c'.\n{QUOTES}"),
     (("\n\n" + HEADER + ROW + "c\n").encode(), f"line 5 of o.csv has 1 value where the header has 3: 'c'.\n{QUOTES}"),
     ((HEADER + ROW + "张\n").encode("gbk"), f"line 3 of o.csv has 1 value where the header has 3: '张'.\n{QUOTES}"),
     ((HEADER + ROW + '"b,2024-01-06,1\n').encode(), f"line 3 of o.csv {UNCLOSED}"),
@@ -284,8 +287,8 @@ MALFORMED = [
     ((HEADER + ROW).encode("utf-32"), f"o.csv holds NUL bytes, the first in line 1, {NULS}"),
     (b"\xef\xbb\xbf" + (HEADER + "张,2024-01-05,1\n").encode("gbk"),
      "o.csv begins as utf-8, but holds other bytes too. Export it again."),
-    (b"\xff\xfe" + (HEADER + ROW).encode("utf-16-le") + b"\xd8", "o.csv begins as utf-16-le, but holds other bytes too. "
-     "Export it again."),
+    (b"\xff\xfe" + (HEADER + ROW).encode("utf-16-le") + b"\xd8",
+     "o.csv begins as utf-16-le, but holds other bytes too. Export it again."),
     ((HEADER + "张,2024-01-05,1\n李,2024-01-05,1\n").encode() + "王,2024-01-05,1\n".encode("gbk"),
      "o.csv mixes encodings: 2 lines are UTF-8, 1 are not, first line 4.\n"
      "    Export it again in one encoding, or name one: data.transactions.options.encoding."),
@@ -380,7 +383,8 @@ def test_a_missing_file_is_answered_with_its_neighbour(client):
         f"transactions: no file matches exports/*.txt.\n    Looked for {root}/exports/*.txt. {cure}"
     )
     assert sought(client, "exports") == (
-        f"transactions: a folder, not a file, stands at exports. Name its files, as in *.csv.\n    Looked for {root}/exports. {cure}"
+        f"transactions: a folder, not a file, stands at exports. Name its files, as in *.csv.\n"
+        f"    Looked for {root}/exports. {cure}"
     )
 
 

@@ -115,12 +115,12 @@ def parse(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, pl
     """
     mapping = _mapping(raw, source, place)
     if source.options.refund_column:
-        mapping["_refund"] = _refund_column(raw, source.options.refund_column, place)
+        mapping["_cam_refund"] = _refund_column(raw, source.options.refund_column, place)
     notes, signs = list(raw.notes), set()
     selects, checks = [], []
     for name, origin in mapping.items():
         column = TABLES[raw.table].column(name) or Column(
-            name, "money" if name == "_refund" else "text", False, ""
+            name, "money" if name == "_cam_refund" else "text", False, ""
         )
         given, kind = identifier(origin), raw.columns[origin]
         if column.kind == "text":
@@ -169,7 +169,7 @@ def parse(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, pl
     return Parsed(
         table=raw.table,
         relation=relation,
-        columns=tuple(name for name in mapping if name != "_refund"),
+        columns=tuple(name for name in mapping if name != "_cam_refund"),
         unused=tuple(name for name in raw.columns if name not in mapping.values() and name != _FILE),
         n_rows=_scalar(connection, f"SELECT count(*) FROM {relation}"),
         checks=failed,

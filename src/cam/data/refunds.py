@@ -51,7 +51,7 @@ def net_refunds(
     connection : duckdb.DuckDBPyConnection
         The workspace.
     kept : str
-        Relation of the kept rows, columns by canonical name, with ``_refund`` where there is one.
+        Relation of the kept rows, columns by canonical name, with ``_cam_refund`` where there is one.
     columns : tuple of str
         The canonical columns that it has.
     refund_column : str or None
@@ -66,14 +66,14 @@ def net_refunds(
     DataError
         If an order's refund comes both as a row and in the column: it would be subtracted twice.
     """
-    revenue = "revenue - coalesce(abs(_refund), 0)" if refund_column else "revenue"
+    revenue = "revenue - coalesce(abs(_cam_refund), 0)" if refund_column else "revenue"
     others = ", ".join(
         f"kept.{name}" for name in columns if name not in {"customer_id", "order_date", "revenue"}
     )
     in_column = Decimal(0)
     if refund_column:
         found = connection.execute(
-            f"SELECT sum(abs(_refund)), count(*) FILTER (revenue < 0 AND _refund <> 0) FROM {kept}"
+            f"SELECT sum(abs(_cam_refund)), count(*) FILTER (revenue < 0 AND _cam_refund <> 0) FROM {kept}"
         ).fetchone()
         assert found is not None
         in_column = found[0] or in_column
@@ -130,7 +130,7 @@ def _listed(names: str) -> str:
 def _group_orders(
     connection: duckdb.DuckDBPyConnection, kept: str, revenue: str, *, with_column: bool
 ) -> None:
-    twice = "bool_or(revenue < 0) AND bool_or(coalesce(_refund, 0) <> 0)" if with_column else "false"
+    twice = "bool_or(revenue < 0) AND bool_or(coalesce(_cam_refund, 0) <> 0)" if with_column else "false"
     connection.execute(
         f"""
         CREATE TABLE orders AS

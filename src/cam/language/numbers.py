@@ -13,7 +13,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def value_text(value: float, unit: str) -> str:
-    """Write a value with its unit, rounded to what a reader can use.
+    r"""Write a value with its unit, rounded to what a reader can use.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def value_text(value: float, unit: str) -> str:
     Examples
     --------
     >>> value_text(0.1234, "share"), value_text(2500315.63, "USD"), value_text(23570, "count")
-    ('12.3\\xa0%', '$2,500,316', '23,570')
+    ('12.3\xa0%', '$2,500,316', '23,570')
     >>> value_text(35.9, "CNY"), value_text(-1.26, "points")
     ('¥35.90', '−1.3')
     """
@@ -50,7 +50,7 @@ def value_text(value: float, unit: str) -> str:
 
 
 def interval_text(estimate: Estimate) -> str:
-    """Write the interval of an estimate, or nothing where it has none.
+    r"""Write the interval of an estimate, or nothing where it has none.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def interval_text(estimate: Estimate) -> str:
     Examples
     --------
     >>> interval_text(Estimate("repeat_rate", 0.3, "share", 100, 0.219, 0.396))
-    '21.9\\xa0% to 39.6\\xa0%'
+    '21.9\xa0% to 39.6\xa0%'
     """
     if estimate.low is None or estimate.high is None:
         return ""

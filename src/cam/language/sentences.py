@@ -68,7 +68,7 @@ def named(name: str) -> str:
 
 
 def sentence(message: str, /, **values: Estimate | str | float | int) -> str:
-    """Fill a message with estimates: each becomes its value, with its interval and n behind it.
+    r"""Fill a message with estimates: each becomes its value, with its interval and n behind it.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def sentence(message: str, /, **values: Estimate | str | float | int) -> str:
     --------
     >>> rate = Estimate("repeat_rate", 0.3, "share", 100, 0.219, 0.396)
     >>> sentence("{rate} of the customers came back.", rate=rate)
-    '30.0\\xa0% (21.9\\xa0% to 39.6\\xa0%, n\\xa0=\\xa0100) of the customers came back.'
+    '30.0\xa0% (21.9\xa0% to 39.6\xa0%, n\xa0=\xa0100) of the customers came back.'
     """
     return translate(message).format(**{name: _Filled(value) for name, value in values.items()})
 

@@ -156,7 +156,7 @@ class Source(Section):
         None, description="CSV, Excel or Parquet files: a path, a list of them, or a pattern with *"
     )
     table: str | None = Field(
-        None, description="instead of path: a table of the engine, as name or schema.name"
+        None, min_length=1, description="instead of path: a table of the engine, as name or schema.name"
     )
     columns: dict[str, str] = Field(
         default_factory=dict, description="canonical name: the name that the source uses"

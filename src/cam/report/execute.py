@@ -197,15 +197,8 @@ def _message(error: Exception) -> str:
 
 
 def begin_worker() -> None:
-    """Make this process follow the main one, whose it is to handle Ctrl-C and to speak to the user.
-
-    It ends, and so does its kernel, when the main process is killed and cannot say so. What kernels and libraries
-    write to the error stream as they end is for nobody: a fault comes back as a Result.
-    """
+    """Leave Ctrl-C to the main process, and end, kernel and all, when that is killed and cannot say so."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
     parent = parent_process()
     if parent is None:
         return

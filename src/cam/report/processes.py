@@ -7,7 +7,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -30,12 +31,31 @@ def warm_up() -> None:
         from multiprocessing import forkserver
 
         context.set_forkserver_preload(["papermill", "nbconvert", "cam.report.execute", "cam.report.render"])
-        is_main = threading.current_thread() is threading.main_thread()
-        # What is ignored here is ignored by all that fork from the server, from their first moment.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN) if is_main else None
-        forkserver.ensure_running()
+        with _out_of_sight():
+            forkserver.ensure_running()
+
+
+@contextmanager
+def _out_of_sight() -> Iterator[None]:
+    """Let the server, and all that fork from it, ignore Ctrl-C from their first moment and write to nobody.
+
+    A kernel that is told to end complains on the error stream, and a server that still imports would hold a pipe
+    open to which this process writes no more. What goes wrong comes back as a Result.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN) if is_main else None
+    nowhere, kept = os.open(os.devnull, os.O_WRONLY), [os.dup(1), os.dup(2)]
+    try:
+        for stream in (1, 2):
+            os.dup2(nowhere, stream)
+        yield
+    finally:
+        for stream, copy in zip((1, 2), kept, strict=True):
+            os.dup2(copy, stream)
+        for left in (nowhere, *kept):
+            os.close(left)
         if is_main:
-            signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGINT, handler)
 
 
 def run_jobs(jobs: Sequence[Job], *, timeout: float, progress: Progress) -> list[Result]:

@@ -65,10 +65,9 @@ def write_workbook(
         columns, lines = reconciliation
         _sheet(book, head, _("What was read"), columns, lines, widths=[40, *[14] * (len(columns) - 1)])
         names, rows, n = customers
-        sheet = _sheet(book, head, _("Customers"), names, rows, widths=[16] * len(names))
-        if n > MAX_CUSTOMERS:
-            words = _("The first {shown} of {all} customers; all are in customers.parquet.")
-            sheet.write_comment(0, 0, words.format(shown=f"{MAX_CUSTOMERS:,}", all=f"{n:,}"))
+        words = _("The first {shown} of {all} customers; all are in customers.parquet.")
+        note = words.format(shown=f"{MAX_CUSTOMERS:,}", all=f"{n:,}") if n > MAX_CUSTOMERS else ""
+        _sheet(book, head, _("Customers"), names, rows, widths=[16] * len(names), note=note)
 
 
 def _sheet(
@@ -79,18 +78,20 @@ def _sheet(
     rows: Iterable[Sequence[Any]],
     *,
     widths: Sequence[int],
-) -> Any:
+    note: str = "",
+) -> None:
     sheet = book.add_worksheet(name[:31])
     sheet.freeze_panes(1, 1)
     sheet.write_row(0, 0, columns, head)
     for index, width in enumerate(widths):
         sheet.set_column(index, index, width)
+    if note:
+        sheet.write_comment(0, 0, note)  # before the rows: a row that was written is out of memory
     last = 0
     for last, row in enumerate(rows, start=1):
         sheet.write_row(last, 0, row)
     if last and columns:
         sheet.autofilter(0, 0, last, len(columns) - 1)
-    return sheet
 
 
 def _number(text: str) -> float | None:

@@ -221,8 +221,8 @@ def _channels_apart(study: Study, channels: pd.DataFrame) -> list[str]:
         said.append(
             sentence(
                 words,
-                cheap=cheap["channel"],
-                dear=dear["channel"],
+                cheap=_(str(cheap["channel"])),
+                dear=_(str(dear["channel"])),
                 cheap_cost=_estimate(study, cheap),
                 dear_cost=_estimate(study, dear),
             )

@@ -156,8 +156,8 @@ def notes(prepared: Prepared) -> list[str]:
                 "{matched} of {ids} customers in {table} are found in {base}.",
                 matched=match["matched"],
                 ids=match["ids"],
-                table=match["table"],
-                base=match["base"],
+                table=_(match["table"]),
+                base=_(match["base"]),
             )
         )
     return said

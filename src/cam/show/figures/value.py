@@ -154,9 +154,9 @@ def cac_by_channel(
         ),
         alt=sentence(
             "Dot chart. The cheapest channel is {cheap} with {cheap_cost}, the dearest {dear} with {dear_cost}.",
-            cheap=cheap["channel"],
+            cheap=_(str(cheap["channel"])),
             cheap_cost=value_text(float(cheap["cac"]), currency),
-            dear=dear["channel"],
+            dear=_(str(dear["channel"])),
             dear_cost=value_text(float(dear["cac"]), currency),
         ),
     )
