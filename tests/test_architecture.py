@@ -111,6 +111,17 @@ def test_reductions_are_ibis_and_nothing_else():
     assert not wrong
 
 
+def test_events_never_enter_pandas():
+    wrong = [
+        f"{path} imports {name}"
+        for path, tree in modules()
+        if path.parts[0] in {"data", "reduce", "report"}
+        for name in imported(tree)
+        if name.split(".")[0] == "pandas"
+    ]
+    assert not wrong
+
+
 def test_nobody_asks_what_day_it_is():
     wrong = []
     for path, tree in modules():

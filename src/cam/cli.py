@@ -132,7 +132,10 @@ def main() -> None:
         # DuckDB answers Ctrl-C with an error of its own, and what it breaks may raise another.
         code = 130 if is_stopped else _say(error)
     if code == 130:
-        print("Interrupted. Nothing was published; the last report is as it was.", file=sys.stderr)
+        after_echo = "\n" if sys.stderr.isatty() else ""  # a terminal writes ^C itself
+        print(
+            f"{after_echo}Interrupted. Nothing was published; the last report is as it was.", file=sys.stderr
+        )
     sys.exit(code)
 
 
@@ -170,7 +173,7 @@ def _read(client: str, language: Language | None) -> tuple[Params, Path]:
         known = {found.stem: found for found in _files()}
         if client not in known:
             raise ParamsError(
-                f"{client or 'an empty name'}: no such client{did_you_mean(client, known) or '.'} "
+                f"{client or 'an empty name'}: no such client{did_you_mean(path.name, known) or '.'} "
                 f"Clients in params/: {', '.join(known) or 'none yet'}. "
                 "A parameter file elsewhere is named with its path, .yaml included."
             )

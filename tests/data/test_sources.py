@@ -30,7 +30,8 @@ def text_of(frame: pd.DataFrame, delimiter: str) -> str:
 
 def excel_of(frame: pd.DataFrame, sheet: str = "Sheet1") -> bytes:
     stream = io.BytesIO()
-    with xlsxwriter.Workbook(stream) as workbook:
+    plain = {"strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(stream, plain) as workbook:
         page = workbook.add_worksheet(sheet)
         page.write_row(0, 0, list(frame.columns))
         for index, row in enumerate(frame.itertuples(index=False), 1):

@@ -133,7 +133,11 @@ def render_failure(
     """
     study = _Study(page, translate)
     if notebook is not None:
-        study.read(NotebookNode(cells=[cell for cell in notebook.cells if cell.cell_type == "markdown"][:1]))
+        # papermill puts a banner of its own before the title.
+        prose = [
+            cell for cell in notebook.cells if cell.cell_type == "markdown" and not _tags(cell) & LEFT_OUT
+        ]
+        study.read(NotebookNode(cells=prose[:1]))
     values = {"message": message, "notebook_href": notebook_href}
     return _from_template("failure.html.j2", page, translate, study.title or page.label, values)
 

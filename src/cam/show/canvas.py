@@ -139,13 +139,13 @@ def describe(ax: Axes, *, title: str, subtitle: str, alt: str) -> Axes:
 def _wrapped(text: str, *, width: int = 92) -> list[str]:
     """Break a text at its punctuation where it is too long for a figure; a Han character is two letters wide."""
     lines, line = [], ""
-    for part in re.split(r"(?<=[;,]) |(?<=[；，])", text):
-        joined = f"{line} {part}".strip()
-        if line and sum(2 if ord(sign) > 0x2E7F else 1 for sign in joined) > width:
-            lines.append(line)
+    for part in re.split(r"(?<=[;,] )|(?<=[；，])", text):
+        joined = line + part
+        if line and sum(2 if ord(sign) > 0x2E7F else 1 for sign in joined.rstrip()) > width:
+            lines.append(line.rstrip())
             joined = part
         line = joined
-    return [*lines, line]
+    return [*lines, line.rstrip()]
 
 
 def value_grid(ax: Axes, axis: str) -> None:

@@ -1,0 +1,304 @@
+"""The command line: its exit codes, its words, and what it shows while it works."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from report.house import House, build
+
+from cam import __version__
+
+LAST = "Clients in params/: acme, other. A parameter file elsewhere is named with its path, .yaml included."
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    house = build(tmp_path_factory.mktemp("house") / "project")
+    house.client("acme")
+    house.client("other", "client: {name: Other Ltd}")
+    return house
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
+    """A folder with a file, a folder and a read-only place to be mistaken about."""
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.yaml").mkdir()
+    (tmp_path / "empty.yaml").touch()
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "Upper Case.yaml").write_text("data: {transactions: {path: a.csv}}")
+    yield tmp_path
+
+
+# --- bad usage and parameters: 2 ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("report acm", f"acm: no such client; did you mean acme? {LAST}"),
+        ("check acm", f"acm: no such client; did you mean acme? {LAST}"),
+        ("report nothing-like-it", f"nothing-like-it: no such client. {LAST}"),
+        ("report ../../etc/passwd", f"../../etc/passwd: no such client. {LAST}"),
+        ("report ../params/acme", f"../params/acme: no such client; did you mean acme? {LAST}"),
+        ("report .", f".: no such client. {LAST}"),
+        ("report ../../etc/passwd.yaml", "../../etc/passwd.yaml: no such file."),
+        ("report {here}/none.yaml", "{here}/none.yaml: no such file."),
+        ("report {here}/folder.yaml", "{here}/folder.yaml: cannot be read: Is a directory."),
+        (
+            "report {here}/empty.yaml",
+            "{here}/empty.yaml: is empty. params/template.yaml shows what it may hold.",
+        ),
+        ("report {here}/bytes.yaml", "{here}/bytes.yaml: is not UTF-8 text. Save it as UTF-8."),
+        ("report acme --study 01_segment", "--study 01_segment: no such study"),
+        ("report acme --study ../01_segmentation", "Studies: 01_segmentation, 02_lifecycle, 03_clv_cac"),
+        ("report acme --language xx", "Invalid value for '--language': 'xx' is not one of 'en', 'zh'."),
+        (
+            "report acme --timeout 0",
+            "Invalid value for '--timeout': Input should be greater than or equal to 1",
+        ),
+        ("report acme --timeout soon", "Invalid value for '--timeout'"),
+        ("report acme --out {here}/file", "'{here}/file' is a file."),
+        ("report acme --out {here}/file/below", "{here}/file/below: cannot be written (Not a directory)"),
+        (
+            "report acme --out /proc/x",
+            "/proc/x: cannot be written (No such file or directory); choose another",
+        ),
+        ("report", "Missing argument 'CLIENT_OR_PATH'. `cam --help` shows what there is."),
+        ("report acme other", "unexpected extra argument"),
+        ("report acme --colour", "No such option: --colour"),
+        ("repot acme", "No such command 'repot'"),
+    ],
+)
+def test_a_mistake_is_said_in_a_sentence(house: House, elsewhere: Path, words: str, said: str) -> None:
+    done = house.cam(*(word.format(here=elsewhere) for word in words.split()), NO_COLOR="1")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert said.format(here=elsewhere).replace("'", "") in done.stderr.replace("'", "")
+    assert not (house.root / "reports").exists()
+
+
+def test_an_empty_name_and_a_name_that_is_no_id(house: House, elsewhere: Path) -> None:
+    assert "an empty name: no such client." in house.cam("report", "").stderr
+    done = house.cam("report", elsewhere / "Upper Case.yaml")
+    assert done.returncode == 2 and "Upper Case.yaml: the file's name is the client's id" in done.stderr
+
+
+def test_a_file_elsewhere_is_a_client(house: House, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("data: {transactions: {path: acme.csv}}")
+    done = house.cam("report", path, "--study", "01_segmentation", "--out", "here", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("Report: here/mine/index.html\n")
+    assert (tmp_path / "here" / "mine" / "01_segmentation.html").is_file()
+
+
+def test_without_words_the_help_is_shown(house: House) -> None:
+    done = house.cam()
+    assert done.returncode == 2
+    assert "report" in done.stdout and done.stderr == ""
+    for command in ("report", "check", "list"):
+        done = house.cam(command, "--help")
+        assert done.returncode == 0 and "Usage: " in done.stdout
+
+
+# --- bad data: 3 --------------------------------------------------------------------------------
+
+
+def test_data_that_cannot_be_used(house: House, tmp_path: Path) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(f"data: {{root: {tmp_path}, transactions: {{path: none.csv}}}}")
+    for command in ("check", "report"):
+        done = house.cam(command, path)
+        assert done.returncode == 3
+        assert "transactions" in done.stderr and "none.csv" in done.stderr
+    (tmp_path / "none.csv").write_text("customer,date\n1,2024-01-01\n")
+    done = house.cam("report", path, "--out", tmp_path / "out")
+    assert done.returncode == 3
+    assert "transactions: columns 'customer_id', 'order_date', 'revenue' not found." in done.stderr
+    assert not (tmp_path / "out" / "broken").exists()
+
+
+# --- check and list -----------------------------------------------------------------------------
+
+
+def test_check_accounts_for_every_row_and_runs_nothing(house: House) -> None:
+    done = house.cam("check", "acme")
+    assert done.returncode == 0 and done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[1].split()[:4] == ["transactions", "5", "0", "5"]
+    assert "  1 rows have a value of zero; they count as purchases." in lines
+    assert lines[-1] == "Last day seen: 2024-04-30. The data can be used."
+
+
+def test_list_shows_every_client_and_its_report(tmp_path: Path) -> None:
+    house = build(tmp_path / "project")
+    assert "No client yet: params/ holds no parameter file." in house.cam("list").stdout
+    assert "Clients in params/: none yet." in house.cam("report", "acme").stderr
+
+    house.client("acme", "client: {name: 客户甲}")
+    house.client("broken", "surprise: 1")
+    house.client("made")
+    (house.root / "params" / "template.yaml").write_text("is no client")
+    (house.root / "reports" / "made").mkdir(parents=True)
+    (house.root / "reports" / "made" / "index.html").touch()
+    done = house.cam("list")
+    assert done.returncode == 0
+    acme, broken, made = done.stdout.splitlines()
+    assert acme == "acme             客户甲"
+    assert (
+        broken.startswith("broken           params/broken.yaml: 1 problem")
+        or "broken.yaml: 1 problem" in broken
+    )
+    assert made.startswith("made") and made.endswith("report in reports/made/index.html")
+
+
+# --- while it works -----------------------------------------------------------------------------
+
+
+def test_plain_lines_where_there_is_no_terminal(house: House, tmp_path: Path) -> None:
+    done = house.cam("report", "acme", "--study", "05_churn", "--out", tmp_path, "--force")
+    assert done.returncode == 0, done.stderr
+    assert [line.split(" s  ")[1] for line in done.stderr.splitlines()] == [
+        "reading the data",
+        "05_churn: running",
+        "05_churn: done",
+        "writing the report",
+    ]
+    assert "\x1b" not in done.stderr + done.stdout
+    told, where = done.stdout.splitlines()
+    assert told.startswith("  05_churn               done in ")
+    assert where == f"Report: {tmp_path}/acme/index.html"
+
+    (tmp_path / "acme" / "index.html").unlink()
+    again = house.cam("report", "acme", "--study", "05_churn", "--out", tmp_path)
+    assert again.stdout.splitlines()[0] == "  05_churn               unchanged, kept"
+    assert "05_churn: unchanged" in again.stderr and "running" not in again.stderr
+
+
+def on_a_terminal(house: House, *args: object, stop_at: str = "") -> tuple[int, str]:
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(house.root)
+        os.execvpe(
+            sys.executable, house.command(*args), house.environment(TERM="xterm-256color", COLUMNS="100")
+        )
+    shown = b""
+    while True:
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:  # how Linux says that the other side is closed
+            break
+        if not piece:
+            break
+        shown += piece
+        if stop_at and stop_at.encode() in shown:
+            time.sleep(0.5)
+            os.write(terminal, b"\x03")  # Ctrl-C
+            stop_at = ""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
+
+
+def left_on_screen(shown: str) -> list[str]:
+    """What a terminal shows at the end, as far as moving up and erasing lines go."""
+    import re
+
+    lines, row = [""], 0
+    for part in re.split(r"(\x1b\[[0-9;?]*[A-Za-z]|\r|\n)", shown):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        elif part.endswith("A") and part.startswith("\x1b"):
+            row -= int(part[2:-1] or 1)
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif part and part != "\r" and not part.startswith("\x1b"):
+            lines[row] += part
+    return [line for line in lines if line.strip()]
+
+
+def test_a_bar_is_drawn_on_a_terminal_and_removed(house: House, tmp_path: Path) -> None:
+    code, shown = on_a_terminal(house, "report", "other", "--study", "05_churn", "--out", tmp_path)
+    assert code == 0
+    assert "━" in shown and "05_churn" in shown and "writing the report" in shown
+    told, where = left_on_screen(shown)
+    assert told.startswith("  05_churn ") and where.startswith("Report: ")
+
+
+def test_ctrl_c_on_a_terminal(house: House, tmp_path: Path) -> None:
+    house.notebook("02_lifecycle", "import time; time.sleep(600)")
+    code, shown = on_a_terminal(
+        house, "report", "acme", "--study", "02_lifecycle", "--out", tmp_path, stop_at="running"
+    )
+    assert code == 130
+    assert left_on_screen(shown)[-1] == "Interrupted. Nothing was published; the last report is as it was."
+    assert "Traceback" not in shown
+    assert [path.name for path in tmp_path.iterdir()] == [".acme.lock"]
+
+
+# --- the program itself ---------------------------------------------------------------------------
+
+
+def test_the_program_is_installed() -> None:
+    program = Path(sys.executable).parent / "cam"
+    done = subprocess.run([program, "list"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and "cdnow" in done.stdout and "demo" in done.stdout
+    assert __version__
+
+
+def test_it_starts_quickly(house: House) -> None:
+    """Nothing heavy is imported to find out that a name is wrong."""
+    program = "import sys, cam.cli; print({'pandas', 'ibis', 'matplotlib', 'papermill'} & set(sys.modules))"
+    command = [sys.executable, "-c", program]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(house: House) -> None:
+    process = subprocess.Popen(
+        house.command("list"),
+        env=house.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    assert "Traceback" not in process.stderr.read()
+    process.wait()
+
+
+def test_a_fault_of_ours_keeps_its_traceback(house: House) -> None:
+    program = (
+        "import sys, cam.cli\n"
+        "def broken(*args): raise KeyError('ours')\n"
+        "cam.cli._read = broken\n"
+        "sys.argv = ['cam', 'check', 'acme']\n"
+        "cam.cli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "Traceback" in done.stderr and "KeyError: 'ours'" in done.stderr
+
+
+def test_ignored_ctrl_c_stays_ignored(house: House) -> None:
+    """A shell's background job is started with Ctrl-C ignored, and must not end by it."""
+    program = (
+        "import os, signal, sys, cam.cli\n"
+        "def read(*args): os.kill(os.getpid(), signal.SIGINT); raise SystemExit(7)\n"
+        "cam.cli._read = read\n"
+        "sys.argv = ['cam', 'check', 'acme']\n"
+        "cam.cli.main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        check=False,
+    )
+    assert done.returncode == 7
