@@ -51,7 +51,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
         ("report ../params/acme", f"../params/acme: no such client; did you mean acme? {LAST}"),
         ("report .", f".: no such client. {LAST}"),
         ("report ../../etc/passwd.yaml", "../../etc/passwd.yaml: no such file."),
-        ("report {here}/none.yaml", "{here}/none.yaml: no such file."),
+        ("report {here}/none.yaml", "{here}/none.yaml: no such file"),
         ("report {here}/folder.yaml", "{here}/folder.yaml: cannot be read: Is a directory."),
         (
             "report {here}/empty.yaml",

@@ -230,7 +230,7 @@ DISGUISED = [
     ("o.csv", b"PK\x05\x06" + bytes(18), "an empty ZIP archive, not text. Unpack it."),
     ("o.csv", parquet_of(CHINESE), "a Parquet file, not text. Rename it to .parquet."),
     ("o.csv", b"%PDF-1.7\n...", "a PDF document, not text. " + AGAIN),
-    ("o.csv.gz", gzip.compress(b"a,b\n"), "a gzip archive, not text. Unpack it."),
+    ("o.csv.gz", gzip.compress(b"a,b\n", mtime=0), "a gzip archive, not text. Unpack it."),
     ("o.csv", b"SQLite format 3\0" + bytes(80), "an SQLite database, not text. " + AGAIN),
     ("o.json", b'[{"customer_id": "a"}]', "JSON, not text. " + AGAIN),
     ("o.csv", b"<!DOCTYPE html><html>log in</html>", "a web page, not text. " + AGAIN),

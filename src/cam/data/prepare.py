@@ -109,10 +109,10 @@ def prepare(
                 # Another process made the same tables first; theirs are as good.
                 if not (final / "review.json").is_file():
                     raise
+        _forget_old(home, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     os.utime(final)
-    _forget_old(home)
     return read_prepared(final)
 
 
@@ -174,7 +174,12 @@ def _content(path: Path) -> str:
     return f"{names} {found}"
 
 
-def _forget_old(home: Path) -> None:
+def _forget_old(home: Path, work: Path) -> None:
+    """Keep the latest tables; what a killed process left is swept once it is a day older than *work*."""
+    now = work.stat().st_mtime
+    for left in home.glob(".work-*"):
+        if now - left.stat().st_mtime > 86_400:
+            shutil.rmtree(left, ignore_errors=True)
     made = sorted(
         (path for path in home.iterdir() if not path.name.startswith(".")),
         key=lambda path: path.stat().st_mtime,
