@@ -76,6 +76,7 @@ def chromium() -> str:
         if found := shutil.which(name):
             return found
     skip_or_fail("no browser found, so no page is opened in one; cure: apt-get install chromium")
+    return None
 
 
 class _Pipe:

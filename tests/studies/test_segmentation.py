@@ -93,7 +93,7 @@ def test_one_customer(small):
 
 def test_all_customers_equal(small):
     rows = [(f"c{i}", "2026-01-01", 10.0) for i in range(20)]
-    _, _, fit, _, segments = walk(small(rows))
+    _, _, _fit, _, segments = walk(small(rows))
     assert len(segments) == 1 and segments["n_customers"].iloc[0] == 20
 
 
@@ -118,7 +118,9 @@ def test_without_transactions_it_says_what_it_needs(tmp_path):
 
 def test_a_client_with_contracts_alone_has_brought_fee_times_active_months(tmp_path):
     path = tmp_path / "contracts.csv"
-    path.write_text("customer_id,start_date,end_date,monthly_fee\na,2026-01-01,2026-03-31,10\nb,2026-03-01,,20\n")
+    path.write_text(
+        "customer_id,start_date,end_date,monthly_fee\na,2026-01-01,2026-03-31,10\nb,2026-03-01,,20\n"
+    )
     sections = {"client": {"id": "club", "as_of": "2026-03-31"}, "data": {"contracts": {"path": str(path)}}}
     figures = {figure.figure: figure for figure in steps.headline(start("01_segmentation", sections))}
     assert figures["n_customers"].value == 2

@@ -80,7 +80,7 @@ class Result:
     warnings: int
 
 
-def execute(job: Job, channel: Connection) -> None:
+def execute(job: Job, channel: Connection, sockets: Path) -> None:
     """Run a notebook and render its page; tell *channel* ``(done cells, all cells)``, and a Result at the end.
 
     Parameters
@@ -89,6 +89,8 @@ def execute(job: Job, channel: Connection) -> None:
         What to run.
     channel : Connection
         To the process that waits.
+    sockets : Path
+        A folder of this run alone, with a short name.
     """
     begin_worker()
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"), MPLBACKEND="agg")
@@ -97,7 +99,7 @@ def execute(job: Job, channel: Connection) -> None:
     message, warnings = "", 0
     try:
         if job.parameters is not None:
-            warnings = _papermill(job, job.parameters, channel)
+            warnings = _papermill(job, job.parameters, channel, sockets)
         write_page(job)
     except Exception as error:  # whatever ends a notebook is told, never thrown at the user
         message = _message(error)
@@ -130,7 +132,7 @@ def write_page(job: Job) -> None:
     (job.folder / f"{job.name}.html").write_text(html, encoding="utf-8", newline="\n")
 
 
-def _papermill(job: Job, parameters: Mapping[str, Any], channel: Connection) -> int:
+def _papermill(job: Job, parameters: Mapping[str, Any], channel: Connection, sockets: Path) -> int:
     import logging
 
     import nbformat
@@ -150,7 +152,7 @@ def _papermill(job: Job, parameters: Mapping[str, Any], channel: Connection) -> 
     if os.name == "posix":
         # No ports: parallel kernels cannot clash, and nothing listens on the network.
         config.KernelManager.transport = "ipc"
-        config.KernelManager.ip = str(Path(_socket_folder()) / f"{job.name[:2]}-{os.getpid()}")
+        config.KernelManager.ip = str(sockets / job.name[:2])
     try:
         papermill.execute_notebook(
             str(job.notebook),
@@ -176,15 +178,6 @@ def _papermill(job: Job, parameters: Mapping[str, Any], channel: Connection) -> 
             text = nbformat.writes(normalise(executed)) + "\n"
             target.write_text(text, encoding="utf-8", newline="\n")
     return warnings
-
-
-def _socket_folder() -> str:
-    import tempfile
-
-    # A socket's path may hold about 100 characters; the system's temporary folder is short.
-    folder = Path(tempfile.gettempdir()) / f"cam-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return str(folder)
 
 
 def _message(error: Exception) -> str:

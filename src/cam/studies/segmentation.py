@@ -111,6 +111,13 @@ def score_customers(study: Study, customers: ir.Table, fit: RfmFit) -> ir.Table:
 
 
 @needs()
+def count_combinations(study: Study, scored: ir.Table) -> pd.DataFrame:
+    """Count the customers of every combination of scores that somebody has, the rarest first."""
+    counted = cells(scored, "r_score", "f_score", "m_score")
+    return counted.order_by("n_customers", "r_score", "f_score", "m_score").execute()
+
+
+@needs()
 def segment_table(study: Study, scored: ir.Table) -> pd.DataFrame:
     """Say what each segment holds, most engaged first; segments without a customer are left out."""
     sums = segment_sums(scored, "rfm_segment").execute().rename(columns={"rfm_segment": "segment"})

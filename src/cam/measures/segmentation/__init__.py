@@ -1,0 +1,1 @@
+"""Who the customers are: scores, named segments and what each holds."""
