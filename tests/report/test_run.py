@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -266,10 +267,11 @@ def test_a_run_that_is_stopped_leaves_the_last_report_and_no_process(own_house: 
     reports = own_house.root / "reports"
     assert own_house.cam("report", "acme", *ONE).returncode == 0
     before = files(reports / "acme")
+    temporary = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))  # short: sockets stand in it
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         flag.touch()
-        run = own_house.start("report", "acme", *ONE, "--force")
+        run = own_house.start("report", "acme", *ONE, "--force", TMPDIR=str(temporary))
         run.wait_for("01_segmentation: running")
         time.sleep(1)  # the kernel is on its way
         # A terminal sends Ctrl-C to every process of the group; the others go to one.
@@ -286,8 +288,10 @@ def test_a_run_that_is_stopped_leaves_the_last_report_and_no_process(own_house: 
             assert [path.name for path in reports.glob(".acme-*")] == []
         assert files(reports / "acme") == before
         assert run.gone(), run.alive()
+        assert number == signal.SIGKILL or not list(temporary.iterdir()), "files of the run are left"
 
     assert list(reports.glob(".acme-making-*"))  # what the kill left, and the next run clears
+    shutil.rmtree(temporary)
     flag.unlink()
     assert own_house.cam("report", "acme", *ONE, "--force").returncode == 0
     assert sorted(path.name for path in reports.iterdir()) == [".acme.lock", "acme"]

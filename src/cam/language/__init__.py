@@ -6,7 +6,7 @@ of the notebooks are messages like any other, one per cell.
 
 from cam.language.catalogue import active, translate, use
 from cam.language.numbers import date_text, interval_text, period_text, unit_text, value_text
-from cam.language.sentences import named, sentence
+from cam.language.sentences import named, sentence, together
 
 __all__ = [
     "active",
@@ -15,6 +15,7 @@ __all__ = [
     "named",
     "period_text",
     "sentence",
+    "together",
     "translate",
     "unit_text",
     "use",

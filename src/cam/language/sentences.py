@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cam.estimate import Estimate
-from cam.language.catalogue import translate
+from cam.language.catalogue import active, translate
 from cam.language.numbers import interval_text, value_text
 
 #: What a key figure is called in front of a reader. The names on the left are the contract.
@@ -89,6 +89,26 @@ def sentence(message: str, /, **values: Estimate | str | float | int) -> str:
     '30.0\xa0% (21.9\xa0% to 39.6\xa0%, n\xa0=\xa0100) of the customers came back.'
     """
     return translate(message).format(**{name: _Filled(value) for name, value in values.items()})
+
+
+def together(*sentences: str) -> str:
+    """Put sentences one behind the other, as the language in use does: with a space, or none after a full stop.
+
+    Parameters
+    ----------
+    *sentences : str
+        Whole sentences, translated; empty ones are left out.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> together("No orders.", "", "Add them.")
+    'No orders. Add them.'
+    """
+    return ("" if active() == "zh" else " ").join(text for text in sentences if text)
 
 
 class _Filled:

@@ -15,7 +15,7 @@ from cam import key_figures
 from cam.data import Prepared
 from cam.data.engine import identifier, literal
 from cam.key_figures import Row
-from cam.language import date_text, period_text, translate, use
+from cam.language import date_text, period_text, together, translate, use
 from cam.params import Params
 from cam.report import pages
 from cam.report.execute import Result
@@ -173,7 +173,7 @@ def _silent(results: Mapping[str, Result], findings: Mapping[str, Any]) -> list[
         if result.status != "done":
             rows.append((pages.label(name), f"{name}.html", result.message.splitlines()[0]))
         elif not findings[name]["findings"]:
-            rows.append((pages.label(name), f"{name}.html", " ".join(findings[name]["cannot_say"])))
+            rows.append((pages.label(name), f"{name}.html", together(*findings[name]["cannot_say"])))
     return rows
 
 

@@ -149,6 +149,7 @@ def _papermill(job: Job, parameters: Mapping[str, Any], channel: Connection, soc
         channel.send((cell_index + 1, total))
 
     config = Config()
+    config.KernelManager.connection_file = str(sockets / f"{job.name[:2]}.json")
     if os.name == "posix":
         # No ports: parallel kernels cannot clash, and nothing listens on the network.
         config.KernelManager.transport = "ipc"

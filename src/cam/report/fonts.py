@@ -21,6 +21,10 @@ MATH_FAMILY = "STIX Two Math"
 _COMMON = string.ascii_letters + string.digits + string.punctuation + " \u00a0×±−–—…·‘’“”≤≥%"
 
 
+# Brackets stretch, and a radical is drawn by the browser: no formula names its sign.
+_DRAWN = "()[]{}|=+−√"
+
+
 def text_face(text: str) -> str:
     """The ``@font-face`` rule of Noto Sans SC with the characters of `text`.
 
@@ -54,7 +58,7 @@ def math_face(text: str) -> str:
     letters = set(text)
     italic = "".join(slanted for plain, slanted in _math_italic() if plain in letters)
     path = _file("ziamath", "fonts", "STIXTwoMath-Regular.ttf")
-    return _face(MATH_FAMILY, _subset(path, _sorted(text + italic + "()[]{}|=+−"), ("ssty", "dtls")))
+    return _face(MATH_FAMILY, _subset(path, _sorted(text + italic + _DRAWN), ("ssty", "dtls")))
 
 
 def wide_characters(text: str) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 from cam.errors import StudyError
@@ -65,13 +67,16 @@ def run_jobs(jobs: Sequence[Job], *, timeout: float, progress: Progress) -> list
     running: dict[Connection, tuple[Job, Any, float]] = {}
     results: list[Result] = []
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # A socket's path may hold about 100 characters; the system's temporary folder is short.
+    sockets = tempfile.TemporaryDirectory(prefix="cam-", ignore_cleanup_errors=True)
     try:
         while waiting or running:
             while waiting and len(running) < cores:
                 job = waiting.pop(0)
                 job.folder.mkdir(parents=True, exist_ok=True)
                 here, there = context.Pipe(duplex=False)
-                process = context.Process(target=execute, args=(job, there), name=job.name, daemon=True)
+                args = (job, there, Path(sockets.name))
+                process = context.Process(target=execute, args=args, name=job.name, daemon=True)
                 process.start()
                 there.close()
                 running[here] = (job, process, time.monotonic())
@@ -93,6 +98,7 @@ def run_jobs(jobs: Sequence[Job], *, timeout: float, progress: Progress) -> list
                     del running[channel]
     finally:
         _end([process for _job, process, _began in running.values()])
+        sockets.cleanup()
     order = {job.name: place for place, job in enumerate(jobs)}
     return sorted(results, key=lambda result: order[result.name])
 

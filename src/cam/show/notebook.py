@@ -8,6 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from cam.estimate import CannotSay
+from cam.language import together
 from cam.language import translate as _
 from cam.show.canvas import svg
 
@@ -51,7 +52,7 @@ def cannot_say_html(said: CannotSay) -> str:
     >>> cannot_say_html(CannotSay("No orders."))
     '<p class="note cannot-say"><strong>Not shown.</strong> No orders.</p>'
     """
-    words = " ".join(part for part in (said.reason, said.cure) if part)
+    words = together(said.reason, said.cure)
     return f'<p class="note cannot-say"><strong>{escape(_("Not shown."))}</strong> {escape(words)}</p>'
 
 

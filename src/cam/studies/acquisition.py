@@ -8,7 +8,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate
-from cam.language import period_text, sentence, value_text
+from cam.language import period_text, sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.value.acquisition import COST_TYPES, cac, is_beyond_chance, whole_months
 from cam.measures.value.acquisition import cac_by_channel as put_side_by_side
@@ -89,7 +89,7 @@ def show_channels(study: Study, months: pd.DataFrame, channels: pd.DataFrame) ->
         Col("n_new", "New customers", "count"),
         Col("cac", "Cost per new customer", money, "low", "high"),
     ]
-    note = " ".join(_acquisition_notes(study, months, channels))
+    note = together(*_acquisition_notes(study, months, channels))
     return show_table(channels, columns, caption="What a new customer costs, by channel", note=note)
 
 

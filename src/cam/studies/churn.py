@@ -9,7 +9,7 @@ import ibis
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate, difference, proportion
-from cam.language import date_text, named, period_text, sentence, value_text
+from cam.language import date_text, named, period_text, sentence, together, value_text
 from cam.measures.churn.labels import (
     MIN_EVENTS,
     MIN_RATE,
@@ -143,7 +143,7 @@ def show_labels(study: Study, rates: Rates) -> ShownTable | CannotSay:
         Col("n_churned", "left", "count"),
         Col("churn_rate", "Churn rate", "share", "low", "high"),
     ]
-    note = " ".join(f"{said.reason} {said.cure}" for said in unsaid)
+    note = together(*(part for said in unsaid for part in (said.reason, said.cure)))
     return show_table(
         pd.DataFrame(rows), columns, caption="What counts as leaving, and how many left", note=note
     )

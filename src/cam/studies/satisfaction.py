@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate, proportion
-from cam.language import named, period_text, sentence, value_text
+from cam.language import named, period_text, sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.satisfaction.scores import (
     DETRACTOR_TO,
@@ -175,7 +175,7 @@ def show_groups(study: Study, counts: pd.DataFrame, estimates: list[Estimate]) -
         frame,
         columns,
         caption="Scores by group",
-        note=" ".join(_notes(study, counts)),
+        note=together(*_notes(study, counts)),
         max_rows=40,
     )
 

@@ -19,7 +19,7 @@ from cam import key_figures
 from cam.data import Prepared, read_prepared
 from cam.errors import ParamsError
 from cam.estimate import CannotSay, Estimate
-from cam.language import period_text, sentence, use
+from cam.language import period_text, sentence, together, use
 from cam.language import translate as _
 from cam.params import SECTIONS, Params, params_from_sections, read_params
 from cam.project import project_root
@@ -111,7 +111,7 @@ class Study:
         """Show the findings and leave them for the overview."""
         said = [finding for finding in findings if isinstance(finding, str)]
         unsaid = [
-            f"{finding.reason} {finding.cure}".strip() for finding in findings if not isinstance(finding, str)
+            together(finding.reason, finding.cure) for finding in findings if not isinstance(finding, str)
         ]
         unsaid = list(dict.fromkeys(unsaid))
         if self.is_run:
