@@ -43,7 +43,7 @@ ClientArgument = Annotated[
 def report(
     client: ClientArgument,
     study: Annotated[
-        list[str] | None, typer.Option(help="only this study (its notebook's name); repeatable")
+        list[str] | None, typer.Option(help="run only this study (its notebook's name); repeatable")
     ] = None,
     language: Annotated[Language | None, typer.Option(help="in place of client.language")] = None,
     out: Annotated[Path | None, typer.Option(help="in place of reports/", file_okay=False)] = None,

@@ -191,12 +191,22 @@ def test_a_process_that_dies_is_a_study_that_failed(own_house: House, work: str,
     assert run.gone(), run.alive()
 
 
+def test_what_was_not_asked_for_stays_while_it_holds(own_house: House) -> None:
+    own_house.client()
+    assert own_house.cam("report", "acme", *TWO).returncode == 0
+    done = own_house.cam("report", "acme", *ONE, "--force")
+    assert done.returncode == 0 and "05_churn" in done.stdout
+    report = own_house.root / "reports" / "acme"
+    assert (report / "01_segmentation.html").is_file() and (report / "05_churn.html").is_file()
+    assert not (report / "02_lifecycle.html").exists()  # never run, so nothing of it holds
+
+
 def test_a_study_out_of_time_is_stopped(own_house: House) -> None:
     own_house.client()
     own_house.notebook("01_segmentation", "import time; time.sleep(600)")
-    run = own_house.start("report", "acme", "--timeout", "4", *TWO)
+    run = own_house.start("report", "acme", "--timeout", "12", *TWO)
     code, error = run.end()
-    said = "ran longer than 4 s and was stopped (--timeout)"
+    said = "ran longer than 12 s and was stopped (--timeout)"
     assert code == 5 and f"01_segmentation        timeout: {said}" in error
     report = own_house.root / "reports" / "acme"
     assert said in (report / "01_segmentation.html").read_text()

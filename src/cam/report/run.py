@@ -87,7 +87,7 @@ def run_report(
     place : str
         The parameter file, for messages.
     studies : sequence of str
-        Names of the notebooks wanted; empty means all.
+        Names of the notebooks to run; empty means all. Others stay in the report while their results hold.
     out : Path
         Folder of all reports.
     options : RunOptions
@@ -108,7 +108,7 @@ def run_report(
     OutputError
         If the report cannot be written.
     """
-    names = find_studies(studies)
+    wanted = find_studies(studies)
     use(params.client.language)
     seconds: dict[str, float] = {}
     with workplace(out, params.client.id) as staging:
@@ -117,8 +117,13 @@ def run_report(
         progress("", "reading the data", 0, 0)
         prepared = prepare_client(params, place=place)
         seconds["data"] = time.monotonic() - began
-        injected = {name: _injected(params, name) for name in names}
-        keys = {name: _study_key(name, injected[name], prepared.key) for name in names}
+        injected = {name: _injected(params, name) for name in STUDIES}
+        keys = {name: _study_key(name, injected[name], prepared.key) for name in STUDIES}
+        cache = cache_folder() / "studies" / params.client.id
+        places = {name: cache / f"{name}-{keys[name][:32]}" for name in STUDIES}
+        # A study that was not asked for stays in the report as long as its last result still holds.
+        names = [name for name in STUDIES if name in wanted or places[name].is_dir()]
+        keys = {name: keys[name] for name in names}
         report_key = digest(
             json.dumps([keys, params.section("client")], sort_keys=True),
             code_digest(_PAGE_CODE),
@@ -128,9 +133,7 @@ def run_report(
         if not options.force and _is_in_place(final, report_key):
             return Outcome(final, True, (), tuple(names), seconds)
 
-        cache = cache_folder() / "studies" / params.client.id
-        places = {name: cache / f"{name}-{keys[name][:32]}" for name in names}
-        kept = [name for name in names if not options.force and places[name].is_dir()]
+        kept = [name for name in names if places[name].is_dir() and not (options.force and name in wanted)]
         began = time.monotonic()
         from cam.report.assemble import assemble, frames  # late: where nothing changed, it is not needed
 
