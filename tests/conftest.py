@@ -32,11 +32,11 @@ def postgres_url() -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     # The server refuses to run as root.
-    prefix = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if prefix:
-        shutil.chown(folder, "postgres")
+    other = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+    if other:
+        shutil.chown(folder, "postgres", "postgres")
     data = folder / "data"
-    quiet = {"stdout": subprocess.DEVNULL, "check": True, "cwd": folder}
+    quiet = {"stdout": subprocess.DEVNULL, "check": True, "cwd": folder, **other}
     subprocess.run(
         [
             *prefix,
@@ -54,7 +54,7 @@ def postgres_url() -> Iterator[str]:
         **quiet,
     )
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-    pg_ctl = [*prefix, str(found / "pg_ctl"), "-D", str(data)]
+    pg_ctl = [str(found / "pg_ctl"), "-D", str(data)]
     subprocess.run([*pg_ctl, "-o", options, "-l", str(folder / "log"), "-w", "start"], **quiet)
     try:
         yield f"postgres://cam@127.0.0.1:{port}/postgres"
