@@ -3,7 +3,8 @@ PYTHON ?= python3
 CLIENT ?= demo
 PICTURE ?= docs/report.png
 BIN := .venv/bin
-READY := .venv/.ready
+# The stamp names the folder: a project that was moved or copied sets itself up anew.
+READY := .venv/.ready-$(shell echo "$(CURDIR)" | cksum | cut -d" " -f1)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup report reports test lint check bench picture lab

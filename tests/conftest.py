@@ -39,7 +39,6 @@ def postgres_url() -> Iterator[str]:
     quiet = {"stdout": subprocess.DEVNULL, "check": True, "cwd": folder, **other}
     subprocess.run(
         [
-            *prefix,
             str(found / "initdb"),
             "-D",
             str(data),

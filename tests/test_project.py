@@ -97,7 +97,7 @@ def make(target: str, *options: str, timeout: float = 600) -> str:
 @pytest.fixture
 def ready():
     """The project's own environment, for the targets that need one: they would set it up otherwise."""
-    if not (ROOT / ".venv" / ".ready").exists():
+    if not list((ROOT / ".venv").glob(".ready-*")):
         pytest.skip("not run by make, so there is no .venv that its targets could use")
 
 

@@ -84,7 +84,7 @@ def check(client: ClientArgument) -> None:
     lines = reconcile(params, prepared)
     print(
         lines.rename(columns={"line": "table"}).to_string(
-            index=False, na_rep="", float_format="{:,.2f}".format
+            index=False, na_rep="", float_format=lambda value: f"{value:,.2f}".removesuffix(".00")
         )
     )
     for note in notes(prepared):

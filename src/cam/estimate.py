@@ -88,7 +88,10 @@ def wilson_interval(successes: float, n: float) -> tuple[float, float]:
     share = successes / n
     centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
     half = Z / (1 + Z**2 / n) * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # At the ends the limit is the end itself, which rounding would miss.
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    high = 1.0 if successes == n else min(1.0, centre + half)
+    return low, high
 
 
 def proportion(figure: str, successes: int, n: int, *, segment: Mapping[str, str] | None = None) -> Estimate:

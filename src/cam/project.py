@@ -10,6 +10,8 @@ from pathlib import Path
 
 from cam.errors import CamError
 
+_SEAL = "seal"
+
 #: What a number may depend on besides our own code.
 NUMERIC_PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "scikit-learn", "duckdb", "ibis-framework")
 
@@ -78,6 +80,55 @@ def digest(*parts: bytes | str | Path) -> str:
             inner = hashlib.sha256(part.encode() if isinstance(part, str) else part).digest()
         total.update(inner)
     return total.hexdigest()
+
+
+def seal(folder: Path) -> None:
+    """Mark a finished folder of the cache with a digest of all that it holds.
+
+    Parameters
+    ----------
+    folder : Path
+        Complete; nothing in it may change afterwards.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "a").write_text("1")
+    >>> seal(folder); is_sealed(folder)
+    True
+    >>> _ = (folder / "a").write_text("2")
+    >>> is_sealed(folder)
+    False
+    """
+    (folder / _SEAL).write_text(_sealed_digest(folder), encoding="utf-8")
+
+
+def is_sealed(folder: Path) -> bool:
+    """Return whether a folder of the cache is there, whole and as it was when it was sealed.
+
+    Parameters
+    ----------
+    folder : Path
+        It need not exist.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    See :func:`seal`.
+    """
+    try:
+        return (folder / _SEAL).read_text(encoding="utf-8") == _sealed_digest(folder)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _sealed_digest(folder: Path) -> str:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != _SEAL)
+    return digest(*(part for path in files for part in (path.relative_to(folder).as_posix(), path)))
 
 
 def code_digest(folders: Iterable[str]) -> str:

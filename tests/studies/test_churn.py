@@ -190,7 +190,7 @@ def test_without_any_of_the_tables_it_says_what_it_needs(client):
 def test_where_almost_nobody_leaves_a_model_is_not_the_tool(client):
     few = [(990, [days_before_cut_off(10), STAYED]), (10, [days_before_cut_off(10)])]
     found, *_ = run(client({"transactions": orders(few)}))
-    assert "Below 2.0 % a model of churn is not the tool" in found[0].replace("\xa0", " ")
+    assert "below 2.0 %: a model of churn is not the tool" in found[0].replace("\xa0", " ")
 
 
 def test_who_only_pauses_is_no_leaver_to_learn_from(client):

@@ -16,12 +16,13 @@ from typing import Any
 import duckdb
 
 from cam.data.engine import identifier, literal, workspace
-from cam.data.parse import Check, Parsed, fits, parse
+from cam.data.faults import find_faults
+from cam.data.parse import Parsed, parse
 from cam.data.refunds import LOOSE_REFUND, NETTED_REFUND, net_refunds
 from cam.data.sources import copy_database_table, find_files, read_source
 from cam.errors import DataError
 from cam.params import Params
-from cam.project import code_digest, digest
+from cam.project import code_digest, digest, is_sealed, seal
 from cam.schema import TABLES, Table
 
 #: Prepared tables that stay in the cache, per client.
@@ -96,18 +97,20 @@ def prepare(
         files = _files(params, root=root / Path(params.data.root).expanduser(), work=work, resolve=resolve)
         key = _key(params, files)
         final = home / key[:32]
-        if not (final / "review.json").is_file():
+        if not is_sealed(final):
+            shutil.rmtree(final, ignore_errors=True)  # damaged, or not there
             made = work / "tables"
             made.mkdir()
             with workspace(work) as connection:
                 review = _build(connection, params, files, made, place) | {"key": key}
             text = json.dumps(review, ensure_ascii=False, indent=1, default=str)
             (made / "review.json").write_text(text, encoding="utf-8")
+            seal(made)
             try:
                 made.replace(final)
             except OSError:
                 # Another process made the same tables first; theirs are as good.
-                if not (final / "review.json").is_file():
+                if not is_sealed(final):
                     raise
         _forget_old(home, work)
     finally:
@@ -203,8 +206,7 @@ def _build(
             raw = read_source(connection, name, source, files=files[name], folder=to.parent)
             parsed[name] = parse(connection, raw, source, place=place)
             shown[name] = [source.table] if source.table else list(raw.files)
-            faults += _faults(params, parsed[name], place)
-            faults += _currency_faults(connection, parsed[name], params, place)
+            faults += find_faults(connection, parsed[name], params, place)
         except (DataError, duckdb.Error) as error:
             faults.append(_told(name, error))
     if faults:
@@ -227,87 +229,6 @@ def _told(table: str, error: Exception) -> str:
     if isinstance(error, DataError):
         return str(error)
     return f"{table}: the engine cannot work with it: {' '.join(str(error).split())[:300]}"
-
-
-def _faults(params: Params, parsed: Parsed, place: str) -> list[str]:
-    options = params.data.sources[parsed.table].options
-    return [
-        _fault_text(params, parsed, check, place)
-        for check in parsed.checks
-        if not getattr(options, _option(check))
-    ]
-
-
-def _option(check: Check) -> str:
-    is_key = check.fault in {"missing", "nobody"} and check.column.endswith("_id")
-    return "drop_missing_ids" if is_key else "drop_unreadable"
-
-
-def _fault_text(params: Params, parsed: Parsed, check: Check, place: str) -> str:
-    column = TABLES[parsed.table].column(check.column)
-    what = {
-        "missing": f"no {check.column}",
-        "nobody": f"a {check.column} that many people share",
-        "unreadable": f"{_article(check.column)} {check.column} that cannot be read",
-        "outside": f"{_article(check.column)} {check.column} outside "
-        + (
-            f"{column.low or 0:g} to {column.high:g}"
-            if column and column.high is not None
-            else "what is possible (before 1900)"
-            if column and column.kind in {"date", "datetime"}
-            else "what is possible (below 0)"
-        ),
-    }[check.fault]
-    rows = ", ".join(check.rows)
-    example = f"; such as {check.example!r}" if check.fault != "missing" else ""
-    cure = (
-        f"    Drop them with data.{parsed.table}.options.{_option(check)}: true in {place}, "
-        "or fix them at the source."
-    )
-    options = params.data.sources[parsed.table].options
-    if column and check.fault == "unreadable" and column.kind in {"money", "number", "integer"}:
-        other = "," if options.decimal == "." else "."
-        if other in (check.example or ""):
-            noun = "comma" if other == "," else "point"
-            cure += f'\n    If the {noun} is a decimal sign: data.{parsed.table}.options.decimal: "{other}".'
-    elif column and check.fault == "unreadable" and column.kind in {"date", "datetime"}:
-        cure += f'\n    If the dates have a form of their own: data.{parsed.table}.options.date_format: "%d.%m.%y".'
-    verb = "has" if check.n == 1 else "have"
-    head = f"{parsed.table}: {check.n:,} of {parsed.n_rows:,} rows {verb} {what}"
-    return f"{head} (first rows: {rows}{example}).\n{cure}"
-
-
-def _article(noun: str) -> str:
-    return "an" if noun[0] in "aeiou" else "a"
-
-
-def _currency_faults(
-    connection: duckdb.DuckDBPyConnection, parsed: Parsed, params: Params, place: str
-) -> list[str]:
-    """Amounts in more than one currency, or in another than the parameters say, by column or by sign."""
-    wanted = params.client.currency
-    found: dict[str, str] = {}
-    if "currency" in parsed.columns:
-        code = "CASE upper(currency) WHEN 'RMB' THEN 'CNY' ELSE upper(currency) END"
-        counted = connection.execute(
-            f"SELECT {code}, count(*) FROM {parsed.relation} WHERE currency IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
-        ).fetchall()
-        found = {str(name): f"{name} in {n:,} rows" for name, n in counted}
-    # Signs that name one currency first: ¥ and $ say nothing new beside a currency that they fit.
-    for sign in sorted(parsed.signs, key=len, reverse=True):
-        if not any(fits(sign, name) for name in found or {wanted}):
-            found.setdefault(sign, sign)
-    if len(found) > 1:
-        return [
-            f"{parsed.table}: amounts in {len(found)} currencies ({', '.join(found.values())}).\n"
-            "    Convert them to one at the source, or make one client per currency."
-        ]
-    if found and wanted not in found:
-        return [
-            f"{parsed.table}: amounts are in {next(iter(found))}, but client.currency is {wanted}.\n"
-            f"    Set client.currency in {place}, or convert them at the source."
-        ]
-    return []
 
 
 def _last_day(connection: duckdb.DuckDBPyConnection, parsed: dict[str, Parsed], place: str) -> date:
@@ -446,6 +367,7 @@ def _write_transactions(
         "n_orders": netting.n_orders,
         "first_date": totals[3].isoformat(),
         "last_date": totals[4].isoformat(),
+        "day_before_last": _day_before_last(connection, to),
         "refunds_netted": {"rows": totals[5], "revenue": _amount(totals[6])},
         "refunds_loose": {"rows": totals[7], "revenue": _amount(totals[8])},
         "refunded_in_column": _amount(netting.netted_in_column),
@@ -453,6 +375,15 @@ def _write_transactions(
         "orders_below_zero": netting.n_below_zero,
     }
     return review, netting.n_shared
+
+
+def _day_before_last(connection: duckdb.DuckDBPyConnection, path: Path) -> str | None:
+    """The last day but one with a row: far from the last, it shows a mistyped date."""
+    found = connection.execute(
+        f"SELECT DISTINCT CAST(order_date AS DATE) AS day FROM read_parquet({literal(str(path))}) "
+        "ORDER BY day DESC LIMIT 2"
+    ).fetchall()
+    return found[1][0].isoformat() if len(found) > 1 else None
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, query: str, to: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from cam.errors import ParamsError
 from cam.language import use
 from cam.params import Params
-from cam.project import cache_folder, code_digest, digest, project_root
+from cam.project import cache_folder, code_digest, digest, is_sealed, project_root, seal
 from cam.report.execute import Job, Result
 from cam.report.processes import Progress, run_jobs, warm_up
 from cam.report.publish import switch, workplace
@@ -122,7 +122,7 @@ def run_report(
         cache = cache_folder() / "studies" / params.client.id
         places = {name: cache / f"{name}-{keys[name][:32]}" for name in STUDIES}
         # A study that was not asked for stays in the report as long as its last result still holds.
-        names = [name for name in STUDIES if name in wanted or places[name].is_dir()]
+        names = [name for name in STUDIES if name in wanted or is_sealed(places[name])]
         keys = {name: keys[name] for name in names}
         report_key = digest(
             json.dumps([keys, params.section("client")], sort_keys=True),
@@ -133,7 +133,7 @@ def run_report(
         if not options.force and _is_in_place(final, report_key):
             return Outcome(final, True, (), tuple(names), seconds)
 
-        kept = [name for name in names if places[name].is_dir() and not (options.force and name in wanted)]
+        kept = [name for name in names if is_sealed(places[name]) and not (options.force and name in wanted)]
         began = time.monotonic()
         from cam.report.assemble import assemble, frames  # late: where nothing changed, it is not needed
 
@@ -163,6 +163,7 @@ def run_report(
         record["files"] = _files(staging)
         text = json.dumps(record, ensure_ascii=False, indent=1)
         (staging / "run.json").write_text(text + "\n", encoding="utf-8")
+        _keep_foreign(final, staging)
         switch(staging, final)
     return outcome
 
@@ -233,18 +234,32 @@ def _is_in_place(folder: Path, key: str) -> bool:
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return record.get("key") == key and record.get("files") == _files(folder)
+    made = record.get("files")
+    return record.get("key") == key and isinstance(made, dict) and made.items() <= _files(folder).items()
 
 
-def _files(folder: Path) -> dict[str, int]:
-    """Names and sizes of a report's files, without the record itself."""
+def _files(folder: Path) -> dict[str, str]:
+    """Names and digests of a report's files, without the record itself."""
     return {
-        path.relative_to(folder).as_posix(): path.stat().st_size
+        path.relative_to(folder).as_posix(): digest(path)
         for path in sorted(folder.rglob("*"))
         if path.is_file()
         and path.name != "run.json"
         and not path.relative_to(folder).parts[0].startswith(".")
     }
+
+
+def _keep_foreign(place: Path, staging: Path) -> None:
+    """Carry over what somebody else has put into the report's folder: it is not ours to remove."""
+    try:
+        ours = json.loads((place / "run.json").read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError):
+        return
+    for path in sorted(place.rglob("*")):
+        name = path.relative_to(place)
+        if path.is_file() and name.as_posix() not in {*ours, "run.json"} and not (staging / name).exists():
+            (staging / name.parent).mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, staging / name)
 
 
 def _remember(made: Path, kept: Path) -> None:
@@ -253,8 +268,9 @@ def _remember(made: Path, kept: Path) -> None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         name = made.name
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=kept.parent) as aside:
-            if _files(kept) != _files(made):
+            if not is_sealed(kept):
                 shutil.copytree(made, Path(aside) / "made")
+                seal(Path(aside) / "made")
                 if kept.is_dir():
                     kept.replace(Path(aside) / "before")
                 (Path(aside) / "made").replace(kept)

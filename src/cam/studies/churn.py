@@ -169,9 +169,13 @@ def monthly_rates(
 
 
 @needs()
-def recency_rates(study: Study, silent: pd.DataFrame) -> pd.DataFrame:
+def recency_rates(study: Study, silent: pd.DataFrame) -> pd.DataFrame | CannotSay:
     """Say what share left by days since the last purchase at the cut-off: what a model has to beat."""
     counts = silent[silent["cut_off"] == _cut_off(study)]
+    if counts.empty:
+        return CannotSay(
+            sentence("Nobody bought in the days before the cut-off, so nobody can have left since.")
+        )
     table = churn_table(counts, ["recency_bin"])
     names = recency_names()
     return table.assign(recency=[names[place - 1] for place in table["recency_bin"]])
@@ -378,8 +382,9 @@ def _advice(rate: Estimate, basis: str, paused: float) -> str:
         }[basis]
     elif left < MIN_RATE:
         words = (
-            "Below {limit} a model of churn is not the tool: even a perfect list would be short. Work on what those "
-            "who stay buy."
+            "Less those who come back later, that is {left}, below {limit}: a model of churn "
+            "is not the tool, for even a "
+            "perfect list would be short. Work on what those who stay buy."
         )
     else:
         words = (
@@ -395,6 +400,7 @@ def _advice(rate: Estimate, basis: str, paused: float) -> str:
     return sentence(
         words,
         limit=value_text(MIN_RATE, "share"),
+        left=value_text(left, "share"),
         events=MIN_EVENTS,
         n=n,
         stayed=(rate.n or 0) - n,

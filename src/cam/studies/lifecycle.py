@@ -200,20 +200,23 @@ def _newest(table: pd.DataFrame) -> str | CannotSay:
     change = difference("retention_change", one, other)
     if change.low is not None and change.low > 0:
         words = (
-            "Of the new customers of {cohort}, {one} bought in the next month, of all before them {other}: more than "
-            "chance, and better. Find out what was done differently, and do it again."
+            "Of the new customers of {cohort}, {one} bought in the next month, of those of earlier months "
+            "{other} (months with at least {least} new customers): more than chance, and better. Find out "
+            "what was done differently, and do it again."
         )
     elif change.high is not None and change.high < 0:
         words = (
-            "Of the new customers of {cohort}, {one} bought in the next month, of all before them {other}: more than "
-            "chance, and worse. Find out where these customers came from and what they met."
+            "Of the new customers of {cohort}, {one} bought in the next month, of those of earlier months "
+            "{other} (months with at least {least} new customers): more than chance, and worse. Find out "
+            "where these customers came from and what they met."
         )
     else:
         words = (
-            "Of the new customers of {cohort}, {one} bought in the next month, of all before them {other}: within "
-            "chance. Newer customers are no reason to change course."
+            "Of the new customers of {cohort}, {one} bought in the next month, of those of earlier months "
+            "{other} (months with at least {least} new customers): within chance, so newer customers are not shown to "
+            "differ."
         )
-    return sentence(words, cohort=str(newest["cohort"]), one=one, other=other)
+    return sentence(words, cohort=str(newest["cohort"]), one=one, other=other, least=MIN_COHORT)
 
 
 def _crowded_start(table: pd.DataFrame) -> str | None:

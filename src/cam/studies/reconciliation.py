@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +27,10 @@ _ADJUSTMENTS = (
     ("of which: refunds in a column of the order", "refunded_in_column", 1),
     ("of which: rounding to the cent", "rounding", -1),
 )
+
+
+#: A silence of more days than this before the last day seen is no chance.
+_GAP_DAYS = 30
 
 
 def reconcile(params: Params, prepared: Prepared) -> pd.DataFrame:
@@ -117,7 +122,7 @@ def notes(prepared: Prepared) -> list[str]:
     -------
     list of str
     """
-    said: list[str] = []
+    said = _gaps(prepared)
     for name, table in prepared.review["tables"].items():
         if table["exact_copies"] and name == "transactions":
             said.append(
@@ -160,4 +165,23 @@ def notes(prepared: Prepared) -> list[str]:
                 base=_(match["base"]),
             )
         )
+    return said
+
+
+def _gaps(prepared: Prepared) -> list[str]:
+    """Notice a last day that no other supports: every recency and churn rate would rest on it."""
+    table = prepared.review["tables"].get("transactions")
+    if not table:
+        return []
+    last, said = date.fromisoformat(table["last_date"]), []
+    if (prepared.as_of - last).days > _GAP_DAYS:
+        words = (
+            "Take care: the last order is {n} days before the last day seen. "
+            "Set client.as_of to the end of the data."
+        )
+        said.append(sentence(words, n=(prepared.as_of - last).days))
+    before = table["day_before_last"]
+    if before and (last - date.fromisoformat(before)).days > _GAP_DAYS:
+        words = "Take care: the last day with an order stands alone, {n} days after the one before. Is its date right?"
+        said.append(sentence(words, n=(last - date.fromisoformat(before)).days))
     return said

@@ -19,14 +19,22 @@ from cam.reduce.summary import cells, customer_summary
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.study import Study, needs
 
+#: Fewer customers than this carry no advice.
+MIN_CUSTOMERS = 30
+#: From this share of one-time buyers on, the second purchase is the step to work on.
+MANY_ONCE = 0.2
+
 Values = Mapping[str, pd.DataFrame]
 
 
 @needs("transactions")
-def summarise(study: Study) -> ir.Table:
+def summarise(study: Study) -> ir.Table | CannotSay:
     """Reduce the orders to one row per customer, once, inside the engine."""
     summary = customer_summary(study.tables["transactions"], as_of=study.as_of)
-    return study.engine.create_table("customer_summary", summary, overwrite=True)
+    customers = study.engine.create_table("customer_summary", summary, overwrite=True)
+    if customers.count().execute() == 0:
+        return CannotSay(sentence("Nobody has bought: every row of the transactions is a refund."))
+    return customers
 
 
 @needs()
@@ -118,11 +126,13 @@ def count_combinations(study: Study, scored: ir.Table) -> pd.DataFrame:
 
 
 @needs()
-def segment_table(study: Study, scored: ir.Table) -> pd.DataFrame:
+def segment_table(study: Study, scored: ir.Table) -> pd.DataFrame | CannotSay:
     """Say what each segment holds, most engaged first; segments without a customer are left out."""
     sums = segment_sums(scored, "rfm_segment").execute().rename(columns={"rfm_segment": "segment"})
     money = ["revenue", "revenue_squared"]
     sums[money] = sums[money].astype("float64")
+    if sums["revenue"].sum() <= 0:
+        return CannotSay(sentence("Revenue is not above zero in total, so no segment has a share of it."))
     order = {name: place for place, name in enumerate(SEGMENTS)}
     return segment_shares(sums.sort_values("segment", key=lambda names: names.map(order), ignore_index=True))
 
@@ -162,18 +172,27 @@ def findings(
     if isinstance(days, CannotSay) or isinstance(segments, CannotSay):
         return [said for said in (days, segments) if isinstance(said, CannotSay)]
     n = int(days["n_customers"].sum())
+    if n < MIN_CUSTOMERS:
+        return [
+            CannotSay(
+                sentence(
+                    "{n} customers are too few to advise on; {least} are needed.", n=n, least=MIN_CUSTOMERS
+                )
+            )
+        ]
     once = proportion("one_time_share", int(days["n_customers"].iloc[0]), n)
-    found: list[str | CannotSay] = [
-        sentence(
-            "{once} of customers have bought on one day only so far. The second purchase is the step to work on: "
-            "a reason to return within weeks is worth more than another first order.",
-            once=once,
+    if once.value >= MANY_ONCE:
+        words = (
+            "{once} of customers have bought on one day only so far. The second purchase is the step to work on: give "
+            "them a reason to return."
         )
-    ]
+    else:
+        words = "Only {once} of customers have bought on one day only so far: the second purchase is not the obstacle."
+    found: list[str | CannotSay] = [sentence(words, once=once)]
     shares = segments.set_index("segment")
     advice = {
         "champions": "Champions are {customers.short} of customers and bring {revenue} of revenue. Keep them: "
-        "service first, discounts never.",
+        "good service costs less than a discount to those who buy anyway.",
         "cannot_lose": "{n} customers who once bought much have stopped: they hold {revenue} of revenue so far. "
         "Call them first.",
         "at_risk": "{n} customers are at risk; they hold {revenue} of revenue so far. Win them back before they "

@@ -90,7 +90,10 @@ def summarise(study: Study, decided: str) -> ir.Table | CannotSay:
             margin_rate=rate,
             has_margin=_lacks_margin(study, decided) is None,
         )
-    return study.engine.create_table("customer_earnings", earned, overwrite=True)
+    customers = study.engine.create_table("customer_earnings", earned, overwrite=True)
+    if customers.count().execute() == 0:
+        return CannotSay(sentence("Nobody has brought anything up to the last day seen."))
+    return customers
 
 
 @needs()

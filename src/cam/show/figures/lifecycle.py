@@ -63,7 +63,7 @@ def cohort_heat_map(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
     first, last = drawn.iloc[0], drawn[drawn["cohort"] == cohorts[-1]].iloc[0]
     return describe(
         ax,
-        title=_("Does each month's new customers keep coming?"),
+        title=_("Do each month's new customers keep coming?"),
         subtitle=_("; ").join(words),
         alt=sentence(
             "Grid of {n} cohorts by month of age. Of the customers of {first}, {a} bought in the next month; of "

@@ -1,0 +1,139 @@
+"""What is wrong with a parsed table, in words: rows, example and cure, all faults at once."""
+
+from __future__ import annotations
+
+import duckdb
+
+from cam.data.parse import Check, Parsed, fits
+from cam.params import Params
+from cam.schema import TABLES
+
+
+def find_faults(
+    connection: duckdb.DuckDBPyConnection, parsed: Parsed, params: Params, place: str
+) -> list[str]:
+    """Return every fault for which the run must stop, each with its rows and its cure.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    parsed : Parsed
+        The table.
+    params : Params
+        The client's parameters; their options may let a fault pass as a drop.
+    place : str
+        The parameter file, for messages.
+
+    Returns
+    -------
+    list of str
+        Empty where nothing is wrong.
+    """
+    return [
+        *_value_faults(params, parsed, place),
+        *_currency_faults(connection, parsed, params, place),
+        *_order_faults(connection, parsed, params, place),
+    ]
+
+
+def _value_faults(params: Params, parsed: Parsed, place: str) -> list[str]:
+    options = params.data.sources[parsed.table].options
+    return [
+        _fault_text(params, parsed, check, place)
+        for check in parsed.checks
+        if not getattr(options, _option(check))
+    ]
+
+
+def _option(check: Check) -> str:
+    is_key = check.fault in {"missing", "nobody"} and check.column.endswith("_id")
+    return "drop_missing_ids" if is_key else "drop_unreadable"
+
+
+def _fault_text(params: Params, parsed: Parsed, check: Check, place: str) -> str:
+    column = TABLES[parsed.table].column(check.column)
+    what = {
+        "missing": f"no {check.column}",
+        "nobody": f"a {check.column} that many people share",
+        "unreadable": f"{_article(check.column)} {check.column} that cannot be read",
+        "outside": f"{_article(check.column)} {check.column} outside "
+        + (
+            f"{column.low or 0:g} to {column.high:g}"
+            if column and column.high is not None
+            else "what is possible (before 1900)"
+            if column and column.kind in {"date", "datetime"}
+            else "what is possible (below 0)"
+        ),
+    }[check.fault]
+    rows = ", ".join(check.rows)
+    example = f"; such as {check.example!r}" if check.fault != "missing" else ""
+    cure = (
+        f"    Drop them with data.{parsed.table}.options.{_option(check)}: true in {place}, "
+        "or fix them at the source."
+    )
+    options = params.data.sources[parsed.table].options
+    if column and check.fault == "unreadable" and column.kind in {"money", "number", "integer"}:
+        other = "," if options.decimal == "." else "."
+        if other in (check.example or ""):
+            noun = "comma" if other == "," else "point"
+            cure += f'\n    If the {noun} is a decimal sign: data.{parsed.table}.options.decimal: "{other}".'
+    elif column and check.fault == "unreadable" and column.kind in {"date", "datetime"}:
+        cure += f'\n    If the dates have a form of their own: data.{parsed.table}.options.date_format: "%d.%m.%y".'
+    verb = "has" if check.n == 1 else "have"
+    head = f"{parsed.table}: {check.n:,} of {parsed.n_rows:,} rows {verb} {what}"
+    return f"{head} (first rows: {rows}{example}).\n{cure}"
+
+
+def _article(noun: str) -> str:
+    return "an" if noun[0] in "aeiou" else "a"
+
+
+def _currency_faults(
+    connection: duckdb.DuckDBPyConnection, parsed: Parsed, params: Params, place: str
+) -> list[str]:
+    """Amounts in more than one currency, or in another than the parameters say, by column or by sign."""
+    wanted = params.client.currency
+    found: dict[str, str] = {}
+    if "currency" in parsed.columns:
+        code = "CASE upper(currency) WHEN 'RMB' THEN 'CNY' ELSE upper(currency) END"
+        counted = connection.execute(
+            f"SELECT {code}, count(*) FROM {parsed.relation} WHERE currency IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
+        ).fetchall()
+        found = {str(name): f"{name} in {n:,} rows" for name, n in counted}
+    # Signs that name one currency first: ¥ and $ say nothing new beside a currency that they fit.
+    for sign in sorted(parsed.signs, key=len, reverse=True):
+        if not any(fits(sign, name) for name in found or {wanted}):
+            found.setdefault(sign, sign)
+    if len(found) > 1:
+        return [
+            f"{parsed.table}: amounts in {len(found)} currencies ({', '.join(found.values())}).\n"
+            "    Convert them to one at the source, or make one client per currency."
+        ]
+    if found and wanted not in found:
+        return [
+            f"{parsed.table}: amounts are in {next(iter(found))}, but client.currency is {wanted}.\n"
+            f"    Set client.currency in {place}, or convert them at the source."
+        ]
+    return []
+
+
+def _order_faults(
+    connection: duckdb.DuckDBPyConnection, parsed: Parsed, params: Params, place: str
+) -> list[str]:
+    """Contracts that end before they start: no rate could count them."""
+    if parsed.table != "contracts":
+        return []
+    rows = [
+        int(row[0])
+        for row in connection.execute(
+            f"SELECT rowid FROM {parsed.relation} WHERE end_date < start_date ORDER BY rowid"
+        ).fetchmany(1_000_000)
+    ]
+    if not rows:
+        return []
+    first = ", ".join(f"{row + 1:,}" for row in rows[:3])
+    return [
+        f"contracts: {len(rows):,} of {parsed.n_rows:,} rows end before they start (first rows: {first}).\n"
+        f"    Fix them at the source, or see whether data.contracts.columns in {place} has the two dates exchanged."
+    ]
