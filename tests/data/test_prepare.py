@@ -7,6 +7,7 @@ import random
 import time
 from decimal import Decimal
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -249,3 +250,41 @@ def test_two_processes_may_prepare_the_same_client_at_once(client):
         worker.join()
     assert found == [(found[0][0], 20_000)] * 3
     assert len(list((client.folder / "cache/clients/acme").iterdir())) == 1
+
+
+def test_a_damaged_cache_is_made_again(client):
+    client.write("orders.csv", "customer_id,order_date,revenue\na,2026-01-01,5\nb,2026-01-02,7\n")
+    tables = {"transactions": {"path": "orders.csv"}}
+    first = client.prepare(tables)
+    expected = duckdb.sql(f"SELECT * FROM '{first.path('transactions')}' ORDER BY ALL").fetchall()
+    for damage in ("review.json", "transactions.parquet"):
+        (first.folder / damage).write_bytes(b"")
+        again = client.prepare(tables)
+        assert again.folder == first.folder
+        assert duckdb.sql(f"SELECT * FROM '{again.path('transactions')}' ORDER BY ALL").fetchall() == expected
+
+
+def test_contracts_that_end_before_they_start_are_refused(client):
+    client.write("c.csv", "customer_id,start_date,end_date\na,2026-01-01,\nb,2026-03-01,2026-01-05\n")
+    said = client.refused(lambda: client.prepare({"contracts": {"path": "c.csv"}}))
+    assert said == (
+        "contracts: 1 of 2 rows end before they start (first rows: 2).\n"
+        "    Fix them at the source, or see whether data.contracts.columns in params/acme.yaml has the two dates "
+        "exchanged."
+    )
+
+
+@pytest.mark.parametrize(
+    ("last", "as_of", "said"),
+    [
+        ("2027-11-03", None, "the last day with an order stands alone, 671 days after the one before"),
+        ("2026-01-02", "2026-06-30", "the last order is 179 days before the last day seen"),
+    ],
+)
+def test_a_last_day_that_stands_alone_is_named(client, last, as_of, said):
+    from cam.studies.reconciliation import notes
+
+    client.write("orders.csv", f"customer_id,order_date,revenue\na,2026-01-01,5\nb,{last},7\n")
+    more = {"as_of": as_of} if as_of else {}
+    prepared = client.prepare({"transactions": {"path": "orders.csv"}}, **more)
+    assert any(said in note for note in notes(prepared))

@@ -201,6 +201,30 @@ def test_what_was_not_asked_for_stays_while_it_holds(own_house: House) -> None:
     assert not (report / "02_lifecycle.html").exists()  # never run, so nothing of it holds
 
 
+def test_a_file_of_somebody_else_stays_in_the_report(own_house: House) -> None:
+    own_house.client()
+    assert own_house.cam("report", "acme", *ONE).returncode == 0
+    note = own_house.root / "reports" / "acme" / "notes" / "mine.txt"
+    note.parent.mkdir()
+    note.write_text("mine")
+    assert own_house.cam("report", "acme", *ONE, "--force").returncode == 0
+    assert note.read_text() == "mine"
+    assert "Nothing has changed" in own_house.cam("report", "acme", *ONE).stdout
+
+
+def test_a_result_that_was_damaged_in_the_cache_is_made_again(own_house: House) -> None:
+    own_house.client()
+    assert own_house.cam("report", "acme", *ONE).returncode == 0
+    (kept,) = (own_house.root / ".cache" / "studies" / "acme").glob("01_segmentation-*/01_segmentation.csv")
+    kept.write_text("")
+    index = own_house.root / "reports" / "acme" / "index.html"
+    before = index.read_bytes()
+    index.write_bytes(before.replace(b"Overview", b"OverviXw", 1))  # the same length: only its content tells
+    done = own_house.cam("report", "acme", *ONE)
+    assert done.returncode == 0 and "done in" in done.stdout
+    assert index.read_bytes() == before
+
+
 def test_a_study_out_of_time_is_stopped(own_house: House) -> None:
     own_house.client()
     own_house.notebook("01_segmentation", "import time; time.sleep(600)")
