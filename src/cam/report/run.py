@@ -118,7 +118,8 @@ def run_report(
         prepared = prepare_client(params, place=place)
         seconds["data"] = time.monotonic() - began
         injected = {name: _injected(params, name) for name in STUDIES}
-        keys = {name: _study_key(name, injected[name], prepared.key) for name in STUDIES}
+        made_from = digest(prepared.key, code_digest(_STUDY_CODE))  # what all studies share is read once
+        keys = {name: _study_key(name, injected[name], made_from) for name in STUDIES}
         cache = cache_folder() / "studies" / params.client.id
         places = {name: cache / f"{name}-{keys[name][:32]}" for name in STUDIES}
         # A study that was not asked for stays in the report as long as its last result still holds.
@@ -225,8 +226,8 @@ def _injected(params: Params, name: str) -> dict[str, Any]:
     return {"client": client, "data": data, **sections}
 
 
-def _study_key(name: str, injected: Mapping[str, Any], data_key: str) -> str:
-    return digest(json.dumps(injected, sort_keys=True), data_key, _notebook(name), code_digest(_STUDY_CODE))
+def _study_key(name: str, injected: Mapping[str, Any], made_from: str) -> str:
+    return digest(json.dumps(injected, sort_keys=True), made_from, _notebook(name))
 
 
 def _is_in_place(folder: Path, key: str) -> bool:
