@@ -1,4 +1,4 @@
-"""Measure the whole report and the reduction, and write the tables of ``benchmarks/README.md``.
+"""Measure the report, the reduction and the models, and write the tables and the plot of ``benchmarks/README.md``.
 
 Machines are noisy: what is compared runs in one session, alternated, and ratios are what to read.
 """
@@ -53,7 +53,7 @@ def run(*command: str, **environment: str) -> str:
     return done.stdout
 
 
-def measure_report(folder: Path, rounds: int) -> list[tuple[str, float, str]]:
+def measure_report(folder: Path, *, quick: bool, rounds: int) -> list[tuple[str, float, str]]:
     """Time ``cam report demo --force`` beside five empty notebooks, alternated."""
     import nbformat
 
@@ -65,7 +65,8 @@ def measure_report(folder: Path, rounds: int) -> list[tuple[str, float, str]]:
     cores = str(len(os.sched_getaffinity(0)))
     cam = str(Path(sys.executable).with_name("cam"))
     out = str(folder / "reports")
-    run(cam, "report", "demo", "--out", out)  # samples simulated, caches of the system warm
+    if not quick:
+        run(cam, "report", "demo", "--out", out)  # samples simulated, caches of the system warm
     whole, floor, second, steps = [], [], [], []
     for _ in range(rounds):
         whole.append(timed(lambda: run(cam, "report", "demo", "--force", "--out", out)))
@@ -146,31 +147,54 @@ def as_table(title: str, rows: list[tuple[str, float, str]], unit: str) -> str:
     )
 
 
+def replaced(text: str, name: str, tables: str) -> str:
+    """Put tables between the marks of their name; a text without these marks stays as it is."""
+    begin, end = f"<!-- {name} -->", f"<!-- end {name} -->"
+    head, found, rest = text.partition(begin)
+    _, closed, tail = rest.partition(end)
+    return f"{head}{begin}\n\n{tables}\n{end}{tail}" if found and closed else text
+
+
 def main() -> None:
-    """Measure, and put the tables between the marks of the README."""
+    """Measure, and put the tables between the marks of the README and the plot beside it."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--quick", action="store_true", help="one round of each, small sizes")
+    options.add_argument(
+        "--only", choices=["report", "models"], help="measure one part, and leave the other as it is"
+    )
     options.add_argument("--to", type=Path, default=HERE / "README.md", help="file whose tables are replaced")
     given = options.parse_args()
     rounds = 1 if given.quick else 5
-    folder = Path(tempfile.mkdtemp(prefix="cam-bench-"))
-    try:
-        report = as_table("The whole report", measure_report(folder, rounds), "of the floor")
-        sizes = [100_000] if given.quick else [1_000_000, 10_000_000]
-        tables = [
-            as_table(f"One row per customer, {n:,} orders", measure_summary(folder, n, rounds), "of the scan")
-            for n in sizes
-        ]
-    finally:
-        shutil.rmtree(folder)
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     machine = f"{len(os.sched_getaffinity(0))} cores, {system}"
-    measured = "\n".join([f"Measured on {machine}, medians of {rounds}.", "", report, *tables])
+    measured = f"Measured on {machine}, " + (f"medians of {rounds} rounds." if rounds > 1 else "one round.")
     text = given.to.read_text(encoding="utf-8")
-    head, _, rest = text.partition("<!-- measured -->")
-    _, _, tail = rest.partition("<!-- end -->")
-    given.to.write_text(f"{head}<!-- measured -->\n\n{measured}\n<!-- end -->{tail}", encoding="utf-8")
-    print(measured)
+    folder = Path(tempfile.mkdtemp(prefix="cam-bench-"))
+    try:
+        if given.only != "models":
+            whole = as_table(
+                "The whole report", measure_report(folder, quick=given.quick, rounds=rounds), "of the floor"
+            )
+            sizes = [100_000] if given.quick else [1_000_000, 10_000_000]
+            tables = [
+                as_table(
+                    f"One row per customer, {n:,} orders", measure_summary(folder, n, rounds), "of the scan"
+                )
+                for n in sizes
+            ]
+            report = "\n".join([measured, "", whole, *tables])
+            print(report)
+            text = replaced(text, "report", report)
+        if given.only != "report":
+            import compare
+
+            compared, plot = compare.measure_all(folder, quick=given.quick, rounds=rounds)
+            print(compared)
+            text = replaced(text, "models", f"{measured}\n\n{compared}")
+            given.to.with_name("speed.svg").write_text(plot, encoding="utf-8")
+    finally:
+        shutil.rmtree(folder)
+    given.to.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

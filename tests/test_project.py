@@ -117,11 +117,24 @@ def test_make_reports_makes_every_client_and_goes_on(ready):
 @pytest.mark.slow
 def test_make_bench_measures(ready, tmp_path):
     tables = tmp_path / "README.md"
-    tables.write_text("before\n<!-- measured -->\n<!-- end -->\nafter\n")
+    tables.write_text(
+        "before\n<!-- models -->\n<!-- end models -->\n<!-- report -->\n<!-- end report -->\nafter\n"
+    )
     make("bench", f"BENCH_OPTIONS=--quick --to {tables}")
     text = tables.read_text()
     assert text.startswith("before\n") and text.endswith("after\n")
-    assert "of the floor" in text and "of the scan" in text and "lifetimes" in text
+    assert "of the floor" in text and "of the scan" in text
+    models, report = text.split("<!-- end models -->")
+    assert "of the floor" in report and "lifetimes" in report
+    for task in ("BG/NBD", "Pareto/NBD", "Gamma-Gamma", "CLV of 12 months", "200 BG/NBD refits"):
+        assert models.count(f"| {task}") >= 2  # how fast, and whether the answer is the same
+    # Both find the same maximum, and the same value of each customer; speed is not for a test to judge.
+    agreed = re.search(r"### The same answer\n(.*?)###", models, re.DOTALL).group(1)
+    figures = re.findall(r"(-?\d\.\de[-+]\d\d)", agreed)
+    assert len(figures) == 9 and min(float(figure) for figure in figures) > -1e-6
+    worst = float(re.search(r"CLV of 12 months.*?(\d\.\de[-+]\d\d)", agreed).group(1))
+    assert worst < 1e-10
+    assert (tmp_path / "speed.svg").read_text().startswith("<svg")
 
 
 @pytest.mark.slow

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from cam.reduce.acquisition import acquired_by_month, spend_by_month
+from cam.reduce.acquisition import acquired_by_month, lead_delays, spend_by_month
 
 
 def spend(seed=1, n=500):
@@ -57,3 +59,21 @@ def test_nothing_is_lost_where_columns_are_missing_or_rows_are_shuffled(place):
     pd.testing.assert_frame_equal(whole, shuffled)
     untyped = spend_by_month(place("rows", frame.drop(columns="cost_type"))).execute()
     assert untyped["cents"].sum() == whole["cents"].sum() and untyped["cost_type"].isna().all()
+
+
+def test_a_lag_moves_each_row_by_its_days(place):
+    frame = spend()
+    later = frame.assign(date=frame["date"] + pd.Timedelta(days=45))
+    lagged = spend_by_month(place("rows", frame), lag_days=45).execute()
+    pd.testing.assert_frame_equal(lagged, spend_by_month(place("rows", later)).execute())
+
+
+def test_delays_are_from_the_first_lead_and_may_be_negative(place):
+    days = ["2026-01-05", "2026-01-01", "2026-03-01", "2026-02-01", "2026-01-01", "2026-07-01"]
+    leads = pd.DataFrame(
+        {"customer_id": ["a", "a", "b", None, "c", "d"], "created_date": pd.to_datetime(days)}
+    )
+    won = ["2026-01-11", "2026-02-27", "2026-06-30", "2026-07-02"]
+    people = pd.DataFrame({"customer_id": list("abcd"), "acquired_date": pd.to_datetime(won)})
+    found = lead_delays(place("leads", leads), place("people", people), as_of=date(2026, 6, 30)).execute()
+    assert found.values.tolist() == [[-2, 1], [10, 1], [180, 1]]

@@ -84,6 +84,8 @@ Limits = Annotated[
     list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1), AfterValidator(_rising)
 ]
 Rate = Annotated[float, AfterValidator(_rate)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Change = Annotated[float, Field(gt=-1, le=10, allow_inf_nan=False)]
 Color = Annotated[str, AfterValidator(_color)]
 
 
@@ -262,6 +264,27 @@ class Lifecycle(Section):
     n_months: int = Field(12, ge=1, le=36, description="months after acquisition that the cohort table shows")
 
 
+class CostToServe(Section):
+    """What it costs to serve a customer, beyond the cost of what was sold; in the client's currency."""
+
+    order: Amount = Field(0.0, description="per order: picking, packing, payment, delivery")
+    refund: Amount = Field(0.0, description="per refunded order: return freight and handling")
+    ticket: Amount = Field(0.0, description="per ticket: an agent's time; needs the table tickets")
+
+
+class WhatIf(Section):
+    """Changes whose effect on customer equity the report shows, one by one and together."""
+
+    retention_points: float = Field(
+        0.0, gt=-100, lt=100, description="points of the retention rate per year, such as 1"
+    )
+    margin_change: Change = Field(0.0, description="relative change of the margin per purchase, such as 0.05")
+    cac_change: Change = Field(0.0, description="relative change of CAC, such as -0.10")
+    discount_rate_points: float = Field(
+        0.0, gt=-100, lt=100, description="points of the discount rate per year, such as -1"
+    )
+
+
 class Value(Section):
     """Study 03: what customers are worth and cost."""
 
@@ -270,6 +293,33 @@ class Value(Section):
     )
     margin_rate: Rate | None = Field(
         None, description="gross margin as a share of revenue, 0 to 1, where transactions have no cost"
+    )
+    annual_discount_rate: Rate = Field(
+        0.10, description="per year, 0 to 1: what a payment a year from now loses"
+    )
+    horizon_months: int = Field(12, ge=1, le=120, description="months ahead that residual CLV looks")
+    model: Literal["bg_nbd", "mbg_nbd", "pareto_nbd"] | None = Field(
+        None, description="of repeat buying; by default the best of the holdout"
+    )
+    calibration_end: IsoDate | None = Field(
+        None, description="last day that the holdout's models see; by default chosen from the data"
+    )
+    covariates: list[str] = Field(
+        default_factory=list, max_length=5, description="columns of customers that shift buying and leaving"
+    )
+    n_bootstrap: int = Field(200, ge=50, le=5000, description="resamples behind the intervals of CLV")
+    acquisition_years: int = Field(
+        5, ge=0, le=50, description="years in which customers are still won, for customer equity"
+    )
+    sales_cycle_days: int | None = Field(
+        None, ge=0, le=730, description="days from spend to new customer; by default from leads"
+    )
+    cost_to_serve: CostToServe = Field(
+        default_factory=lambda: CostToServe.model_validate({}),
+        description="what serving costs beyond the cost of goods",
+    )
+    what_if: WhatIf = Field(
+        default_factory=lambda: WhatIf.model_validate({}), description="changes whose effect the report shows"
     )
 
 

@@ -141,7 +141,9 @@ def earnings_sums(customers: ir.Table, columns: Sequence[str]) -> ir.Table:
     return customers.aggregate(**sums)
 
 
-def ranked_groups(customers: ir.Table, column: str, *, n_groups: int = 100) -> ir.Table:
+def ranked_groups(
+    customers: ir.Table, column: str, *, n_groups: int = 100, cut_at_zero: bool = False
+) -> ir.Table:
     """Rank customers from the most valuable down and sum each hundredth of them, exactly.
 
     Turns *customer_id, revenue* into *place, n_customers, total, squared, lowest*.
@@ -154,12 +156,14 @@ def ranked_groups(customers: ir.Table, column: str, *, n_groups: int = 100) -> i
         Money (decimal); it is summed in cents.
     n_groups : int
         Groups that hold the same number of customers, as nearly as can be.
+    cut_at_zero : bool
+        Whether the group in which values fall below zero is cut in two there, so that no group holds both.
 
     Returns
     -------
     ibis.Table
         ``place`` (0 holds the most valuable), ``n_customers``, and in cents ``total``, ``squared`` (sum of
-        squares) and ``lowest``; in the order of ``place``. Equal customers are told apart by their id.
+        squares) and ``lowest``; the most valuable first. Equal customers are told apart by their id.
 
     Examples
     --------
@@ -171,16 +175,14 @@ def ranked_groups(customers: ir.Table, column: str, *, n_groups: int = 100) -> i
     valued = customers.select("customer_id", value=_whole(customers[column]))
     rank = ibis.row_number().over(order_by=[valued.value.desc(), valued.customer_id.asc()])
     ranked = valued.mutate(place=(rank * n_groups) // valued.count().over())
-    return (
-        ranked.group_by("place")
-        .aggregate(
-            n_customers=ranked.count(),
-            total=ranked.value.sum(),
-            squared=(ranked.value * ranked.value).sum(),
-            lowest=ranked.value.min(),
-        )
-        .order_by("place")
+    below = (ranked.value < 0).ifelse(1, 0) if cut_at_zero else ibis.literal(0)
+    groups = ranked.group_by("place", below=below).aggregate(
+        n_customers=ranked.count(),
+        total=ranked.value.sum(),
+        squared=(ranked.value * ranked.value).sum(),
+        lowest=ranked.value.min(),
     )
+    return groups.order_by("place", "below").drop("below")
 
 
 def _with_margin(people: ir.Table, uncosted: ir.DecimalColumn, margin_rate: float | None) -> ir.Table:

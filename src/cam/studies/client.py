@@ -12,7 +12,7 @@ from cam.project import cache_folder, project_root
 STUDIES: dict[str, tuple[str, ...]] = {
     "01_segmentation": ("segmentation",),
     "02_lifecycle": ("lifecycle",),
-    "03_clv_cac": ("value",),
+    "03_clv_cac": ("segmentation", "value"),
     "04_satisfaction_nps": ("satisfaction",),
     "05_churn": ("churn", "value"),
 }

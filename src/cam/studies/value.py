@@ -20,6 +20,7 @@ from cam.measures.value.profitability import (
 from cam.reduce.earnings import contract_earnings, customer_earnings, earnings_sums, ranked_groups
 from cam.show.tables import Col, ShownTable, show_pairs, show_table
 from cam.studies.acquisition import cost_figures, cost_findings
+from cam.studies.margin import has_cost, lacks_margin, margin_words
 from cam.studies.study import Study, needs
 
 #: A curve by hundredths needs a customer in each.
@@ -54,7 +55,7 @@ def setting(study: Study) -> str | CannotSay:
 def show_setting(study: Study, decided: str) -> ShownTable:
     """Say what this client's value rests on: how customers leave, where revenue and margin come from."""
     is_contractual = decided == "contractual"
-    lacking = _lacks_margin(study, decided)
+    lacking = lacks_margin(study, decided)
     return show_pairs(
         {
             "Setting": named(decided),
@@ -68,7 +69,7 @@ def show_setting(study: Study, decided: str) -> ShownTable:
             "Revenue": _("monthly fee x active months")
             if is_contractual
             else _("what was paid, less refunds"),
-            "Margin": f"{lacking.reason} {lacking.cure}" if lacking else _margin_words(study, decided),
+            "Margin": f"{lacking.reason} {lacking.cure}" if lacking else margin_words(study, decided),
         },
         caption="What value rests on here",
     )
@@ -88,7 +89,7 @@ def summarise(study: Study, decided: str) -> ir.Table | CannotSay:
             study.tables["transactions"],
             as_of=study.as_of,
             margin_rate=rate,
-            has_margin=_lacks_margin(study, decided) is None,
+            has_margin=lacks_margin(study, decided) is None,
         )
     customers = study.engine.create_table("customer_earnings", earned, overwrite=True)
     if customers.count().execute() == 0:
@@ -121,7 +122,7 @@ def averages(study: Study, customers: ir.Table) -> list[Estimate]:
         )
     if "margin" in columns:
         found.append(mean_per_customer("margin_per_customer", sums, "margin", unit=money, scale=_CENT))
-        if _has_cost(study, customers) and sums["revenue"] > 0:
+        if has_cost(study, customers) and sums["revenue"] > 0:
             found.append(ratio_per_customer("margin_rate", sums, "margin", "revenue", unit="share"))
     return found
 
@@ -206,52 +207,6 @@ def scores(study: Study, customers: ir.Table) -> ir.Table | CannotSay:
     return customers.select("customer_id", **kept)
 
 
-# --- margin -------------------------------------------------------------------------------------
-
-
-def _lacks_margin(study: Study, decided: str) -> CannotSay | None:
-    """Say what margin needs, or nothing where it is known or assumed."""
-    if study.params.value.margin_rate is not None:
-        return None
-    cure = _("Set value.margin_rate, or map the column cost under data.transactions.columns.")
-    if decided == "contractual":
-        return CannotSay(_("Margin is not known."), _("Set value.margin_rate."))
-    if "cost" not in study.tables["transactions"].columns:
-        return CannotSay(_("Margin is not known: transactions have no cost."), cure)
-    n = _n_uncosted(study)
-    if not n:
-        return None
-    return CannotSay(
-        sentence("Margin is not known: {n} rows of transactions have no cost.", n=n),
-        _("Fill it at the source, or set value.margin_rate, which then stands for these rows."),
-    )
-
-
-def _margin_words(study: Study, decided: str) -> str:
-    rate = study.params.value.margin_rate
-    assumed = "" if rate is None else value_text(rate, "share")
-    if decided == "contractual" or "cost" not in study.tables["transactions"].columns:
-        return sentence("an assumption: {rate} of revenue (value.margin_rate)", rate=assumed)
-    n = _n_uncosted(study)
-    if not n:
-        return _("revenue less the cost of each order")
-    return sentence(
-        "revenue less cost; {n} rows have no cost, and for these {rate} of revenue is assumed (value.margin_rate)",
-        n=n,
-        rate=assumed,
-    )
-
-
-def _n_uncosted(study: Study) -> int:
-    return int(study.tables["transactions"].cost.isnull().sum().execute() or 0)
-
-
-def _has_cost(study: Study, customers: ir.Table) -> bool:
-    """Whether margin was measured: an assumed rate is no finding."""
-    transactions = study.tables.get("transactions")
-    return "n_orders" in customers.columns and transactions is not None and "cost" in transactions.columns
-
-
 # --- findings -----------------------------------------------------------------------------------
 
 
@@ -297,7 +252,7 @@ def _earned(study: Study, estimates: list[Estimate] | CannotSay) -> list[str | C
         )
     else:
         decided = setting(study)
-        lacking = decided if isinstance(decided, CannotSay) else _lacks_margin(study, decided)
+        lacking = decided if isinstance(decided, CannotSay) else lacks_margin(study, decided)
         said += [lacking] if lacking else []
     return said
 

@@ -9,7 +9,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cam.measures.value.acquisition import cac, cac_by_channel, is_beyond_chance, poisson_limits, whole_months
+from cam.measures.value.acquisition import (
+    VARIANTS,
+    cac,
+    cac_by_channel,
+    cac_by_period,
+    cac_variants,
+    is_beyond_chance,
+    poisson_limits,
+    whole_months,
+)
 
 # --- correct ------------------------------------------------------------------------------------
 
@@ -33,6 +42,64 @@ def test_the_comparison_is_the_exact_binomial_test():
     for n_new in ((10, 30), (10, 22), (3, 17)):
         tail = stats.binom.cdf(n_new[0], sum(n_new), 0.4)
         assert is_beyond_chance((400, 600), n_new) == (2 * tail < 0.05)
+
+
+def costs(*rows):
+    """Rows of (channel, cost_type, money), and ten new customers of each of three channels."""
+    spend = pd.DataFrame(rows, columns=["channel", "cost_type", "cents"])
+    new = pd.DataFrame({"channel": ["search", "affiliate", "organic"], "n_new": 10})
+    table = pd.concat([spend.assign(cents=100 * spend["cents"]), new], ignore_index=True)
+    return table.fillna({"cents": 0, "n_new": 0}).astype({"cents": "int64", "n_new": "int64"})
+
+
+ALL_TYPES = costs(
+    ("search", "media", 100),
+    ("search", "creative", 20),
+    ("affiliate", "commissions", 60),
+    ("affiliate", "tools", 5),
+    ("organic", "salaries", 40),
+    ("search", "overhead", 15),
+)
+
+
+def test_each_variant_holds_its_costs_and_divides_by_its_customers():
+    table = cac_variants(ALL_TYPES, currency="USD").set_index(["variant", "channel"])
+    assert table.loc[("paid", "all"), ["spend", "n_new", "cac"]].tolist() == [160, 20, 8]
+    assert table.loc[("blended", "all"), ["spend", "n_new", "cac"]].tolist() == [180, 30, 6]
+    assert table.loc[("fully_loaded", "all"), ["spend", "n_new", "cac"]].tolist() == [240, 30, 8]
+    assert table.loc[("paid", "affiliate"), "cac"] == 6 and np.isnan(table.loc[("paid", "organic"), "cac"])
+    assert table.loc[("fully_loaded", "organic"), "cac"] == 4
+    assert all(not missing for missing in table["missing"])
+
+
+def test_missing_types_are_named_and_a_variant_of_nothing_is_left_out():
+    table = cac_variants(costs(("search", "media", 100), ("search", "fairs", 50)), currency="USD")
+    whole = table[table["channel"] == "all"].set_index("variant")
+    assert whole.loc["paid", "missing"] == ("commissions",)
+    assert whole.loc["fully_loaded", "missing"] == (
+        "creative",
+        "tools",
+        "commissions",
+        "salaries",
+        "overhead",
+    )
+    # Costs of a type of the client's own are in the whole.
+    assert whole.loc["fully_loaded", "spend"] == 150
+    tools = cac_variants(costs(("search", "tools", 100)), currency="USD")
+    assert set(tools["variant"]) == {"fully_loaded"}
+
+
+def monthly(first="2025-11-01", n=17):
+    month = pd.date_range(first, periods=n, freq="MS")
+    return pd.DataFrame({"month": month, "channel": "search", "cents": 10_000, "n_new": 5})
+
+
+def test_only_whole_quarters_and_years_count():
+    quarters = cac_by_period(monthly(), freq="Q", currency="USD")
+    assert quarters["period"].tolist() == ["2026-Q1", "2026-Q2", "2026-Q3", "2026-Q4", "2027-Q1"]
+    assert quarters["cac"].tolist() == [20.0] * 5 and quarters["n_new"].tolist() == [15] * 5
+    assert cac_by_period(monthly(), freq="Y", currency="USD")["period"].tolist() == ["2026"]
+    assert cac_by_period(monthly(n=2), freq="Q", currency="USD").empty
 
 
 # --- consistent ---------------------------------------------------------------------------------
@@ -59,6 +126,28 @@ def test_the_cheapest_channel_comes_first_whatever_the_order_of_rows():
     other = cac_by_channel(spend[::-1], new[::-1], currency="USD")
     assert one["channel"].tolist() == ["b", "c", "a"]
     pd.testing.assert_frame_equal(one, other)
+
+
+def test_variants_grow_within_a_channel_and_the_last_holds_every_cent():
+    table = cac_variants(ALL_TYPES, currency="USD")
+    by = table[table["channel"] != "all"].pivot(index="channel", columns="variant", values="spend")
+    assert (by["paid"] <= by["blended"]).all() and (by["blended"] <= by["fully_loaded"]).all()
+    assert 100 * by["fully_loaded"].sum() == ALL_TYPES["cents"].sum()
+    assert list(VARIANTS) == list(dict.fromkeys(table["variant"]))
+
+
+def test_periods_and_channels_add_up():
+    two = pd.concat([monthly(), monthly().assign(channel="store", cents=30_000)], ignore_index=True)
+    whole = cac_by_period(two, freq="Q", currency="USD")
+    parts = cac_by_period(two, freq="Q", currency="USD", by_channel=True)
+    assert parts.groupby("period")["spend"].sum().tolist() == whole["spend"].tolist()
+    assert parts.groupby("period")["n_new"].sum().tolist() == whole["n_new"].tolist()
+
+
+def test_a_period_without_spend_or_without_customers_stays_and_has_no_cost():
+    table = monthly(n=3).assign(cents=[100, 0, 100], n_new=[0, 5, 5])
+    found = cac_by_period(table, freq="M", currency="USD")
+    assert found["cac"].isna().tolist() == [True, True, False] and found["spend"].tolist() == [1, 0, 1]
 
 
 def test_swapping_two_channels_changes_no_verdict():

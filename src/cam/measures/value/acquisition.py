@@ -12,6 +12,15 @@ from cam.estimate import CONFIDENCE, Estimate
 #: What a fully loaded cost of acquisition is made of.
 COST_TYPES = ("media", "creative", "tools", "commissions", "salaries", "overhead")
 
+#: What each variant of the cost holds. Paid: what goes to others for bringing customers, over the customers of the
+#: channels that are so paid. Blended: with the work that is made for it, over all new customers. Fully loaded: with
+#: tools, people and rooms as well; it stands only where the data hold every type.
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "paid": ("media", "commissions"),
+    "blended": ("media", "creative", "commissions"),
+    "fully_loaded": COST_TYPES,
+}
+
 #: Days at either end of a month in which nothing needs to have happened for the month to count as whole: most
 #: tables are kept by the day, week or month.
 _SLACK_DAYS = 7
@@ -191,6 +200,135 @@ def cac_by_channel(spend: pd.DataFrame, acquired: pd.DataFrame, *, currency: str
     return table.loc[order.index].reset_index(drop=True)
 
 
+def cac_variants(months: pd.DataFrame, *, currency: str) -> pd.DataFrame:
+    """Return the paid, blended and fully loaded cost of a new customer, in all and by channel.
+
+    cost = sum of the spend of the variant's cost types / new customers, both of the same months.
+
+    Parameters
+    ----------
+    months : DataFrame
+        ``channel``, ``cost_type``, ``cents`` and ``n_new`` (integers), of the months that count: rows of spend and
+        rows of new customers, one below the other.
+    currency : str
+        ISO code.
+
+    Returns
+    -------
+    DataFrame
+        One row per variant and channel, ``all`` first: *variant* (as in :data:`VARIANTS`), *channel*, *holds* and
+        *missing* (tuples of cost types), *spend* (money), *n_new*, and *cac* with *low* and *high* (money per new
+        customer; missing where spend or new customers are nil). A variant of which the data hold nothing is left
+        out. ``fully_loaded`` counts every row, those of other types and of none
+        (``kind not said``) too.
+
+    Notes
+    -----
+    In ``paid`` only customers of channels with paid spend count in the total, so it may be above ``blended``.
+
+    Examples
+    --------
+    >>> spend = pd.DataFrame({"channel": ["search", "search"], "cost_type": ["media", "tools"],
+    ...     "cents": [100000, 20000], "n_new": 0})
+    >>> new = pd.DataFrame({"channel": ["search", "organic"], "cents": 0, "n_new": [10, 10]})
+    >>> table = cac_variants(pd.concat([spend, new], ignore_index=True), currency="USD")
+    >>> table.loc[table["channel"] == "all", ["variant", "cac"]].values.tolist()
+    [['paid', 100.0], ['blended', 50.0], ['fully_loaded', 60.0]]
+    """
+    spent = months.loc[months["cents"] != 0, "cost_type"]
+    seen = set(spent.dropna())
+    others = (*sorted(seen - set(COST_TYPES)), *(("kind not said",) if spent.isna().any() else ()))
+    rows = []
+    for variant, types in VARIANTS.items():
+        holds = tuple(name for name in types if name in seen)
+        if variant == "fully_loaded":
+            holds = (*holds, *others)
+        if not holds:
+            continue
+        counted = months["cents"].where(months["cost_type"].isin(types) | (variant == "fully_loaded"), 0)
+        cents = counted.groupby(months["channel"]).sum()
+        n_new = months.groupby("channel")["n_new"].sum()
+        total = (int(counted.sum()), int(months["n_new"].sum()))
+        if variant == "paid":
+            total = (total[0], int(n_new[cents > 0].sum()))
+        parts = [
+            ("all", *total),
+            *((str(c), int(cents[c]), int(n_new[c])) for c in cents.index if c != "all"),
+        ]
+        missing = tuple(name for name in types if name not in seen)
+        rows += [
+            {"variant": variant, "channel": channel, "holds": holds, "missing": missing}
+            | _cost_row(cents_of / 100, n_of, currency)
+            for channel, cents_of, n_of in parts
+        ]
+    columns = ["variant", "channel", "holds", "missing", "spend", "n_new", "cac", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def cac_by_period(
+    months: pd.DataFrame, *, freq: str, currency: str, by_channel: bool = False
+) -> pd.DataFrame:
+    """Return the cost of a new customer of each whole month, quarter or year.
+
+    Parameters
+    ----------
+    months : DataFrame
+        ``month`` (first days), ``channel``, ``cents`` and ``n_new``, of whole months.
+    freq : str
+        ``M``, ``Q`` or ``Y``. A quarter or a year counts only if all its months do.
+    currency : str
+        ISO code.
+    by_channel : bool
+        Whether to give each channel its rows; else all of them together, as ``all``.
+
+    Returns
+    -------
+    DataFrame
+        In order of time: *period* (``2026-01``, ``2026-Q1`` or ``2026``), *channel*, *spend*, *n_new*, and *cac* with
+        *low* and *high* (missing where spend or new customers are nil).
+
+    Examples
+    --------
+    >>> months = pd.DataFrame({"month": pd.date_range("2026-01-01", periods=4, freq="MS"), "channel": "search",
+    ...     "cents": 10000, "n_new": 2})
+    >>> cac_by_period(months, freq="Q", currency="USD")[["period", "n_new", "cac"]].values.tolist()
+    [['2026-Q1', 6, 50.0]]
+    """
+    lasts = {"M": 1, "Q": 3, "Y": 12}[freq]
+    number = months["month"].dt.to_period("M")
+    period = months["month"].dt.to_period(freq)
+    whole = pd.period_range(number.min(), number.max(), freq="M").asfreq(freq).value_counts()
+    rows = []
+    channels = sorted(months["channel"].dropna().unique()) if by_channel else ["all"]
+    for one in sorted(whole[whole == lasts].index):
+        inside = months[period == one]
+        for channel in channels:
+            part = inside[inside["channel"] == channel] if by_channel else inside
+            cost = _cost_row(float(part["cents"].sum()) / 100, int(part["n_new"].sum()), currency)
+            rows.append({"period": period_name(one), "channel": channel} | cost)
+    return pd.DataFrame(rows, columns=["period", "channel", "spend", "n_new", "cac", "low", "high"])
+
+
+def period_name(period: pd.Period) -> str:
+    """Return a month, quarter or year as it stands in ``key_figures.csv``.
+
+    Parameters
+    ----------
+    period : Period
+        Of frequency M, Q or Y.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> period_name(pd.Period("2026-02", "Q")), period_name(pd.Period("2026-02", "M"))
+    ('2026-Q1', '2026-02')
+    """
+    return str(period).replace("Q", "-Q")
+
+
 def is_beyond_chance(spend: tuple[float, float], n_new: tuple[int, int], *, n_comparisons: int = 1) -> bool:
     """Say whether two channels' costs per new customer differ by more than chance.
 
@@ -227,6 +365,14 @@ def is_beyond_chance(spend: tuple[float, float], n_new: tuple[int, int], *, n_co
     below = float(bdtr(n_new[0], total, share))
     above = float(bdtrc(n_new[0] - 1, total, share)) if n_new[0] else 1.0
     return 2 * min(below, above) * n_comparisons < 1 - CONFIDENCE
+
+
+def _cost_row(spend: float, n_new: int, currency: str) -> dict[str, float | int | None]:
+    row: dict[str, float | int | None] = {"spend": spend, "n_new": n_new}
+    if spend <= 0 or not n_new:
+        return row | dict.fromkeys(("cac", "low", "high"), float("nan"))
+    known = cac(spend, n_new, currency=currency)
+    return row | {"cac": known.value, "low": known.low, "high": known.high}
 
 
 def _begun(day: pd.Timestamp) -> pd.Timestamp:

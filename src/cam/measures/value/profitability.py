@@ -185,8 +185,10 @@ def concentration(groups: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def top_share(curve: pd.DataFrame, *, of: float = TOP_SHARE) -> Estimate:
-    """Read off which share of the revenue the top fifth of customers brings.
+def top_share(
+    curve: pd.DataFrame, *, of: float = TOP_SHARE, figure: str = "top_fifth_revenue_share"
+) -> Estimate:
+    """Read off which share of the money the top fifth of customers brings.
 
     Parameters
     ----------
@@ -194,11 +196,13 @@ def top_share(curve: pd.DataFrame, *, of: float = TOP_SHARE) -> Estimate:
         As from :func:`concentration`.
     of : float
         Which share of customers is the top.
+    figure : str
+        Name of the key figure.
 
     Returns
     -------
     Estimate
-        ``top_fifth_revenue_share``; n is the number of all customers.
+        n is the number of all customers.
 
     Examples
     --------
@@ -208,9 +212,7 @@ def top_share(curve: pd.DataFrame, *, of: float = TOP_SHARE) -> Estimate:
     """
     row = curve[curve["customer_share"] >= of - 1e-12].iloc[0]
     n = int(curve["n_customers"].iloc[-1])
-    return Estimate(
-        "top_fifth_revenue_share", float(row["share"]), "share", n, float(row["low"]), float(row["high"])
-    )
+    return Estimate(figure, float(row["share"]), "share", n, float(row["low"]), float(row["high"]))
 
 
 def _estimate(

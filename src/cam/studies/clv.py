@@ -1,0 +1,491 @@
+"""Study 03, residual CLV: what today's customers will still bring, each with an interval, and what a new one brings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+
+from cam.estimate import CannotSay, Estimate, Z
+from cam.language import named, sentence, value_text
+from cam.language import translate as _
+from cam.measures.value.bootstrap import bootstrap, interval_of_draws, total_of_draws
+from cam.measures.value.clv import (
+    chance_of_totals,
+    clv_of_new,
+    error_of,
+    margin_draws,
+    score_cells,
+    spend_by_frequency,
+    worth_by_draw,
+)
+from cam.measures.value.future import WEEKS_PER_MONTH, weekly_discount
+from cam.measures.value.gamma_gamma import (
+    MOST_CORRELATED,
+    GammaGammaFit,
+    fit_gamma_gamma,
+    spend_frequency_correlation,
+)
+from cam.reduce.summary import cells
+from cam.reduce.worth import SPEND_UNIT, customer_worth, spend_cells, worth_cells
+from cam.show.tables import Col, ShownTable, show_table
+from cam.studies.margin import lacks_margin
+from cam.studies.repeat_buying import MIN_REPEAT, SEED, Fits, parameters, refit
+from cam.studies.study import Study, needs
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What the model says of today's customers.
+
+    Attributes
+    ----------
+    model : str
+        The picked model.
+    fits : sequence of fits
+        The fit to all data, then its refits to resamples.
+    cells : DataFrame
+        Cells with their outlooks and limits, as from :func:`cam.measures.value.clv.score_cells`.
+    sums : DataFrame
+        Sums by draw.
+    spend : sequence of GammaGammaFit, or CannotSay
+        Spend likewise, or why it cannot be said.
+    margin : array or CannotSay
+        Margin rate likewise, or why it is not known.
+    """
+
+    model: str
+    fits: Sequence[Any]
+    cells: pd.DataFrame
+    sums: pd.DataFrame
+    spend: Any
+    margin: Any
+
+    @property
+    def looks_for_ever(self) -> bool:
+        """Whether anything is said beyond the horizon: not where the model has nobody leave."""
+        return self.model != "nbd"
+
+    @property
+    def n(self) -> int:
+        """Customers."""
+        return int(self.cells["n_customers"].sum())
+
+
+@needs()
+def spend_rows(study: Study, customers: ir.Table) -> pd.DataFrame | CannotSay:
+    """Count customers by frequency and own mean spend: what tells of spend per purchase."""
+    rows = spend_cells(customers).order_by(["frequency", "monetary_value"]).execute()
+    n = int(rows["n_customers"].sum())
+    if n < MIN_REPEAT:
+        return CannotSay(
+            sentence(
+                "{n} customers have a repeat purchase with revenue; a model of spend needs {least}.",
+                n=n,
+                least=MIN_REPEAT,
+            )
+        )
+    if rows["frequency"].nunique() < 2 or rows["monetary_value"].nunique() < 2:
+        return CannotSay(
+            _("Spend or frequency is the same for all repeat customers, so neither can be modelled.")
+        )
+    return rows
+
+
+@needs()
+def spend_correlation(study: Study, rows: pd.DataFrame) -> Estimate:
+    """Correlate mean spend with frequency: the model of spend takes them as unrelated."""
+    return spend_frequency_correlation(rows)
+
+
+@needs()
+def fit_spend(study: Study, rows: pd.DataFrame) -> GammaGammaFit | CannotSay:
+    """Fit what customers spend per purchase."""
+    fit = fit_gamma_gamma(rows)
+    if fit.optimum is None or not fit.optimum.is_converged:
+        return CannotSay(
+            _("The data do not hold the parameters of spend (Gamma-Gamma): its likelihood is flat.")
+        )
+    if fit.q <= 1:
+        return CannotSay(
+            _(
+                "Spend per purchase is so uneven that its mean does not exist under the Gamma-Gamma (q is not above 1)."
+            )
+        )
+    return fit
+
+
+@needs()
+def show_spend(
+    study: Study, customers: ir.Table, rows: pd.DataFrame, correlation: Estimate, fit: GammaGammaFit
+) -> ShownTable | CannotSay:
+    """Show the model of spend, and whether it may be used."""
+    found = [correlation, *parameters(fit, rows, "gamma_gamma")]
+    units = {"gamma_gamma_gamma": study.currency}
+    table = pd.DataFrame(
+        {
+            "name": [named(each.figure) for each in found],
+            "value": [value_text(each.value, units.get(each.figure, "ratio")) for each in found],
+            "low": [_limits(each) for each in found],
+        }
+    )
+    repeated = int(customers.filter(customers.frequency > 0).count().execute())
+    without = repeated - int(rows["n_customers"].sum())
+    is_tied = abs(correlation.value) >= MOST_CORRELATED
+    notes = [
+        sentence(
+            "Spend goes with frequency ({r}): the model takes them as unrelated, so what those spend who are hardly "
+            "known is off. Read sums of money with care.",
+            r=correlation,
+        )
+        if is_tied
+        else sentence("Spend hardly goes with frequency ({r}): the model may be used.", r=correlation),
+        sentence(
+            "Mean spend per purchase of all customers: {mean}.",
+            mean=value_text(fit.mean_spend, study.currency),
+        ),
+    ]
+    if without:
+        notes.append(
+            sentence(
+                "{n} customers with repeat purchases have a mean spend not above zero; they are given the mean of all.",
+                n=without,
+            )
+        )
+    columns = [Col("name", "Figure"), Col("value", "Value"), Col("low", "95 % interval")]
+    return show_table(table, columns, caption="What customers spend per purchase", notes=notes)
+
+
+@needs()
+def margin_rate(study: Study, decided: str, estimates: list[Estimate]) -> Estimate | CannotSay:
+    """Return the margin rate that money ahead is multiplied by: measured, else assumed."""
+    lacking = lacks_margin(study, decided)
+    if lacking:
+        return CannotSay(
+            sentence("{reason} So there is no CLV, only purchases and spend.", reason=lacking.reason),
+            lacking.cure,
+        )
+    measured = next((each for each in estimates if each.figure == "margin_rate"), None)
+    if measured is not None:
+        return measured
+    rate = study.params.value.margin_rate
+    if rate is None:
+        return CannotSay(_("Margin is not known: revenue is not above zero in total."))
+    return Estimate("margin_rate", rate, "share")
+
+
+def value_base(
+    study: Study,
+    customers: ir.Table | CannotSay,
+    picked: str | CannotSay,
+    fits: Fits | CannotSay,
+    spent: tuple[pd.DataFrame | CannotSay, GammaGammaFit | CannotSay],
+    margin: Estimate | CannotSay,
+) -> Worth | CannotSay:
+    """Score every cell by the picked model, and again under each resample of the customers."""
+    for said in (customers, picked, fits):
+        if isinstance(said, CannotSay):
+            return said
+    assert not isinstance(customers, CannotSay) and not isinstance(picked, CannotSay)
+    assert not isinstance(fits, CannotSay)
+    value = study.params.value
+    fit = fits[picked]
+    if not fit.optimum.is_converged:
+        return CannotSay(
+            sentence(
+                "The picked model, {model}, held in the calibration period, but all data together do not hold its "
+                "parameters.",
+                model=named(picked),
+            ),
+            _("Set value.model to another model."),
+        )
+    keys = ["frequency", "recency", "T", "spend_frequency"]
+    table = worth_cells(customers).order_by(keys).execute()
+    table = table.astype({"spend_units": "float64"}).assign(spend_sum=lambda t: t["spend_units"] / SPEND_UNIT)
+    several = [fit, *bootstrap(fit, table, n_draws=value.n_bootstrap, seed=SEED)]
+    scored, sums = score_cells(several, table, horizon=horizon_weeks(study), discount=_discount(study))
+    rows, spend_fit = spent
+    spend: Sequence[GammaGammaFit] | CannotSay
+    if isinstance(rows, CannotSay) or isinstance(spend_fit, CannotSay):
+        spend = next(said for said in (rows, spend_fit) if isinstance(said, CannotSay))
+    else:
+        spend = [spend_fit, *bootstrap(spend_fit, rows, n_draws=value.n_bootstrap, seed=SEED + 1)]
+    rates = (
+        margin
+        if isinstance(margin, CannotSay)
+        else margin_draws(margin.value, error=error_of(margin), n_draws=value.n_bootstrap, seed=SEED + 2)
+    )
+    return Worth(picked, several, scored, sums, spend, rates)
+
+
+@needs()
+def totals(study: Study, worth: Worth) -> list[Estimate | CannotSay]:
+    """Add up what today's customers will do and bring, with intervals for what will happen."""
+    horizon, n, sums = horizon_weeks(study), worth.n, worth.sums
+    by_draw = sums.groupby("draw")[["p_alive", "expected_purchases"]].sum()
+    alive = worth.cells["p_alive"].to_numpy(float)
+    luck = float((worth.cells["n_customers"].to_numpy(float) * alive * (1 - alive)).sum() ** 0.5)
+    is_money = not isinstance(worth.spend, CannotSay) and not isinstance(worth.margin, CannotSay)
+    spend = worth.spend[0] if not isinstance(worth.spend, CannotSay) else None
+    bought, brought = chance_of_totals(worth.fits[0], spend, worth.cells, horizon=horizon, seed=SEED)
+    found: list[Estimate | CannotSay] = [
+        _total("active_customers", by_draw["p_alive"], luck, "count", n),
+        _total("expected_purchases", by_draw["expected_purchases"], bought, "count", n),
+    ]
+    if not is_money:
+        return [*found, *(said for said in (worth.spend, worth.margin) if isinstance(said, CannotSay))]
+    looks: list[tuple[str, dict[str, str], float]] = [("discounted_purchases", {}, brought)]
+    if worth.looks_for_ever and study.params.value.annual_discount_rate > 0:
+        _bought, later = chance_of_totals(worth.fits[0], spend, worth.cells, horizon=None, seed=SEED)
+        looks.append(("dert", {"horizon": "for_ever"}, later))
+    for name, segment, chance in looks:
+        draws = worth_by_draw(sums, worth.spend, worth.margin, outlook_name=name)
+        found.append(
+            _total("residual_clv_total", draws, chance * float(worth.margin[0]), study.currency, n, segment)
+        )
+    return found
+
+
+@needs()
+def show_totals(study: Study, found: list[Estimate | CannotSay]) -> ShownTable | CannotSay:
+    """Show the totals over all of today's customers."""
+    rows = [
+        {
+            "figure": _("Residual CLV of all customers, for ever")
+            if "horizon" in each.segment
+            else named(each.figure),
+            "value": value_text(each.value, each.unit),
+            "range": _limits(each),
+            "n": each.n,
+        }
+        for each in found
+        if isinstance(each, Estimate)
+    ]
+    columns = [
+        Col("figure", "Of today's customers"),
+        Col("value", "Expected"),
+        Col("range", "95 % interval"),
+        Col("n", "n", "count"),
+    ]
+    note = sentence(
+        "Over the next {months} months unless said otherwise; money is margin, discounted at {rate} a year.",
+        months=study.params.value.horizon_months,
+        rate=value_text(study.params.value.annual_discount_rate, "share"),
+    )
+    unsaid = [f"{each.reason} {each.cure}".strip() for each in found if isinstance(each, CannotSay)]
+    return show_table(
+        pd.DataFrame(rows),
+        columns,
+        caption="What today's customers will still bring",
+        note=note,
+        notes=unsaid,
+    )
+
+
+@needs()
+def worth_table(study: Study, customers: ir.Table, worth: Worth) -> ir.Table:
+    """Join the scores of the cells to every customer, inside the engine."""
+    engine = study.engine
+    hidden = [] if worth.looks_for_ever else [name for name in worth.cells.columns if name.startswith("dert")]
+    kept = worth.cells.drop(columns=[*hidden, "spend_units", "spend_sum", "n_customers"])
+    kept = kept.drop_duplicates(["frequency", "recency", "T"])
+    scored = engine.create_table("scored_cells", kept, overwrite=True)
+    spend = None
+    margin = error = 0.0
+    if not isinstance(worth.spend, CannotSay) and not isinstance(worth.margin, CannotSay):
+        by_frequency = spend_by_frequency(worth.spend, sorted(worth.cells["spend_frequency"].unique()))
+        spend = engine.create_table("spend_by_frequency", by_frequency, overwrite=True)
+        margin, error = float(worth.margin[0]), float(np.std(worth.margin[1:], ddof=1))
+    table = customer_worth(customers, scored, spend, margin=margin, margin_error=error, z=Z)
+    return engine.create_table("customer_worth", table, overwrite=True)
+
+
+@needs()
+def show_most_valuable(study: Study, table: ir.Table) -> ShownTable | CannotSay:
+    """Show the customers of whom most is still expected."""
+    if "residual_clv" not in table.columns:
+        return CannotSay(
+            _("Which customers will bring most is not shown in money: spend or margin is not known.")
+        )
+    top = table.order_by([table.residual_clv.desc(), table.customer_id]).limit(10).execute()
+    numbers = [name for name in top.columns if name != "customer_id"]
+    columns = [
+        Col("customer_id", "Customer"),
+        Col("p_alive", "Still active", "share", "p_alive_low", "p_alive_high"),
+        Col(
+            "expected_purchases",
+            "Purchases ahead",
+            "ratio",
+            "expected_purchases_low",
+            "expected_purchases_high",
+        ),
+        Col("residual_clv", "Residual CLV", study.currency, "residual_clv_low", "residual_clv_high"),
+    ]
+    note = _(
+        "Intervals are those of the expectation; what one customer does in fact varies far more. All customers are in "
+        "customers.parquet."
+    )
+    return show_table(
+        top.astype(dict.fromkeys(numbers, "float64")), columns, caption="Whom most is expected of", note=note
+    )
+
+
+@needs()
+def new_customers(study: Study, worth: Worth) -> list[Estimate | CannotSay]:
+    """Estimate the CLV of a new customer, over the horizon and for ever, the first purchase included."""
+    for said in (worth.spend, worth.margin):
+        if isinstance(said, CannotSay):
+            return [said]
+    looks: list[tuple[float | None, dict[str, str]]] = [(horizon_weeks(study), {})]
+    if worth.looks_for_ever and study.params.value.annual_discount_rate > 0:
+        looks.append((None, {"horizon": "for_ever"}))
+    found: list[Estimate | CannotSay] = []
+    for weeks, segment in looks:
+        draws = clv_of_new(worth.fits, worth.spend, worth.margin, discount=_discount(study), horizon=weeks)
+        found.append(_total("clv", draws, 0.0, study.currency, worth.n, segment))
+    return found
+
+
+@needs()
+def clv_by_channel(study: Study, customers: ir.Table, worth: Worth) -> pd.DataFrame | CannotSay:
+    """Estimate the CLV of a new customer of each acquisition channel: the same model, fitted to its customers alone."""
+    lacking = study.lacks_column("customers", "acquisition_channel")
+    for said in (lacking, worth.spend, worth.margin):
+        if isinstance(said, CannotSay):
+            return said
+    for_ever = worth.looks_for_ever and study.params.value.annual_discount_rate > 0
+    known = study.tables["customers"].select("customer_id", channel="acquisition_channel")
+    people = customers.inner_join(known.filter(known.channel.notnull()), "customer_id")
+    people = study.engine.create_table("histories_by_channel", people, overwrite=True)
+    rows = []
+    for channel in people.select("channel").distinct().order_by("channel").execute()["channel"]:
+        mine = people.filter(people.channel == channel)
+        table = cells(mine).order_by(["frequency", "recency", "T"]).execute()
+        spent = spend_cells(mine).order_by(["frequency", "monetary_value"]).execute()
+        draws = _new_by_draw(study, worth, table, spent, for_ever=for_ever)
+        if draws is not None:
+            low, high = interval_of_draws(draws[1:, None])
+            n = int(table["n_customers"].sum())
+            rows.append(
+                {"channel": channel, "clv": draws[0], "low": float(low[0]), "high": float(high[0]), "n": n}
+            )
+    if not rows:
+        return CannotSay(
+            sentence(
+                "No channel has {least} customers who bought again and whose models hold.", least=MIN_REPEAT
+            )
+        )
+    return pd.DataFrame(rows)
+
+
+def _new_by_draw(
+    study: Study, worth: Worth, table: pd.DataFrame, spent: pd.DataFrame, *, for_ever: bool
+) -> Any:
+    """CLV of a new customer under a channel's own fits; None where its data do not hold them."""
+    if int(spent["n_customers"].sum()) < MIN_REPEAT:
+        return None
+    fit, spend = refit(worth.fits[0], table), fit_gamma_gamma(spent)
+    if (
+        not fit.optimum.is_converged
+        or spend.optimum is None
+        or not spend.optimum.is_converged
+        or spend.q <= 1
+    ):
+        return None
+    n_draws = study.params.value.n_bootstrap
+    several = [fit, *bootstrap(fit, table, n_draws=n_draws, seed=SEED)]
+    spends = [spend, *bootstrap(spend, spent, n_draws=n_draws, seed=SEED + 1)]
+    weeks = None if for_ever else horizon_weeks(study)
+    return clv_of_new(several, spends, worth.margin, discount=_discount(study), horizon=weeks)
+
+
+def key_figures(
+    study: Study,
+    found: list[Estimate | CannotSay] | CannotSay,
+    new: list[Estimate | CannotSay] | CannotSay,
+    spent: GammaGammaFit | CannotSay,
+    rows: pd.DataFrame | CannotSay,
+    correlation: Estimate | CannotSay,
+) -> list[Estimate | CannotSay]:
+    """List the key figures of residual CLV, of a new customer's CLV and of spend."""
+    figures: list[Estimate | CannotSay] = []
+    for each in (found, new):
+        figures += [each] if isinstance(each, CannotSay) else each
+    if not isinstance(spent, CannotSay) and not isinstance(rows, CannotSay):
+        figures += parameters(spent, rows, "gamma_gamma")
+        figures.append(
+            Estimate("gamma_gamma_log_likelihood", spent.optimum.log_likelihood, "ratio", spent.optimum.n)  # type: ignore[union-attr]
+        )
+        figures.append(correlation)
+    return figures
+
+
+def findings(
+    study: Study, found: list[Estimate | CannotSay] | CannotSay, worth: Worth | CannotSay
+) -> list[str | CannotSay]:
+    """Say how many are still customers, and what they will bring."""
+    if isinstance(found, CannotSay) or isinstance(worth, CannotSay):
+        return []
+    known = {each.figure: each for each in found if isinstance(each, Estimate) and not each.segment}
+    n, months = worth.n, study.params.value.horizon_months
+    said: list[str | CannotSay] = []
+    if worth.looks_for_ever:
+        said.append(
+            sentence(
+                "Of {n} customers who ever bought, {active} are still active. Mailing the others as if they were costs "
+                "money and tells nothing.",
+                n=value_text(n, "count"),
+                active=known["active_customers"],
+            )
+        )
+    if "residual_clv_total" in known:
+        said.append(
+            sentence(
+                "Over the next {months} months today's customers will bring {clv} in discounted margin, chance "
+                "included. That, not past revenue, is what a plan for them may cost at most.",
+                months=months,
+                clv=known["residual_clv_total"],
+            )
+        )
+    else:
+        said.append(
+            sentence(
+                "Over the next {months} months today's customers will buy {purchases} times.",
+                months=months,
+                purchases=known["expected_purchases"],
+            )
+        )
+        said += [each for each in found if isinstance(each, CannotSay)][:1]
+    return said
+
+
+def horizon_weeks(study: Study) -> float:
+    """Return the horizon in weeks; a month has 30.4375 days."""
+    return study.params.value.horizon_months * WEEKS_PER_MONTH
+
+
+def _discount(study: Study) -> float:
+    """Without a discount the sum for ever has no end; it is then not shown, and the horizon's is not touched."""
+    return weekly_discount(study.params.value.annual_discount_rate) or 1e-9
+
+
+def _total(
+    figure: str, draws: Any, chance: float, unit: str, n: int, segment: dict[str, str] | None = None
+) -> Estimate:
+    values = np.asarray(draws, dtype=float)
+    total = total_of_draws(figure, float(values[0]), values[1:], chance=chance, unit=unit, n=n)
+    return Estimate(figure, total.value, unit, n, total.low, total.high, segment or {})
+
+
+def _limits(estimate: Estimate) -> str:
+    if estimate.low is None or estimate.high is None:
+        return _("no limit")
+    return sentence(
+        "{low} to {high}",
+        low=value_text(estimate.low, estimate.unit),
+        high=value_text(estimate.high, estimate.unit),
+    )

@@ -1,0 +1,399 @@
+"""Study 03, models of repeat buying: which may be used, how well they predicted the past, and which is picked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import partial
+from typing import Any
+
+import ibis.expr.types as ir
+import pandas as pd
+
+from cam.estimate import CannotSay, Estimate
+from cam.language import named, sentence, together, value_text
+from cam.language import translate as _
+from cam.measures.value.bg_nbd import fit_bg_nbd
+from cam.measures.value.holdout import (
+    beats,
+    choose_calibration_end,
+    conditional_means,
+    pick_model,
+    predict_holdout,
+    predicted_total,
+    score_holdout,
+    tracking,
+)
+from cam.measures.value.nbd import fit_nbd
+from cam.measures.value.newton import profile_interval
+from cam.measures.value.pareto_nbd import fit_pareto_nbd
+from cam.reduce.holdout import holdout_cells, purchases_by_day
+from cam.reduce.summary import cells, customer_summary
+from cam.show.tables import Col, ShownTable, show_table
+from cam.studies.study import Study, needs
+
+#: Models that let customers leave; the NBD, in which nobody does, is what they have to beat.
+MODELS = ("pareto_nbd", "bg_nbd", "mbg_nbd")
+_FITS: dict[str, Callable[[pd.DataFrame], Any]] = {
+    "pareto_nbd": fit_pareto_nbd,
+    "bg_nbd": fit_bg_nbd,
+    "mbg_nbd": partial(fit_bg_nbd, first_can_be_last=True),
+    "nbd": fit_nbd,
+}
+#: Fewer customers with a repeat purchase than this carry no model.
+MIN_REPEAT = 30
+#: A holdout shorter than this says little.
+MIN_WEEKS = 8
+#: Of the futures that are drawn; any number would do, but it must stay the same.
+SEED = 20261122
+
+Fits = Mapping[str, Any]
+
+
+@needs("transactions")
+def histories(study: Study, decided: str) -> ir.Table | CannotSay:
+    """Reduce the orders to one row per customer, where customers leave without a word."""
+    if decided == "contractual":
+        return CannotSay(
+            _(
+                "Models of repeat buying are refused here: under a contract it is known who has left, and they would "
+                "guess it from silence."
+            ),
+            _("The retention of contracts is modelled instead."),
+        )
+    summary = customer_summary(study.tables["transactions"], as_of=study.as_of)
+    customers = study.engine.create_table("purchase_histories", summary, overwrite=True)
+    n = int(customers.filter(customers.frequency > 0).count().execute())
+    if n < MIN_REPEAT:
+        return CannotSay(
+            sentence(
+                "{n} customers have bought again; a model of repeat buying needs {least}.",
+                n=n,
+                least=MIN_REPEAT,
+            )
+        )
+    return customers
+
+
+@needs()
+def cut_off(study: Study, customers: ir.Table) -> date | CannotSay:
+    """Choose the last day that the models see: by the parameter file, else from the data."""
+    first = study.tables["transactions"].order_date.min().execute().date()
+    given = study.params.value.calibration_end
+    chosen = given or choose_calibration_end(
+        first, study.as_of, horizon_days=study.params.value.horizon_months * 30.4375
+    )
+    if given and not first < given < study.as_of:
+        return CannotSay(
+            sentence(
+                "value.calibration_end {day} is not within the data, which run from {first} to {last}.",
+                day=given.isoformat(),
+                first=first.isoformat(),
+                last=study.as_of.isoformat(),
+            ),
+            _("Choose a day between them, or leave it out."),
+        )
+    weeks = (study.as_of - chosen).days / 7
+    if weeks < MIN_WEEKS:
+        return CannotSay(
+            sentence(
+                "The data are too short to hold some of them out: {weeks} weeks would be left, {least} are needed.",
+                weeks=value_text(weeks, "ratio"),
+                least=MIN_WEEKS,
+            )
+        )
+    return chosen
+
+
+@needs()
+def hold_out(study: Study, chosen: date) -> pd.DataFrame | CannotSay:
+    """Count customers by what they did up to the cut-off, and how often they bought after it."""
+    table = holdout_cells(study.tables["transactions"], calibration_end=chosen, as_of=study.as_of)
+    held = table.order_by(["frequency", "recency", "T", "holdout_frequency"]).execute()
+    repeated = int(held.loc[held["frequency"] > 0, "n_customers"].sum())
+    if repeated < MIN_REPEAT:
+        return CannotSay(
+            sentence(
+                "Up to {day} only {n} customers had bought again; a model of repeat buying needs {least}.",
+                day=chosen.isoformat(),
+                n=repeated,
+                least=MIN_REPEAT,
+            ),
+            _("Set value.calibration_end to a later day."),
+        )
+    return held
+
+
+@needs()
+def fit_models(study: Study, table: pd.DataFrame) -> Fits:
+    """Fit every model to the same cells."""
+    return {name: fit(table) for name, fit in _FITS.items()}
+
+
+def refit(fit: Any, table: pd.DataFrame) -> Any:
+    """Fit the same kind of model to other customers."""
+    return _FITS[fit.model](table)
+
+
+@needs()
+def all_cells(study: Study, customers: ir.Table) -> pd.DataFrame:
+    """Count customers by all that is known up to the last day."""
+    return cells(customers).order_by(["frequency", "recency", "T"]).execute()
+
+
+@needs()
+def show_fits(study: Study, table: pd.DataFrame, fits: Fits) -> ShownTable | CannotSay:
+    """Show each model's parameters with their intervals, and what stands behind them."""
+    rows = []
+    for name, fit in fits.items():
+        optimum = fit.optimum
+        for place, estimate in enumerate(parameters(fit, table, name)):
+            rows.append(
+                {
+                    "model": named(name) if place == 0 else "",
+                    "parameter": estimate.figure.removeprefix(f"{name}_"),
+                    "value": estimate.value,
+                    "low": estimate.low,
+                    "high": estimate.high,
+                    "log_likelihood": optimum.log_likelihood if place == 0 else float("nan"),
+                    "steps": optimum.n_evaluations if place == 0 else float("nan"),
+                }
+            )
+    columns = [
+        Col("model", "Model"),
+        Col("parameter", "Parameter"),
+        Col("value", "Value", "ratio", "low", "high"),
+        Col("log_likelihood", "Log-likelihood", "ratio", may_be_empty=True),
+        Col("steps", "Steps", "count", may_be_empty=True),
+    ]
+    return show_table(
+        pd.DataFrame(rows),
+        columns,
+        caption="What the models say of these customers",
+        note=_("Time is in weeks. Small: the 95 % profile-likelihood interval."),
+        notes=_troubles(fits),
+        max_rows=20,
+    )
+
+
+def parameters(fit: Any, table: pd.DataFrame, name: str, **segment: str) -> list[Estimate]:
+    """List a fit's parameters with their profile-likelihood intervals; none where a side has no limit."""
+    optimum = fit.optimum
+    found = []
+    for place, parameter in enumerate(optimum.names[: optimum.n_logs]):
+        low: float | None = None
+        high: float | None = None
+        if optimum.is_peak and not optimum.runaways:
+            low, high = profile_interval(fit.likelihood(table), optimum, parameter)
+        if low is None or high is None:
+            low = high = None
+        value = float(optimum.values[place])
+        found.append(Estimate(f"{name}_{parameter}", value, "ratio", optimum.n, low, high, segment))
+    return found
+
+
+@needs()
+def predictions(study: Study, held: pd.DataFrame, fits: Fits, chosen: date) -> pd.DataFrame:
+    """Predict each customer's purchases after the cut-off."""
+    return predict_holdout(fits, held, weeks=(study.as_of - chosen).days / 7)
+
+
+@needs()
+def holdout_scores(study: Study, guesses: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame | CannotSay:
+    """Score the predictions by what happened."""
+    if not held["holdout_frequency"].any():
+        return CannotSay(_("Nobody bought after the cut-off, so no prediction can be judged."))
+    return score_holdout(guesses, held)
+
+
+@needs()
+def predicted_totals(study: Study, held: pd.DataFrame, fits: Fits, chosen: date) -> list[Estimate]:
+    """Predict the total after the cut-off by each model that can be trusted, with an interval."""
+    weeks = (study.as_of - chosen).days / 7
+    return [
+        predicted_total(fit, held, name=name, weeks=weeks, seed=SEED)
+        for name, fit in fits.items()
+        if fit.optimum.is_converged
+    ]
+
+
+@needs()
+def pick(
+    study: Study, fits: Fits, scores: pd.DataFrame, guesses: pd.DataFrame, held: pd.DataFrame
+) -> str | CannotSay:
+    """Pick the model by the stated rule; the NBD where none beats it."""
+    given = study.params.value.model
+    sound = [name for name in MODELS if fits[name].optimum.is_converged]
+    if given:
+        if given in sound:
+            return given
+        return CannotSay(
+            sentence(
+                "The data do not hold the parameters of {model}, which value.model asks for.",
+                model=named(given),
+            ),
+            _("Leave value.model out; the report then picks one that they hold."),
+        )
+    better = [name for name in sound if beats(name, "nbd", guesses, held)]
+    if not better:
+        return "nbd"
+    return pick_model(better, scores, guesses, held)
+
+
+@needs()
+def show_scores(
+    study: Study, scores: pd.DataFrame, totals: list[Estimate], picked: str
+) -> ShownTable | CannotSay:
+    """Show how each prediction fared, the picked one marked, and say by which rule."""
+    limits = {total.segment["model"]: total for total in totals}
+    shown = scores.assign(
+        name=[f"▸ {named(name)}" if name == picked else named(name) for name in scores["model"]],
+        low=[limits[name].low if name in limits else None for name in scores["model"]],
+        high=[limits[name].high if name in limits else None for name in scores["model"]],
+    )
+    columns = [
+        Col("name", "Prediction"),
+        Col("predicted", "Purchases predicted", "count", "low", "high"),
+        Col("bias", "Bias", "share", may_be_empty=True),
+        Col("rmse", "RMSE", "ratio"),
+        Col("mae", "MAE", "ratio"),
+        Col("rank_correlation", "Rank correlation", "ratio", may_be_empty=True),
+    ]
+    note = sentence(
+        "In fact there were {actual} purchases by {n} customers. RMSE and MAE are in purchases per customer.",
+        actual=value_text(float(scores["actual"].iloc[0]), "count"),
+        n=totals[0].n or 0 if totals else 0,
+    )
+    return show_table(
+        shown, columns, caption="How well was the past predicted?", note=note, notes=[_rule(study, picked)]
+    )
+
+
+@needs()
+def by_frequency(study: Study, guesses: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
+    """Compare actual and predicted purchases by how often customers had bought before."""
+    return conditional_means(guesses, held)
+
+
+@needs()
+def track(study: Study, fits: Fits, chosen: date) -> pd.DataFrame:
+    """Compare actual and expected repeat purchases week by week."""
+    transactions = study.tables["transactions"]
+    days = purchases_by_day(transactions, calibration_end=chosen, as_of=study.as_of).execute()
+    first = pd.Timestamp(days["day"].iloc[0]).date()
+    return tracking(days, {name: fits[name] for name in fits}, first=first, last=study.as_of)
+
+
+@needs()
+def period_after(study: Study, chosen: date) -> str:
+    """First to last day of the holdout, ready to print."""
+    from cam.language import period_text
+
+    return period_text(date.fromordinal(chosen.toordinal() + 1), study.as_of)
+
+
+def figures(
+    study: Study,
+    held_fits: Fits | CannotSay,
+    held: pd.DataFrame | CannotSay,
+    fits: Fits | CannotSay,
+    table: pd.DataFrame | CannotSay,
+    totals: list[Estimate] | CannotSay,
+) -> list[Estimate | CannotSay]:
+    """List the models' key figures: parameters from all data and from the calibration period, and the holdout."""
+    found: list[Estimate | CannotSay] = []
+    for several, rows, segment in ((fits, table, {}), (held_fits, held, {"period": "calibration"})):
+        if isinstance(several, CannotSay) or isinstance(rows, CannotSay):
+            found += [said for said in (several, rows) if isinstance(said, CannotSay)][:1]
+            continue
+        for name, fit in several.items():
+            if fit.optimum.is_converged:
+                found += parameters(fit, rows, name, **segment)
+            value = fit.optimum.log_likelihood
+            found.append(Estimate(f"{name}_log_likelihood", value, "ratio", fit.optimum.n, segment=segment))
+    if not isinstance(held, CannotSay):
+        n, actual = int(held["n_customers"].sum()), (held["holdout_frequency"] * held["n_customers"]).sum()
+        found.append(Estimate("holdout_actual", float(actual), "count", n))
+    return [*found, totals] if isinstance(totals, CannotSay) else [*found, *totals]
+
+
+def findings(
+    study: Study,
+    scores: pd.DataFrame | CannotSay,
+    totals: list[Estimate] | CannotSay,
+    picked: str | CannotSay,
+) -> list[str | CannotSay]:
+    """Say how well the picked model predicted what happened, and what that is worth."""
+    if isinstance(scores, CannotSay) or isinstance(picked, CannotSay) or isinstance(totals, CannotSay):
+        return [next(said for said in (scores, totals, picked) if isinstance(said, CannotSay))]
+    by_model = scores.set_index("model")
+    total = next((each for each in totals if each.segment["model"] == picked), None)
+    if total is None:
+        return []
+    actual = float(by_model.at[picked, "actual"])
+    if picked == "nbd":
+        return [
+            sentence(
+                "No model in which customers leave predicted the held-out period better than one in which nobody does "
+                "({predicted} purchases foretold, {actual} made). These customers hardly ever leave within the time "
+                "seen; when they will cannot be read from these data, so nothing is said beyond the horizon.",
+                predicted=total,
+                actual=value_text(actual, "count"),
+            )
+        ]
+    inside = total.low is not None and total.high is not None and total.low <= actual <= total.high
+    words = (
+        "The model foretold {predicted} purchases for the held-out period; there were {actual}, which is within what "
+        "chance allows. Predicting that all go on as before would have missed by {naive}."
+        if inside
+        else "The model foretold {predicted} purchases for the held-out period; there were {actual}: it missed by "
+        "{bias}, more than chance allows. Predicting that all go on as before would have missed by {naive}. Read the "
+        "values below as if they could be off by as much."
+    )
+    return [
+        sentence(
+            words,
+            predicted=total,
+            actual=value_text(actual, "count"),
+            bias=value_text(float(by_model.at[picked, "bias"]), "share"),
+            naive=value_text(float(by_model.at["same_rate", "bias"]), "share"),
+        )
+    ]
+
+
+def _rule(study: Study, picked: str) -> str:
+    if study.params.value.model:
+        return sentence("{model} is used because value.model says so.", model=named(picked))
+    rule = _(
+        "Used is the model with the least RMSE among those that beat the NBD by more than chance; of models that are "
+        "equal within chance, the one with the least bias."
+    )
+    return together(rule, _("None beats it, so the NBD itself is used.")) if picked == "nbd" else rule
+
+
+def _troubles(fits: Fits) -> list[str]:
+    found = []
+    for name, fit in fits.items():
+        optimum = fit.optimum
+        if not optimum.is_converged:
+            found.append(
+                sentence(
+                    "{model}: the data do not hold {names}. The likelihood is flat that way, so the model is not used.",
+                    model=named(name),
+                    names=", ".join(optimum.runaways or optimum.weak or optimum.names),
+                )
+            )
+        elif optimum.weak:
+            found.append(
+                sentence(
+                    "{model}: {names} are hardly known; what follows from them jointly can be known better.",
+                    model=named(name),
+                    names=", ".join(optimum.weak),
+                )
+            )
+    found.append(
+        sentence(
+            "All other fits are at a maximum: gradient zero, the likelihood falling on every side.",
+        )
+    )
+    return found
