@@ -10,7 +10,7 @@ from cam.estimate import CannotSay, Estimate
 from cam.show.figures import acquisition as figures
 from cam.show.tables import ShownTable
 from cam.studies import acquisition, marginal, payback
-from cam.studies import value as steps
+from cam.studies import earnings as steps
 
 MONTHS = pd.date_range("2025-01-01", "2026-06-01", freq="MS")
 TYPES = {"media": 60.0, "creative": 10, "tools": 5, "commissions": 8, "salaries": 12, "overhead": 5}

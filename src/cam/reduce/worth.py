@@ -105,7 +105,8 @@ def customer_worth(
 
     Notes
     -----
-    The limits of a product are those of its factors, put together by the squares of their distances on the logarithm.
+    The limits of purchases and spend are put together by the squares of their distances on the logarithm; the error of
+    the margin joins them by its square in money, as a margin may lie next to nought or below.
 
     Examples
     --------
@@ -140,24 +141,34 @@ def customer_worth(
         people.var_base + 2 * people.own * people.covariance + people.own * people.own * people.var_slope
     )
     spread = ibis.greatest(variance, 0.0) / (expected * expected)
-    columns |= _money_columns("expected_spend", expected, z * spread.sqrt(), z * spread.sqrt())
-    others = z**2 * (spread + (margin_error / margin) ** 2 if margin else spread)
+    own_spread = z * spread.sqrt()
+    limits = expected * (-own_spread).exp(), expected * own_spread.exp()
+    columns |= _money_columns("expected_spend", expected, *limits)
     for name, called in money.items():
         if name not in ahead:
             continue
         value, low, high = (people[f"{name}{end}"] for end in ("", "_low", "_high"))
         below, above = (
-            ((ibis.greatest(one, 1e-9) / ibis.greatest(other, 1e-9)).ln() ** 2 + others).sqrt()
+            ((ibis.greatest(one, 1e-9) / ibis.greatest(other, 1e-9)).ln() ** 2 + z**2 * spread).sqrt()
             for one, other in ((value, low), (high, value))
         )
-        columns |= _money_columns(called, value * expected * margin, below, above)
+        revenue = value * expected
+        sides = [revenue * (1 - (-below).exp()) * margin, revenue * (above.exp() - 1) * margin]
+        down, up = sides if margin >= 0 else sides[::-1]
+        unsure = revenue * (z * margin_error)
+        columns |= _money_columns(
+            called,
+            revenue * margin,
+            revenue * margin - (down * down + unsure * unsure).sqrt(),
+            revenue * margin + (up * up + unsure * unsure).sqrt(),
+        )
     return people.select("customer_id", **columns)
 
 
 def _money_columns(
-    name: str, value: ir.FloatingColumn, below: ir.FloatingColumn, above: ir.FloatingColumn
+    name: str, value: ir.FloatingColumn, low: ir.FloatingColumn, high: ir.FloatingColumn
 ) -> dict[str, ir.Value]:
-    ends = {name: value, f"{name}_low": value * (-below).exp(), f"{name}_high": value * above.exp()}
+    ends = {name: value, f"{name}_low": low, f"{name}_high": high}
     # Rounded to the cent, halves upwards: engines differ in how they round a half.
     return {key: ((each * 100 + 0.5).floor() / 100).cast("decimal(18,2)") for key, each in ends.items()}
 

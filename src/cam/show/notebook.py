@@ -31,7 +31,7 @@ def install_formatters(shell: Any) -> None:
         return
     formatter = shell.display_formatter.mimebundle_formatter
     formatter.for_type(Axes, _axes_bundle)
-    formatter.for_type(CannotSay, _cannot_say_bundle)
+    formatter.for_type(CannotSay, _Said())
 
 
 def cannot_say_html(said: CannotSay) -> str:
@@ -64,5 +64,13 @@ def _axes_bundle(ax: Axes, include: Any = None, exclude: Any = None) -> Bundle:
     return {"image/svg+xml": svg(figure), "text/plain": words}, {"image/svg+xml": {"alt": words}}
 
 
-def _cannot_say_bundle(said: CannotSay, include: Any = None, exclude: Any = None) -> Bundle:
-    return {"text/html": cannot_say_html(said), "text/plain": f"{said.reason} {said.cure}".strip()}, {}
+class _Said:
+    """Shows a reason in full once per notebook, and then refers to it."""
+
+    def __init__(self) -> None:
+        self._reasons: set[CannotSay] = set()
+
+    def __call__(self, said: CannotSay, include: Any = None, exclude: Any = None) -> Bundle:
+        shown = CannotSay(_("The reason stands above.")) if said in self._reasons else said
+        self._reasons.add(said)
+        return {"text/html": cannot_say_html(shown), "text/plain": f"{said.reason} {said.cure}".strip()}, {}

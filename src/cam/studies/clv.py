@@ -25,16 +25,15 @@ from cam.measures.value.clv import (
 )
 from cam.measures.value.future import WEEKS_PER_MONTH, weekly_discount
 from cam.measures.value.gamma_gamma import (
-    MOST_CORRELATED,
     GammaGammaFit,
     fit_gamma_gamma,
-    spend_frequency_correlation,
 )
 from cam.reduce.summary import cells
 from cam.reduce.worth import SPEND_UNIT, customer_worth, spend_cells, worth_cells
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.margin import lacks_margin
-from cam.studies.repeat_buying import MIN_REPEAT, SEED, Fits, parameters, refit
+from cam.studies.repeat_buying import MIN_REPEAT, SEED, Fits, Picked, refit
+from cam.studies.spend import limits_text
 from cam.studies.study import Study, needs
 
 
@@ -44,8 +43,8 @@ class Worth:
 
     Attributes
     ----------
-    model : str
-        The picked model.
+    picked : Picked
+        The picked model, and by how much it missed the holdout.
     fits : sequence of fits
         The fit to all data, then its refits to resamples.
     cells : DataFrame
@@ -58,7 +57,7 @@ class Worth:
         Margin rate likewise, or why it is not known.
     """
 
-    model: str
+    picked: Picked
     fits: Sequence[Any]
     cells: pd.DataFrame
     sums: pd.DataFrame
@@ -68,96 +67,12 @@ class Worth:
     @property
     def looks_for_ever(self) -> bool:
         """Whether anything is said beyond the horizon: not where the model has nobody leave."""
-        return self.model != "nbd"
+        return self.picked.model != "nbd"
 
     @property
     def n(self) -> int:
         """Customers."""
         return int(self.cells["n_customers"].sum())
-
-
-@needs()
-def spend_rows(study: Study, customers: ir.Table) -> pd.DataFrame | CannotSay:
-    """Count customers by frequency and own mean spend: what tells of spend per purchase."""
-    rows = spend_cells(customers).order_by(["frequency", "monetary_value"]).execute()
-    n = int(rows["n_customers"].sum())
-    if n < MIN_REPEAT:
-        return CannotSay(
-            sentence(
-                "{n} customers have a repeat purchase with revenue; a model of spend needs {least}.",
-                n=n,
-                least=MIN_REPEAT,
-            )
-        )
-    if rows["frequency"].nunique() < 2 or rows["monetary_value"].nunique() < 2:
-        return CannotSay(
-            _("Spend or frequency is the same for all repeat customers, so neither can be modelled.")
-        )
-    return rows
-
-
-@needs()
-def spend_correlation(study: Study, rows: pd.DataFrame) -> Estimate:
-    """Correlate mean spend with frequency: the model of spend takes them as unrelated."""
-    return spend_frequency_correlation(rows)
-
-
-@needs()
-def fit_spend(study: Study, rows: pd.DataFrame) -> GammaGammaFit | CannotSay:
-    """Fit what customers spend per purchase."""
-    fit = fit_gamma_gamma(rows)
-    if fit.optimum is None or not fit.optimum.is_converged:
-        return CannotSay(
-            _("The data do not hold the parameters of spend (Gamma-Gamma): its likelihood is flat.")
-        )
-    if fit.q <= 1:
-        return CannotSay(
-            _(
-                "Spend per purchase is so uneven that its mean does not exist under the Gamma-Gamma (q is not above 1)."
-            )
-        )
-    return fit
-
-
-@needs()
-def show_spend(
-    study: Study, customers: ir.Table, rows: pd.DataFrame, correlation: Estimate, fit: GammaGammaFit
-) -> ShownTable | CannotSay:
-    """Show the model of spend, and whether it may be used."""
-    found = [correlation, *parameters(fit, rows, "gamma_gamma")]
-    units = {"gamma_gamma_gamma": study.currency}
-    table = pd.DataFrame(
-        {
-            "name": [named(each.figure) for each in found],
-            "value": [value_text(each.value, units.get(each.figure, "ratio")) for each in found],
-            "low": [_limits(each) for each in found],
-        }
-    )
-    repeated = int(customers.filter(customers.frequency > 0).count().execute())
-    without = repeated - int(rows["n_customers"].sum())
-    is_tied = abs(correlation.value) >= MOST_CORRELATED
-    notes = [
-        sentence(
-            "Spend goes with frequency ({r}): the model takes them as unrelated, so what those spend who are hardly "
-            "known is off. Read sums of money with care.",
-            r=correlation,
-        )
-        if is_tied
-        else sentence("Spend hardly goes with frequency ({r}): the model may be used.", r=correlation),
-        sentence(
-            "Mean spend per purchase of all customers: {mean}.",
-            mean=value_text(fit.mean_spend, study.currency),
-        ),
-    ]
-    if without:
-        notes.append(
-            sentence(
-                "{n} customers with repeat purchases have a mean spend not above zero; they are given the mean of all.",
-                n=without,
-            )
-        )
-    columns = [Col("name", "Figure"), Col("value", "Value"), Col("low", "95 % interval")]
-    return show_table(table, columns, caption="What customers spend per purchase", notes=notes)
 
 
 @needs()
@@ -181,7 +96,7 @@ def margin_rate(study: Study, decided: str, estimates: list[Estimate]) -> Estima
 def value_base(
     study: Study,
     customers: ir.Table | CannotSay,
-    picked: str | CannotSay,
+    picked: Picked | CannotSay,
     fits: Fits | CannotSay,
     spent: tuple[pd.DataFrame | CannotSay, GammaGammaFit | CannotSay],
     margin: Estimate | CannotSay,
@@ -193,13 +108,13 @@ def value_base(
     assert not isinstance(customers, CannotSay) and not isinstance(picked, CannotSay)
     assert not isinstance(fits, CannotSay)
     value = study.params.value
-    fit = fits[picked]
+    fit = fits[picked.model]
     if not fit.optimum.is_converged:
         return CannotSay(
             sentence(
                 "The picked model, {model}, held in the calibration period, but all data together do not hold its "
                 "parameters.",
-                model=named(picked),
+                model=named(picked.model),
             ),
             _("Set value.model to another model."),
         )
@@ -225,7 +140,7 @@ def value_base(
 @needs()
 def totals(study: Study, worth: Worth) -> list[Estimate | CannotSay]:
     """Add up what today's customers will do and bring, with intervals for what will happen."""
-    horizon, n, sums = horizon_weeks(study), worth.n, worth.sums
+    horizon, sums = horizon_weeks(study), worth.sums
     by_draw = sums.groupby("draw")[["p_alive", "expected_purchases"]].sum()
     alive = worth.cells["p_alive"].to_numpy(float)
     luck = float((worth.cells["n_customers"].to_numpy(float) * alive * (1 - alive)).sum() ** 0.5)
@@ -233,8 +148,8 @@ def totals(study: Study, worth: Worth) -> list[Estimate | CannotSay]:
     spend = worth.spend[0] if not isinstance(worth.spend, CannotSay) else None
     bought, brought = chance_of_totals(worth.fits[0], spend, worth.cells, horizon=horizon, seed=SEED)
     found: list[Estimate | CannotSay] = [
-        _total("active_customers", by_draw["p_alive"], luck, "count", n),
-        _total("expected_purchases", by_draw["expected_purchases"], bought, "count", n),
+        _total(worth, "active_customers", by_draw["p_alive"], "count", chance=luck),
+        _total(worth, "expected_purchases", by_draw["expected_purchases"], "count", chance=bought),
     ]
     if not is_money:
         return [*found, *(said for said in (worth.spend, worth.margin) if isinstance(said, CannotSay))]
@@ -245,7 +160,14 @@ def totals(study: Study, worth: Worth) -> list[Estimate | CannotSay]:
     for name, segment, chance in looks:
         draws = worth_by_draw(sums, worth.spend, worth.margin, outlook_name=name)
         found.append(
-            _total("residual_clv_total", draws, chance * float(worth.margin[0]), study.currency, n, segment)
+            _total(
+                worth,
+                "residual_clv_total",
+                draws,
+                study.currency,
+                chance=chance * float(worth.margin[0]),
+                segment=segment,
+            )
         )
     return found
 
@@ -259,7 +181,7 @@ def show_totals(study: Study, found: list[Estimate | CannotSay]) -> ShownTable |
             if "horizon" in each.segment
             else named(each.figure),
             "value": value_text(each.value, each.unit),
-            "range": _limits(each),
+            "range": limits_text(each),
             "n": each.n,
         }
         for each in found
@@ -284,6 +206,14 @@ def show_totals(study: Study, found: list[Estimate | CannotSay]) -> ShownTable |
         note=note,
         notes=unsaid,
     )
+
+
+@needs()
+def scored_cells(study: Study, worth: Worth) -> pd.DataFrame | CannotSay:
+    """Return the cells with their chance of being active, for the map of it."""
+    if not worth.looks_for_ever:
+        return CannotSay(_("Nobody leaves under the model in use, so every customer counts as active."))
+    return worth.cells
 
 
 @needs()
@@ -346,7 +276,7 @@ def new_customers(study: Study, worth: Worth) -> list[Estimate | CannotSay]:
     found: list[Estimate | CannotSay] = []
     for weeks, segment in looks:
         draws = clv_of_new(worth.fits, worth.spend, worth.margin, discount=_discount(study), horizon=weeks)
-        found.append(_total("clv", draws, 0.0, study.currency, worth.n, segment))
+        found.append(_total(worth, "clv", draws, study.currency, segment=segment))
     return found
 
 
@@ -404,23 +334,12 @@ def _new_by_draw(
 
 
 def key_figures(
-    study: Study,
-    found: list[Estimate | CannotSay] | CannotSay,
-    new: list[Estimate | CannotSay] | CannotSay,
-    spent: GammaGammaFit | CannotSay,
-    rows: pd.DataFrame | CannotSay,
-    correlation: Estimate | CannotSay,
+    study: Study, found: list[Estimate | CannotSay] | CannotSay, new: list[Estimate | CannotSay] | CannotSay
 ) -> list[Estimate | CannotSay]:
-    """List the key figures of residual CLV, of a new customer's CLV and of spend."""
+    """List the key figures of residual CLV and of a new customer's CLV."""
     figures: list[Estimate | CannotSay] = []
     for each in (found, new):
         figures += [each] if isinstance(each, CannotSay) else each
-    if not isinstance(spent, CannotSay) and not isinstance(rows, CannotSay):
-        figures += parameters(spent, rows, "gamma_gamma")
-        figures.append(
-            Estimate("gamma_gamma_log_likelihood", spent.optimum.log_likelihood, "ratio", spent.optimum.n)  # type: ignore[union-attr]
-        )
-        figures.append(correlation)
     return figures
 
 
@@ -436,8 +355,8 @@ def findings(
     if worth.looks_for_ever:
         said.append(
             sentence(
-                "Of {n} customers who ever bought, {active} are still active. Mailing the others as if they were costs "
-                "money and tells nothing.",
+                "Of {n} customers who ever bought, {active} are still active. The others are most likely gone: plan "
+                "for those who are left.",
                 n=value_text(n, "count"),
                 active=known["active_customers"],
             )
@@ -474,18 +393,15 @@ def _discount(study: Study) -> float:
 
 
 def _total(
-    figure: str, draws: Any, chance: float, unit: str, n: int, segment: dict[str, str] | None = None
+    worth: Worth,
+    figure: str,
+    draws: Any,
+    unit: str,
+    *,
+    chance: float = 0.0,
+    segment: dict[str, str] | None = None,
 ) -> Estimate:
-    values = np.asarray(draws, dtype=float)
-    total = total_of_draws(figure, float(values[0]), values[1:], chance=chance, unit=unit, n=n)
-    return Estimate(figure, total.value, unit, n, total.low, total.high, segment or {})
-
-
-def _limits(estimate: Estimate) -> str:
-    if estimate.low is None or estimate.high is None:
-        return _("no limit")
-    return sentence(
-        "{low} to {high}",
-        low=value_text(estimate.low, estimate.unit),
-        high=value_text(estimate.high, estimate.unit),
+    total = total_of_draws(
+        figure, np.asarray(draws, dtype=float), chance=chance, bias=worth.picked.bias, unit=unit, n=worth.n
     )
+    return Estimate(figure, total.value, unit, total.n, total.low, total.high, segment or {})

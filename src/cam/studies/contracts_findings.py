@@ -33,7 +33,7 @@ def findings(
         if n_unpriced:
             said.append(
                 CannotSay(
-                    sentence("{n} running contracts have no fee and are valued at nothing.", n=n_unpriced),
+                    sentence("{n} running contracts have no fee and are not valued.", n=n_unpriced),
                     _("Fill monthly_fee at the source."),
                 )
             )
@@ -102,9 +102,7 @@ def parameters(table: pd.DataFrame, fits: RenewalFits) -> dict[str, list[Estimat
 
 def why_chosen(fits: RenewalFits) -> str:
     """Say which model is used, and why."""
-    found_bdw, found_sbg = (
-        fit.optimum is not None and fit.optimum.is_converged for fit in (fits.bdw, fits.sbg)
-    )
+    found_bdw = fits.bdw.optimum is not None and fits.bdw.optimum.is_converged
     if fits.chosen is fits.constant:
         return _(
             "One churn rate for all is used: retention does not rise with age, so the sBG found no difference between "
@@ -119,8 +117,6 @@ def why_chosen(fits: RenewalFits) -> str:
             "(likelihood-ratio test, p = {p}).",
             p=p,
         )
-    if not found_sbg:
-        return _("The sBG found no maximum in these data.")
     return sentence(
         "The sBG is used: the beta-discrete-Weibull, which contains it, does not fit better by more than chance "
         "(likelihood-ratio test, p = {p}).",

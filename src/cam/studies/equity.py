@@ -8,9 +8,10 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 
-from cam.estimate import CannotSay, Estimate, Z
+from cam.estimate import CannotSay, Estimate
 from cam.language import named, sentence, value_text
 from cam.language import translate as _
+from cam.measures.value.bootstrap import total_of_draws
 from cam.measures.value.clv import chance_of_totals, clv_of_new, worth_by_draw
 from cam.measures.value.equity import (
     LEVERS,
@@ -118,8 +119,8 @@ def show_equity(study: Study, found: Equity) -> ShownTable | CannotSay:
             rate=value_text(found.retention, "share"),
         ),
         _(
-            "The interval holds what the data leave open about the parameters, margin and cost, and the chance in what "
-            "today's customers do; not that customers to come may differ."
+            "The interval holds what the data leave open about the parameters, margin and cost, chance, and the miss "
+            "of the holdout; not that customers to come may differ."
         ),
     ]
     return show_table(pd.DataFrame(rows), columns, caption="Customer equity", notes=notes)
@@ -281,16 +282,16 @@ def _interval(worth: Worth, cost: Estimate, parts: dict[str, float], terms: Term
     base = worth_by_draw(worth.sums, worth.spend, worth.margin, outlook_name="dert")
     new = clv_of_new(worth.fits, worth.spend, worth.margin, discount=discount)
     won = parts["acquisition_cost"] / terms.cac if terms.cac else 0.0
-    draws = base + won * new
-    _bought, chance = chance_of_totals(
-        worth.fits[0],
-        worth.spend[0],
-        worth.cells,
-        horizon=None,
-        seed=SEED,
+    _bought, chance = chance_of_totals(worth.fits[0], worth.spend[0], worth.cells, horizon=None, seed=SEED)
+    gross = total_of_draws(
+        "customer_equity",
+        base + won * new,
+        chance=chance * terms.margin_rate,
+        bias=worth.picked.bias,
+        unit=cost.unit,
+        n=worth.n,
     )
-    low, high = np.percentile(draws[1:] - draws[0], [2.5, 97.5])
-    luck = Z * chance * terms.margin_rate
+    below, above = gross.value - (gross.low or 0.0), (gross.high or 0.0) - gross.value
     dearer, cheaper = (
         won * abs(limit - cost.value) if limit is not None else 0.0 for limit in (cost.high, cost.low)
     )
@@ -300,8 +301,8 @@ def _interval(worth: Worth, cost: Estimate, parts: dict[str, float], terms: Term
         value,
         cost.unit,
         worth.n,
-        value - float(np.hypot(np.hypot(min(low, 0.0), luck), dearer)),
-        value + float(np.hypot(np.hypot(max(high, 0.0), luck), cheaper)),
+        value - float(np.hypot(below, dearer)),
+        value + float(np.hypot(above, cheaper)),
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate
-from cam.language import named, sentence, together, value_text
+from cam.language import named, period_text, sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.value.bg_nbd import fit_bg_nbd
 from cam.measures.value.holdout import (
@@ -29,7 +30,7 @@ from cam.measures.value.newton import profile_interval
 from cam.measures.value.pareto_nbd import fit_pareto_nbd
 from cam.reduce.holdout import holdout_cells, purchases_by_day
 from cam.reduce.summary import cells, customer_summary
-from cam.show.tables import Col, ShownTable, show_table
+from cam.show.tables import Col, ShownTable, show_pairs, show_table
 from cam.studies.study import Study, needs
 
 #: Models that let customers leave; the NBD, in which nobody does, is what they have to beat.
@@ -48,6 +49,22 @@ MIN_WEEKS = 8
 SEED = 20261122
 
 Fits = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """The model that is used.
+
+    Attributes
+    ----------
+    model : str
+        Its name.
+    bias : float
+        Its predicted over the actual total of the holdout, less 1.
+    """
+
+    model: str
+    bias: float
 
 
 @needs("transactions")
@@ -122,6 +139,35 @@ def hold_out(study: Study, chosen: date) -> pd.DataFrame | CannotSay:
             _("Set value.calibration_end to a later day."),
         )
     return held
+
+
+@needs()
+def show_holdout(study: Study, chosen: date, held: pd.DataFrame) -> ShownTable:
+    """Say what the models see and what is put away, and what is odd about the history."""
+    repeated = int(held.loc[held["frequency"] > 0, "n_customers"].sum())
+    first = study.tables["transactions"].order_date.min().execute().date()
+    horizon = study.params.value.horizon_months
+    return show_pairs(
+        {
+            "Seen by the models": period_text(first, chosen),
+            "Put away": period_text(chosen + timedelta(days=1), study.as_of),
+            "Customers up to the cut-off": value_text(int(held["n_customers"].sum()), "count"),
+            "of whom bought again": value_text(repeated, "count"),
+            "Looks ahead": sentence(
+                "{months} months: longer than anyone was watched, so the end of it rests on the models alone",
+                months=horizon,
+            )
+            if horizon * 30.4375 > (study.as_of - first).days
+            else sentence("{months} months", months=horizon),
+        },
+        caption="How the models are tested",
+    )
+
+
+@needs()
+def model_name(study: Study, picked: Picked) -> str:
+    """Return the name of the picked model, for figures."""
+    return picked.model
 
 
 @needs()
@@ -220,13 +266,11 @@ def predicted_totals(study: Study, held: pd.DataFrame, fits: Fits, chosen: date)
 @needs()
 def pick(
     study: Study, fits: Fits, scores: pd.DataFrame, guesses: pd.DataFrame, held: pd.DataFrame
-) -> str | CannotSay:
+) -> Picked | CannotSay:
     """Pick the model by the stated rule; the NBD where none beats it."""
     given = study.params.value.model
     sound = [name for name in MODELS if fits[name].optimum.is_converged]
-    if given:
-        if given in sound:
-            return given
+    if given and given not in sound:
         return CannotSay(
             sentence(
                 "The data do not hold the parameters of {model}, which value.model asks for.",
@@ -235,19 +279,18 @@ def pick(
             _("Leave value.model out; the report then picks one that they hold."),
         )
     better = [name for name in sound if beats(name, "nbd", guesses, held)]
-    if not better:
-        return "nbd"
-    return pick_model(better, scores, guesses, held)
+    model = given or (pick_model(better, scores, guesses, held) if better else "nbd")
+    return Picked(model, float(scores.set_index("model").at[model, "bias"]))
 
 
 @needs()
 def show_scores(
-    study: Study, scores: pd.DataFrame, totals: list[Estimate], picked: str
+    study: Study, scores: pd.DataFrame, totals: list[Estimate], picked: Picked
 ) -> ShownTable | CannotSay:
     """Show how each prediction fared, the picked one marked, and say by which rule."""
     limits = {total.segment["model"]: total for total in totals}
     shown = scores.assign(
-        name=[f"▸ {named(name)}" if name == picked else named(name) for name in scores["model"]],
+        name=[f"▸ {named(name)}" if name == picked.model else named(name) for name in scores["model"]],
         low=[limits[name].low if name in limits else None for name in scores["model"]],
         high=[limits[name].high if name in limits else None for name in scores["model"]],
     )
@@ -265,7 +308,11 @@ def show_scores(
         n=totals[0].n or 0 if totals else 0,
     )
     return show_table(
-        shown, columns, caption="How well was the past predicted?", note=note, notes=[_rule(study, picked)]
+        shown,
+        columns,
+        caption="How well was the past predicted?",
+        note=note,
+        notes=[_rule(study, picked.model)],
     )
 
 
@@ -287,9 +334,7 @@ def track(study: Study, fits: Fits, chosen: date) -> pd.DataFrame:
 @needs()
 def period_after(study: Study, chosen: date) -> str:
     """First to last day of the holdout, ready to print."""
-    from cam.language import period_text
-
-    return period_text(date.fromordinal(chosen.toordinal() + 1), study.as_of)
+    return period_text(chosen + timedelta(days=1), study.as_of)
 
 
 def figures(
@@ -321,17 +366,17 @@ def findings(
     study: Study,
     scores: pd.DataFrame | CannotSay,
     totals: list[Estimate] | CannotSay,
-    picked: str | CannotSay,
+    picked: Picked | CannotSay,
 ) -> list[str | CannotSay]:
     """Say how well the picked model predicted what happened, and what that is worth."""
     if isinstance(scores, CannotSay) or isinstance(picked, CannotSay) or isinstance(totals, CannotSay):
         return [next(said for said in (scores, totals, picked) if isinstance(said, CannotSay))]
     by_model = scores.set_index("model")
-    total = next((each for each in totals if each.segment["model"] == picked), None)
+    total = next((each for each in totals if each.segment["model"] == picked.model), None)
     if total is None:
         return []
-    actual = float(by_model.at[picked, "actual"])
-    if picked == "nbd":
+    actual = float(by_model.at[picked.model, "actual"])
+    if picked.model == "nbd":
         return [
             sentence(
                 "No model in which customers leave predicted the held-out period better than one in which nobody does "
@@ -347,15 +392,15 @@ def findings(
         "chance allows. Predicting that all go on as before would have missed by {naive}."
         if inside
         else "The model foretold {predicted} purchases for the held-out period; there were {actual}: it missed by "
-        "{bias}, more than chance allows. Predicting that all go on as before would have missed by {naive}. Read the "
-        "values below as if they could be off by as much."
+        "{bias}, more than chance allows. Predicting that all go on as before would have missed by {naive}. The "
+        "intervals of what is still to come allow for such a miss."
     )
     return [
         sentence(
             words,
             predicted=total,
             actual=value_text(actual, "count"),
-            bias=value_text(float(by_model.at[picked, "bias"]), "share"),
+            bias=value_text(picked.bias, "share"),
             naive=value_text(float(by_model.at["same_rate", "bias"]), "share"),
         )
     ]

@@ -11,6 +11,7 @@ from cam.language import translate as _
 from cam.measures.value.segment_value import choose_attributes, group_values, tell_apart
 from cam.reduce.segment_value import column_levels, group_sums
 from cam.show.tables import Col, ShownTable, show_table
+from cam.studies import segmentation
 from cam.studies.study import Study, needs
 
 #: Levels of an attribute by size; the rest stand together.
@@ -23,6 +24,14 @@ _SMALLEST_P = 0.001
 _MONEY = ("revenue", "profit", "residual_clv")
 #: Within a sentence.
 _WORDS = {"revenue": "revenue so far", "profit": "profit so far", "residual_clv": "residual CLV"}
+
+
+@needs("transactions")
+def rfm_scores(study: Study) -> ir.Table | CannotSay:
+    """Score the customers as study 01 does, so that its segments can be valued."""
+    summary = segmentation.summarise(study)
+    fit = segmentation.fit_rfm(study, segmentation.count_values(study, summary))
+    return segmentation.score_customers(study, summary, fit)
 
 
 def combine(

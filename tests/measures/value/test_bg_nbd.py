@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from measures.value import cdnow
 from measures.value.proofs import assert_derivatives, assert_foretold, assert_sane, coverage, fair
-from measures.value.simulate import CDNOW, COFFEE, customers
+from measures.value.simulate import CDNOW, COFFEE, as_cells, customers
 from scipy.integrate import quad
 from scipy.special import betaln, gammaln
 from scipy.stats import beta as beta_law
@@ -266,18 +266,17 @@ def test_gradient_and_hessian_are_those_of_the_value(first_can_be_last, covariat
         assert_derivatives(evaluate, np.concatenate([theta, rng.normal(0, 0.3, 3 * len(covariates))]))
 
 
-def test_a_small_sample_of_two_maxima_ends_at_the_higher():
+@pytest.mark.parametrize("seed", [19, 205, 259])
+def test_a_small_sample_of_two_maxima_ends_at_the_higher(seed):
     # Silence is explained by seldom buying or by leaving at once; among 500 customers like these about one sample in
     # a hundred has a maximum for each, and a climb finds the one on its side. With two starts, the higher.
-    rng = np.random.default_rng(1)
-    for _ in range(214):
-        customers("mbg_nbd", CDNOW, 500, rng)
-    table = customers("mbg_nbd", CDNOW, 500, rng)
-    sides = [(0.5, 5, 0.8, 2.5), (1.2, 12, 0.4, 0.4), (0.35, 5, 1.5, 6), (3, 20, 0.3, 0.2)]
+    table = as_cells(customers("mbg_nbd", CDNOW, 500, np.random.default_rng(seed)))
+    sides = [(0.5, 5.0, 0.8, 2.5), (1.2, 12.0, 0.4, 0.4)]
     tops = [fit_bg_nbd(table, first_can_be_last=True, start=BgNbdFit(*side)).optimum for side in sides]
-    heights = [top.log_likelihood for top in tops]
-    found = fit_bg_nbd(table, first_can_be_last=True).optimum.log_likelihood
-    assert found == pytest.approx(max(heights), abs=1e-6)
+    assert all(top.is_converged for top in tops)
+    assert tops[1].log_likelihood > tops[0].log_likelihood + 0.1
+    found = fit_bg_nbd(table, first_can_be_last=True).optimum
+    assert found.log_likelihood == pytest.approx(tops[1].log_likelihood, abs=1e-8)
 
 
 # --- consistent ---------------------------------------------------------------------------------

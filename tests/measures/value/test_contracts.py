@@ -165,10 +165,13 @@ def test_digits_are_kept_where_contracts_are_alike():
 
 
 def test_cohorts_of_different_age_stand_together():
-    together = fit_sbg(
-        pd.concat([cohort(HIGH_END), cohort(HIGH_END, n_periods=3), cohort(HIGH_END, n_periods=5)])
-    )
-    assert (together.alpha, together.beta) == pytest.approx((0.668, 3.806), rel=0.2)
+    """A cohort seen for three years adds to the first three periods, and to nothing else."""
+    old, young = cohort(HIGH_END), cohort(REGULAR, n_periods=3)
+    theta = np.log([0.8, 2.0])
+    both = sbg_derivatives(pd.concat([old, young]))(theta)
+    apart = [sbg_derivatives(table)(theta) for table in (old, young)]
+    for place in range(3):
+        assert both[place] == pytest.approx(apart[0][place] + apart[1][place], rel=1e-10)
     weights = cohort(HIGH_END).assign(n_customers=lambda table: 3 * table["n_customers"])
     assert fit_sbg(weights).alpha == pytest.approx(fit_sbg(cohort(HIGH_END)).alpha, rel=1e-6)
 
@@ -192,7 +195,9 @@ def test_one_period_does_not_hold_two_parameters():
     for fitter in (fit_sbg, fit_bdw):
         with pytest.raises(ValueError, match="one period tells a churn rate"):
             fitter(cohort(REGULAR, n_periods=1))
-    assert not fit_bdw(cohort(REGULAR, n_periods=2)).optimum.is_converged
+    # Three parameters pass through two rates in many ways: a ridge, which rounding may take for a peak.
+    optimum = fit_bdw(cohort(REGULAR, n_periods=2)).optimum
+    assert optimum.weak or not optimum.is_converged
 
 
 def test_constant_churn_makes_the_sbg_run_away():
@@ -231,7 +236,8 @@ def test_the_ratio_test_is_right_on_its_own_story():
 def test_profiles_cover_the_parameters(truth, fitter, longest, n):
     """1,000 data sets each; limits of three binomial errors, 0.0207."""
     rng = np.random.default_rng(n + longest)
-    names = ("alpha", "beta", "c")[: truth.theta.size]
+    # A profile of the BdW is dear; c is what one asks it for.
+    names = ("c",) if fitter is fit_bdw else ("alpha", "beta")
     hits, n_lost = dict.fromkeys(names, 0), 0
     for _ in range(1000):
         table = draw(truth, n, rng, longest=longest)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
 from measures.value import cdnow
 from measures.value.proofs import MODELS
-from measures.value.simulate import COFFEE, customers
+from measures.value.simulate import CDNOW, COFFEE, customers
 from scipy.integrate import quad
 
 from cam.measures.value import future
@@ -90,11 +92,11 @@ def test_the_holdout_of_cdnow(calibrated, model, total, bias, mae, rmse, correla
     [
         (None, [0.2367, 0.6970, 1.3925, 1.5600, 2.5323, 2.9474, 3.8621, 6.3594], 6e-5),
         ("bg_nbd", [0.2251, 0.5231, 1.0441, 1.5203, 2.1638, 2.6538, 3.5040, 6.1570], 3e-4),
-        ("pareto_nbd", [0.138, 0.600, 1.196, 1.714, 2.399, 2.907, 3.819, 6.403], 6e-4),
+        ("pareto_nbd", [0.138, 0.600, 1.196, 1.714, 2.399, 2.907, 3.819, 6.403], 1e-3),
     ],
 )
 def test_the_means_by_frequency_are_those_of_btyd(calibrated, model, expected, tolerance):
-    # BTYD walkthrough, conditional expectations: actual, BG/NBD, Pareto/NBD.
+    # BTYD walkthrough, conditional expectations: actual, BG/NBD, Pareto/NBD, at fits that stop a little earlier.
     table, said = calibrated
     values = table["later"] if model is None else pd.Series(said[model], index=table.index)
     found = values.groupby(table["frequency"].clip(upper=7)).mean()
@@ -145,13 +147,14 @@ def test_dert_is_the_integral_of_what_is_expected(fit, discount):
     ends = np.append(0.0, np.geomspace(0.01, 45 / discount, 30))
     nodes, weights = np.polynomial.legendre.leggauss(20)
     total = 0.0
-    for begin, end in zip(ends, ends[1:], strict=False):
+    for begin, end in itertools.pairwise(ends):
         for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
             u = begin + (end - begin) * node
             total = total + weight * (end - begin) * discount * np.exp(-discount * u) * ahead.mean(u)
     by_hand = future.p_alive(fit, TABLE) * total
     found = future.discounted_purchases(fit, TABLE, discount=discount)
-    assert found == pytest.approx(by_hand, rel=1e-8)
+    # At a = 1 the mean, not the rate, is a line between two values 1e-4 to either side.
+    assert found == pytest.approx(by_hand, rel=5e-8 if getattr(fit, "a", 0) == 1 else 1e-8)
 
 
 @pytest.mark.parametrize("fit", FITS)
@@ -176,7 +179,9 @@ def test_the_rate_is_the_slope_of_the_mean(fit):
             - ahead.mean(u + 2 * step)
             + ahead.mean(u - 2 * step)
         )
-        assert slope / (12 * step) == pytest.approx(ahead.rate_at(u), rel=1e-7)
+        assert slope / (12 * step) == pytest.approx(
+            ahead.rate_at(u), rel=1e-6 if getattr(fit, "a", 0) == 1 else 1e-7
+        )
 
 
 def test_dert_of_a_bg_nbd_without_dropouts_is_that_of_an_nbd():
@@ -277,16 +282,9 @@ def test_what_is_read_off_by_a_polynomial_is_what_is_worked_out(model):
         {"frequency": x, "recency": np.where(x > 0, T * rng.uniform(0.1, 1, 20_000), 0.0), "T": T}
     )
     few = table.iloc[:25]
-    for shop in ("CDNOW", "COFFEE"):
-        from measures.value import simulate
-
-        parameters = getattr(simulate, shop)[model]
-        fit = {
-            "bg_nbd": lambda p=parameters: BgNbdFit(*p),
-            "mbg_nbd": lambda p=parameters: BgNbdFit(*p, True),
-            "pareto_nbd": lambda p=parameters: ParetoNbdFit(*p),
-            "nbd": lambda p=parameters: NbdFit(*p),
-        }[model]()
+    for shop in (CDNOW, COFFEE):
+        true = MODELS[model][0](few)  # of the kind of the model; the parameters are then the shop's
+        fit = true.at(np.log(shop[model]))
         for value in (
             lambda rows, fit=fit: future.expected_purchases(fit, rows, horizon=52),
             lambda rows, fit=fit: future.discounted_purchases(fit, rows, discount=0.003),

@@ -231,7 +231,7 @@ def test_a_ridge_is_a_maximum_whose_parameters_are_hardly_known(slope, weak):
     assert top.weak == weak
 
 
-@pytest.mark.parametrize(("speed", "start"), [(1.0, 0.0), (-1.0, 0.0), (0.5, 3.0)])
+@pytest.mark.parametrize(("speed", "start"), [(1.0, 0.0), (-1.0, 0.0), (0.5, 3.0), (1.3, 0.0)])
 def test_a_parameter_that_runs_away_is_named(speed, start):
     # -e^(-speed theta) climbs for ever, ever less.
     def evaluate(theta):

@@ -307,7 +307,7 @@ def test_nothing_breaks_at_the_edges():
 
 def test_the_likelihood_keeps_its_digits_at_the_edges():
     # Where the integrand falls by hundreds of e-folds between t and T, where it hardly falls, and where one of its two
-    # scales is a million times the other; up to 1e-4 of a logarithm at the very corners.
+    # scales is a million times the other; up to 2e-5 of a logarithm at the very corners.
     grid = itertools.product((0.05, 20.0), (1e-3, 1.0, 1e3), (1e-3, 1.0, 5.0), (1e-7, 1e-3, 1.0, 1e3))
     for parameters in grid:
         fit = ParetoNbdFit(*parameters)
@@ -320,8 +320,8 @@ def test_the_likelihood_keeps_its_digits_at_the_edges():
         ):
             value, _, _ = pareto_nbd_derivatives(row(*history))(fit.theta)
             by_hand, alive = by_tau(fit, *history)
-            assert value == pytest.approx(by_hand, abs=1e-4), (fit, history)
-            assert future.p_alive(fit, row(*history))[0] == pytest.approx(alive, abs=2e-5), (fit, history)
+            assert value == pytest.approx(by_hand, abs=2e-5), (fit, history)
+            assert future.p_alive(fit, row(*history))[0] == pytest.approx(alive, abs=2e-6), (fit, history)
 
 
 def test_all_who_leave_at_once_leave_the_others_as_they_are():

@@ -228,7 +228,7 @@ def total_occasions(
     ----------
     fit : BgBbFit
         From :func:`fit_bg_bb`: the interval needs its optimum.
-    table, n_ahead, discount
+    table, n_ahead, discount : DataFrame, int, float
         As for :func:`expected_occasions`.
 
     Returns

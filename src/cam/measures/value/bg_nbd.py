@@ -95,10 +95,9 @@ class BgNbdFit:
         alpha, a, b = self._moved(z)
         back = b + x - 1 + self.first_can_be_last
         can_drop = (x > 0) | self.first_can_be_last
-        with np.errstate(divide="ignore", invalid="ignore"):
-            u = np.log(a / back) + (self.r + x) * np.log((alpha + T) / (alpha + t))
-        small = np.exp(-np.abs(np.where(can_drop, u, -np.inf)))
-        alive: Floats = np.where(can_drop & (u > 0), small, 1.0) / (1 + small)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            odds = a / back * np.exp((self.r + x) * np.log((alpha + T) / (alpha + t)))
+        alive: Floats = 1 / (1 + np.where(can_drop, odds, 0.0))
         return alive
 
     def ahead(self, x: Floats, T: Floats, z: Floats | None = None) -> BetaGeometricAhead:
@@ -308,7 +307,7 @@ def bg_nbd_derivatives(
 
     Parameters
     ----------
-    table, first_can_be_last, covariates
+    table, first_can_be_last, covariates : DataFrame, bool, sequence of str
         As for :func:`fit_bg_nbd`.
 
     Returns
@@ -351,12 +350,10 @@ def bg_nbd_derivatives(
                 covariates=np.column_stack(levels_0) if levels_0 else None,
             )
         )
-    rows = np.flatnonzero(dropped)
-    if rows.size:
-        kept = (x[rows], t[rows], T[rows])
+    for rows in cells.blocks(np.flatnonzero(dropped)):
         parts.append(
             Part(
-                lambda r, alpha, a, b: _time_terms(*kept, shift, r, alpha, a, b),
+                functools.partial(_time_terms, x[rows], t[rows], T[rows], shift),
                 rows=rows,
                 covariates=z[rows] if z is not None else None,
             )
@@ -445,7 +442,7 @@ def _theta_names(covariates: Sequence[str]) -> tuple[str, ...]:
 @functools.cache
 def _tanh_sinh() -> tuple[Floats, Floats]:
     """Nodes and weights on 0 to 1 that crowd towards both ends, where a quantile function is steep."""
-    u = np.linspace(-3.2, 3.2, 129)
+    u = np.linspace(-3.0, 3.0, 129)
     bent = np.pi * np.sinh(u)
     nodes = 1 / (1 + np.exp(-bent))
     weights = np.pi * np.cosh(u) * nodes / (1 + np.exp(bent))

@@ -126,23 +126,26 @@ def interval_of_draws(draws: Floats) -> tuple[Floats, Floats]:
     return low, high
 
 
-def total_of_draws(figure: str, value: float, draws: Floats, *, chance: float, unit: str, n: int) -> Estimate:
-    """Return a total over customers with an interval for what will happen: parameters and chance together.
+def total_of_draws(
+    figure: str, draws: Floats, *, chance: float = 0.0, bias: float = 0.0, unit: str, n: int
+) -> Estimate:
+    """Return a total over customers with an interval for what will happen: parameters, chance and the model's miss.
 
-    The draws say how far the expected total may be off, as the parameters are known from a sample only; to
-    that comes what customers with given histories do by chance. Both are independent, so their distances from the value
-    add up by their squares, on each side for itself.
+    The draws say how far the expected total may be off, as the parameters are known from a sample only; to that comes
+    what customers with given histories do by chance, and how far the model was off when it had to predict the
+    past. The three are taken as independent, so their distances from the value add up by their squares, on
+    each side for itself; the miss counts on the side on which what happened lay.
 
     Parameters
     ----------
     figure : str
         Name of the key figure.
-    value : float
-        The expected total.
-    draws : array, n_draws
-        The expected total under each refit.
+    draws : array, n_draws + 1
+        The expected total under the fit, which is the value, then under each refit.
     chance : float
         Standard deviation of the total at given parameters.
+    bias : float
+        Predicted over actual total of a holdout, less 1; 0 where there was none.
     unit : str
         As in :class:`cam.estimate.Estimate`.
     n : int
@@ -159,12 +162,16 @@ def total_of_draws(figure: str, value: float, draws: Floats, *, chance: float, u
 
     Examples
     --------
-    >>> total = total_of_draws("purchases", 10.0, np.linspace(7, 13, 201), chance=0.0, unit="count", n=5)
+    >>> draws = np.append(10.0, np.linspace(7, 13, 201))
+    >>> total = total_of_draws("purchases", draws, bias=0.25, unit="count", n=5)  # a quarter too many
     >>> round(total.low, 2), round(total.high, 2)
-    (7.15, 12.85)
+    (6.52, 12.85)
     """
-    low, high = interval_of_draws(draws[:, None])
-    below, above = min(float(low[0]) - value, 0.0), max(float(high[0]) - value, 0.0)
+    value = float(draws[0])
+    low, high = interval_of_draws(draws[1:, None])
+    missed = value * (1 / (1 + bias) - 1)
+    below = np.hypot(min(float(low[0]) - value, 0.0), min(missed, 0.0))
+    above = np.hypot(max(float(high[0]) - value, 0.0), max(missed, 0.0))
     return Estimate(
         figure,
         value,

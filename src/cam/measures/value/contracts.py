@@ -241,7 +241,7 @@ def fit_sbg(table: pd.DataFrame, *, start: SbgFit | None = None) -> SbgFit:
     Raises
     ------
     ValueError
-        If there are no rows, a row is no contract, none ended, none was renewed, or nothing is known of a second period.
+        If there are no rows, a row is no contract, none ended, none was renewed, or no second period was seen.
 
     References
     ----------

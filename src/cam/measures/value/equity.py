@@ -313,7 +313,7 @@ def sensitivity(
     DataFrame
         One row per lever that can be moved: *lever*, *at* (its value), *low* and *high* (equity with the lever lower
         and higher, money), *equity* (as it is), *elasticity* (per cent of equity for one per cent of the lever).
-        Retention cannot be moved where nobody leaves, nor above 1.
+        Retention cannot be moved where nobody leaves; neither it nor the discount rate above 1.
 
     References
     ----------
@@ -339,7 +339,7 @@ def sensitivity(
     }
     rows = []
     for lever in LEVERS:
-        if lever == "retention" and not 0 < at[lever] * (1 + change) < 1:
+        if lever in ("retention", "discount_rate") and not 0 < at[lever] * (1 + change) < 1:
             continue
         ends = [
             customer_equity(

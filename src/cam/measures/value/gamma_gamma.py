@@ -6,6 +6,7 @@ independent, which is to be tested first.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +69,7 @@ class GammaGammaFit:
         """
         if self.p + self.q <= 1 or (self.q <= 1 and bool((np.asarray(x) == 0).any())):
             raise ValueError(f"the mean spend does not exist: q is {self.q:.3g}, and must be above 1")
-        total = np.where(x > 0, x * np.where(x > 0, m, 0.0), 0.0)
+        total = np.where(x > 0, x * m, 0.0)
         found: Floats = self.p * (self.gamma + total) / (self.p * x + self.q - 1)
         return found
 
@@ -238,7 +239,10 @@ def gamma_gamma_derivatives(table: pd.DataFrame) -> LogLikelihood:
     (once,), place = cells.distinct(x)
     parts = [
         Part(lambda p, q, gamma: _count_terms(once, p, q, gamma), rows=rows, place=place),
-        Part(lambda p, q, gamma: _money_terms(x, total, log_m, p, q, gamma), rows=rows),
+        *(
+            Part(functools.partial(_money_terms, x[some], total[some], log_m[some]), rows=rows[some])
+            for some in cells.blocks(np.arange(rows.size))
+        ),
     ]
     return LogLikelihood(parts, w, n_parameters=3)
 

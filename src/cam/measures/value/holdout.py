@@ -356,7 +356,7 @@ def predicted_total(fit: Any, table: pd.DataFrame, *, name: str, weeks: float, s
         value,
         "count",
         n,
-        value - float(np.hypot(below, chance)),
+        max(value - float(np.hypot(below, chance)), 0.0),
         value + float(np.hypot(above, chance)),
         segment,
     )

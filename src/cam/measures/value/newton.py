@@ -180,7 +180,10 @@ def maximise(
         step = axes @ ((axes.T @ gradient) / np.maximum(np.abs(curvature), floor))
         if curvature[0] > 0 and gradient @ step <= max(rest / 10, 1e-14 * abs(value)):
             break
-        step *= min(1.0, _LONGEST / float(np.abs(step).max()))
+        longest = float(np.abs(step).max())
+        if longest == 0:  # a ridge: flat this way, and nothing to gain any other
+            break
+        step *= min(1.0, _LONGEST / longest)
         moved = False
         while np.abs(step).max() > 1e-10:
             there = theta + step

@@ -24,8 +24,8 @@ _START = np.log([0.6, 10.0, 0.6, 12.0])
 _NAMES = ("r", "alpha", "s", "beta")
 #: Covariates move the rate of buying (alpha) and the hazard of leaving (beta).
 _MOVED = (1, 3)
-#: Nodes by the number of e-folds over which the integrand falls.
-_NODES = ((1.5, 8), (6.0, 12), (20.0, 20), (np.inf, 32))
+#: Nodes by the number of e-folds over which the integrand falls; above 130 only where one span dwarfs the other.
+_NODES = ((1.5, 8), (6.0, 12), (20.0, 20), (130.0, 32), (np.inf, 64))
 #: e-folds after which nothing is left to add.
 _DEEP = 60.0
 #: Rows at a time, so that all that a node needs stays in the processor's cache.
@@ -241,7 +241,7 @@ def pareto_nbd_derivatives(table: pd.DataFrame, *, covariates: Sequence[str] = (
 
     Parameters
     ----------
-    table, covariates
+    table, covariates : DataFrame, sequence of str
         As for :func:`fit_pareto_nbd`.
 
     Returns

@@ -266,7 +266,7 @@ def residual_value(
     running : DataFrame
         ``age``, ``n_contracts``, ``margin`` (sum over them of what one renewal brings) and ``squares`` (sum of its
         squares).
-    discount, horizon, wait
+    discount, horizon, wait : float, int, float
         As for :func:`residual_periods`.
     unit : str
         ISO code of the currency.

@@ -1,8 +1,9 @@
-"""Figures of study 03: what models of repeat buying foretold, who is still a customer, and customer equity."""
+"""Figures of study 03: what models of repeat buying foretold, and who is still a customer."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -11,12 +12,12 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.ticker import MaxNLocator
 
-from cam.estimate import CannotSay, Estimate
-from cam.language import interval_text, named, sentence, unit_text, value_text
+from cam.estimate import CannotSay
+from cam.language import named, sentence, value_text
 from cam.language import translate as _
-from cam.show.canvas import ACCENT, GREY, INK, PALETTE, RULE, SOFT, describe, figure, value_grid
+from cam.show.canvas import ACCENT, GREY, INK, SOFT, describe, figure, value_grid
 
 #: Months that are named below a line.
 _MOST_MONTHS = 6
@@ -166,13 +167,24 @@ def purchases_by_frequency(table: pd.DataFrame, *, ax: Axes, picked: str, period
         if name == "actual":
             ax.vlines(places + step, table["low"], table["high"], color=color, linewidth=2)
         ax.scatter(
-            places + step, table[name], s=40, color=color, marker=_MARKS[name == "actual"], zorder=3, linewidth=0
+            places + step,
+            table[name],
+            s=40,
+            color=color,
+            marker="D" if name == "actual" else "o",
+            zorder=3,
+            linewidth=0,
         )
+    ax.figure.set_figheight(4.3)  # type: ignore[union-attr]
+    ax.set_xlim(-0.5, len(table) - 0.6)
     last = {name: float(table[name].iloc[-1]) for name in names}
     _label_ends(ax, last, picked, at=float(places[-1] + steps[-1]), numbers=False)
     ax.set_xticks(
         places,
-        [f"{row.frequency}\n({row.n_customers:,})" for row in table[["frequency", "n_customers"]].itertuples()],
+        [
+            f"{row.frequency}\n({row.n_customers:,})"
+            for row in table[["frequency", "n_customers"]].itertuples()
+        ],
     )
     ax.set_xlabel(_("Purchase days after the first, up to the cut-off (customers)"))
     ax.set_ylabel(_("Mean purchase days after the cut-off"))
@@ -243,8 +255,8 @@ def alive_map(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
     ax.set_yticks(np.arange(-0.5, counts.shape[0]), minor=True)
     ax.grid(which="minor", color="white", linewidth=2)
     ax.tick_params(which="minor", length=0)
-    weeks = [f"{start}–{end}" for start, end in zip(_WEEKS, _WEEKS[1:], strict=False)] + [f"{_WEEKS[-1]}+"]
-    days = [str(a) if b == a + 1 else f"{a}–{b - 1}" for a, b in zip(_DAYS, _DAYS[1:], strict=False)]
+    weeks = [f"{start}–{end}" for start, end in itertools.pairwise(_WEEKS)] + [f"{_WEEKS[-1]}+"]
+    days = [str(a) if b == a + 1 else f"{a}–{b - 1}" for a, b in itertools.pairwise(_DAYS)]
     ax.set_xticks(range(counts.shape[1]), weeks[: counts.shape[1]])
     ax.set_yticks(range(counts.shape[0]), [*days, f"{_DAYS[-1]}+"][: counts.shape[0]])
     ax.set_xlabel(_("Weeks since the last purchase"))
@@ -253,166 +265,139 @@ def alive_map(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
     words = [sentence("Mean probability of being active, %; n = {n}, {period}", n=n, period=period)]
     if np.isnan(means).any():
         words.append(sentence("blank: fewer than {n} customers", n=_FEWEST))
+    return describe(
+        ax, title=_("Who is still a customer?"), subtitle=_("; ").join(words), alt=_extremes(means, ax)
+    )
+
+
+def _extremes(means: Any, ax: Axes) -> str:
+    """The map in words: its highest and its lowest cell."""
+    if np.isnan(means).all():
+        return sentence("Grid. No cell holds {n} customers.", n=_FEWEST)
+    weeks, days = (
+        [each.get_text() for each in labels] for labels in (ax.get_xticklabels(), ax.get_yticklabels())
+    )
     high, low = (np.unravel_index(pick(means), means.shape) for pick in (np.nanargmax, np.nanargmin))
-    return describe(
-        ax,
-        title=_("Who is still a customer?"),
-        subtitle=_("; ").join(words),
-        alt=sentence(
-            "Grid. Highest, {high}, after {high_weeks} weeks of silence and {high_days} purchase days after the "
-            "first; lowest, {low}, after {low_weeks} weeks and {low_days} purchase days.",
-            high=value_text(float(means[high]), "share"),
-            high_weeks=weeks[high[1]],
-            high_days=[*days, f"{_DAYS[-1]}+"][high[0]],
-            low=value_text(float(means[low]), "share"),
-            low_weeks=weeks[low[1]],
-            low_days=[*days, f"{_DAYS[-1]}+"][low[0]],
-        ),
+    return sentence(
+        "Grid. Highest, {high}, after {high_weeks} weeks of silence and {high_days} purchase days after the "
+        "first; lowest, {low}, after {low_weeks} weeks and {low_days} purchase days.",
+        high=value_text(float(means[high]), "share"),
+        high_weeks=weeks[high[1]],
+        high_days=days[high[0]],
+        low=value_text(float(means[low]), "share"),
+        low_weeks=weeks[low[1]],
+        low_days=days[low[0]],
     )
 
 
-@figure
-def equity_tornado(table: pd.DataFrame, *, ax: Axes, currency: str, period: str = "") -> Axes:
-    """Draw by how much customer equity changes when each lever is 1 % lower or higher.
+def _drawn(table: pd.DataFrame, picked: str) -> list[str]:
+    """Columns in the order of drawing: what happened last, above the others."""
+    return [name for name in dict.fromkeys(("nbd", picked, "actual")) if name in table]
 
-    Parameters
-    ----------
-    table : DataFrame
-        As from :func:`cam.measures.value.equity.sensitivity`: ``lever``, ``low``, ``high`` and ``equity`` (money).
-    ax : Axes
-        Given by :func:`cam.show.canvas.figure` where the caller has none.
-    currency : str
-        ISO code.
-    period : str
-        Ready to print.
 
-    Returns
-    -------
-    Axes
+def _color(name: str, picked: str) -> str:
+    return {"actual": INK, picked: ACCENT}.get(name, GREY)
 
-    Raises
-    ------
-    ValueError
-        If equity is 0: no change is a share of it.
-    """
-    equity = float(table["equity"].iloc[0])
-    if equity == 0:
-        raise ValueError("customer equity is 0, so no change can be a share of it")
-    # Of the amount: what is better stays better where equity is below zero.
-    changes = table.assign(**{side: (table[side] - equity) / abs(equity) for side in ("low", "high")})
-    order = changes[["low", "high"]].abs().max(axis=1).sort_values(ascending=False, kind="stable").index
-    changes = changes.loc[order]
-    ax.figure.set_figheight(1.7 + 0.5 * len(changes))  # type: ignore[union-attr]
-    for place, row in enumerate(changes.to_dict("records")):
-        for side, color in (("low", GREY), ("high", ACCENT)):
-            value = 100 * row[side]
-            right = row[side] > row["low" if side == "high" else "high"] or (
-                row["low"] == row["high"] and side == "high"
-            )
-            ax.barh(place, value, height=0.6, color=color)
-            ax.annotate(
-                _signed(row[side], "share"),
-                (value, place),
-                xytext=(5 if right else -5, 0),
-                textcoords="offset points",
-                ha="left" if right else "right",
-                va="center",
-                color=ACCENT if side == "high" else _FAINT,
-            )
-    far = 100 * float(changes[["low", "high"]].abs().max(axis=None)) or 1.0
-    ax.set_xlim(-1.25 * far, 1.25 * far)
-    ax.set_ylim(len(changes) - 0.5, -0.5)
-    ax.axvline(0, color=SOFT, linewidth=1)
-    ax.set_yticks(range(len(changes)), [named(str(lever)) for lever in changes["lever"]])
-    ax.set_xlabel(_("Change of customer equity, %"))
-    value_grid(ax, "x")
+
+def _called(name: str) -> str:
+    return _("actual") if name == "actual" else named(name)
+
+
+def _look(picked: str) -> str:
+    """What the colours stand for, beyond what the labels say."""
+    if picked == "nbd":
+        return sentence("blue: {model}", model=named(picked))
+    return sentence("blue: {model}; grey: {other}", model=named(picked), other=named("nbd"))
+
+
+def _guesses(values: dict[str, float], unit: str = "count") -> str:
+    """What the models expected, in words."""
     parts = [
-        sentence(
-            "{lever}: {low} and {high}",
-            lever=named(str(row["lever"])),
-            low=_signed(row["low"], "share"),
-            high=_signed(row["high"], "share"),
-        )
-        for row in changes.to_dict("records")
+        sentence("{value} by the {model}", value=value_text(value, unit), model=named(name))
+        for name, value in reversed(values.items())
+        if name != "actual"
     ]
-    return describe(
-        ax,
-        title=_("What moves customer equity most?"),
-        subtitle=sentence(
-            "Each lever 1 % lower than it is (grey) or 1 % higher (blue); customer equity now: {equity}, {period}",
-            equity=value_text(equity, currency),
-            period=period,
-        ),
-        alt=sentence(
-            "Bars. Change of customer equity with each lever 1 % lower and 1 % higher. {parts}.",
-            parts=_("; ").join(parts),
-        ),
-    )
+    return _(", ").join(parts)
 
 
-@figure
-def equity_parts(table: pd.DataFrame, *, ax: Axes, currency: str, period: str = "") -> Axes:
-    """Draw what customer equity is made of, as bars of which each begins where the one before ends.
+def _lines(ax: Axes, table: pd.DataFrame, picked: str, *, numbers: bool) -> dict[str, float]:
+    """One line per column against the last day of each week, named at its end; returns where each ends."""
+    names = _drawn(table, picked)
+    days = pd.to_datetime(table["end"])
+    top = float(table[names].max(axis=None))
+    ax.set_ylim(0, 1.18 * top or 1)
+    for name in names:
+        width = 1.4 if name == "actual" else 2
+        ax.plot(days, table[name], color=_color(name, picked), linewidth=width)
+    ends = {name: float(table[name].iloc[-1]) for name in names}
+    _label_ends(ax, ends, picked, at=days.iloc[-1], numbers=numbers)
+    ax.set_xlim(days.iloc[0], days.iloc[-1])
+    months = pd.date_range(days.iloc[0], days.iloc[-1], freq="MS")
+    step = next((step for step in (1, 2, 3, 6, 12) if len(months) <= step * _MOST_MONTHS), 24)
+    months = months[(months.month - 1) % min(step, 12) == 0][:: max(1, step // 12)]
+    ax.set_xticks(list(months), [f"{month:%Y-%m}" for month in months])
+    ax.yaxis.set_major_locator(MaxNLocator(5, integer=True))
+    marks = [mark for mark in ax.get_yticks() if 0 <= mark <= ax.get_ylim()[1]]
+    ax.set_yticks(marks, [value_text(mark, "count") for mark in marks])
+    value_grid(ax, "y")
+    return ends
 
-    Parameters
-    ----------
-    table : DataFrame
-        ``part`` (``current_base``, ``future_customers``, ``acquisition_cost``, and ``customer_equity`` if its limits
-        are known) and ``value`` [``low``, ``high``: 95 % limits], money; costs are above zero.
-    ax : Axes
-        Given by :func:`cam.show.canvas.figure` where the caller has none.
-    currency : str
-        ISO code.
-    period : str
-        Ready to print.
 
-    Returns
-    -------
-    Axes
-    """
-    rows = table.set_index("part")
-    total = float(rows.at["current_base", "value"] + rows.at["future_customers", "value"])
-    total -= float(rows.at["acquisition_cost", "value"])
-    is_limited = "low" in rows and bool(rows["low"].notna().any())
-    ax.figure.set_figheight(3.2)  # type: ignore[union-attr]
-    start, reach, parts = 0.0, [0.0], []
-    for place, (part, (sign, color)) in enumerate(_PARTS.items()):
-        value = total if part == "customer_equity" else float(rows.at[part, "value"])
-        start = 0.0 if part == "customer_equity" else start
-        end = start + sign * value
-        known = _limits(rows, part, value, currency)
-        ax.barh(place, end - start, left=start, height=0.62, color=color)
-        edges = [start, end]
-        if known.low is not None and known.high is not None:
-            edges += [start + sign * known.low, start + sign * known.high]
-            ax.hlines(place, edges[2], edges[3], color=INK, linewidth=1.6, zorder=3)
-        if part != "customer_equity":
-            ax.vlines(end, place - 0.31, place + 1.31, color=SOFT, linewidth=0.8, zorder=1)
-        text = value_text(value, currency) if part == "customer_equity" else _signed(sign * value, currency)
+def _label_ends(ax: Axes, ends: dict[str, float], picked: str, *, at: Any, numbers: bool) -> None:
+    """Name each series to the right of its last value, at a height where no other name stands."""
+    height = ax.get_ylim()[1]
+    order = sorted(ends, key=lambda name: ends[name])
+    places = np.array([ends[name] for name in order]) / height
+    # Spread evenly around the middle of those that stand too close, and stay above the axis.
+    for _round in range(len(order)):
+        for low, high in itertools.pairwise(range(len(order))):
+            lack = _LABEL_GAP - (places[high] - places[low])
+            if lack > 0:
+                places[low], places[high] = places[low] - lack / 2, places[high] + lack / 2
+    places += max(0.0, 0.02 - places[0])
+    for name, place in zip(order, places, strict=True):
+        text = _("if nobody left") if name == "nbd" != picked else _called(name)
+        if numbers:
+            text = sentence("{name}: {value}", name=text, value=value_text(ends[name], "count"))
         ax.annotate(
             text,
-            (max(edges), place),
-            xytext=(6, 0),
+            (at, place * height),
+            xytext=(10, 0),
             textcoords="offset points",
             va="center",
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
+            color=_FAINT if name == "nbd" != picked else _color(name, picked),
+            annotation_clip=False,
         )
-        parts.append(_part_text(part, text, known))
-        reach += edges
-        start = end
-    width = max(reach) - min(reach) or 1.0
-    ax.set_xlim(min(reach) - (0.04 * width if min(reach) < 0 else 0), max(reach) + 0.2 * width)
-    ax.axvline(0, color=SOFT, linewidth=1)
-    ax.set_ylim(len(_PARTS) - 0.5, -0.5)
-    ax.set_yticks(range(len(_PARTS)), [named(part) for part in _PARTS])
-    marks, scale = _money_marks(ax, currency)
-    ax.set_xticks(marks, scale)
-    ax.set_xlabel(sentence("Value today, {unit}", unit=unit_text(currency)))
-    value_grid(ax, "x")
-    drawn = "What customers of today and those to come bring, less what it costs to win them"
-    return describe(
-        ax,
-        title=_("What are all customers worth?"),
-        subtitle=sentence(f"{drawn} (line: 95 % interval); {{period}}" if is_limited else f"{drawn}; {{period}}", period=period),
-        alt=sentence("Bars. {parts}.", parts=_("; ").join(parts)),
+
+
+def _cut_line(ax: Axes, table: pd.DataFrame, cut: date) -> None:
+    """Mark the last day that the models saw."""
+    days = pd.to_datetime(table["end"])
+    day = pd.Timestamp(cut)
+    is_late = (day - days.iloc[0]) > 0.7 * (days.iloc[-1] - days.iloc[0])
+    ax.axvline(day, color=SOFT, linewidth=1, linestyle=(0, (3, 3)))
+    ax.annotate(
+        _("foretold from here on →"),
+        (day, ax.get_ylim()[1]),
+        xytext=(-5 if is_late else 5, -2),
+        textcoords="offset points",
+        ha="right" if is_late else "left",
+        va="top",
+        color=SOFT,
     )
+
+
+def _certain(share: float) -> str:
+    """A probability in per cent; only what is certain is called 0 or 100."""
+    text = f"{100 * share:.0f}"
+    if text == "100" and share < 1:
+        return ">99"
+    return "<1" if text == "0" and share > 0 else text
+
+
+def _readable(color: tuple[float, float, float, float]) -> str:
+    """White or black, whichever stands out more: of the two, one always does by 4.5 to 1 (W3C, WCAG 2.1, 1.4.3)."""
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color[:3]]
+    light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    # At this luminance both stand out alike: 1.05 / (light + 0.05) = (light + 0.05) / 0.05.
+    return "white" if light < (1.05 * 0.05) ** 0.5 - 0.05 else "black"

@@ -1,7 +1,4 @@
-"""Study 03, first half: what customers have brought so far, and how far that hangs on few.
-
-Its second half, what a new customer costs, is :mod:`cam.studies.acquisition`.
-"""
+"""Study 03, what it begins with: how customers leave, what they have brought so far, how far that hangs on few."""
 
 from __future__ import annotations
 
@@ -19,13 +16,14 @@ from cam.measures.value.profitability import (
 )
 from cam.reduce.earnings import contract_earnings, customer_earnings, earnings_sums, ranked_groups
 from cam.show.tables import Col, ShownTable, show_pairs, show_table
-from cam.studies.acquisition import cost_figures, cost_findings
 from cam.studies.margin import has_cost, lacks_margin, margin_words
 from cam.studies.study import Study, needs
 
 #: A curve by hundredths needs a customer in each.
 _FEWEST_FOR_CURVE = 100
 _CENT = 0.01
+#: Findings on the page; the rest stands where it was found.
+MOST_FINDINGS = 7
 
 
 @needs()
@@ -167,44 +165,50 @@ def revenue_curve(study: Study, customers: ir.Table) -> pd.DataFrame | CannotSay
 
 
 def findings(
-    study: Study,
-    estimates: list[Estimate] | CannotSay,
-    curve: pd.DataFrame | CannotSay,
-    total: Estimate | CannotSay,
-    channels: pd.DataFrame | CannotSay,
+    study: Study, estimates: list[Estimate] | CannotSay, curve: pd.DataFrame | CannotSay
 ) -> list[str | CannotSay]:
     """Say what the client should know and do, each with its number and interval."""
-    return [
-        *_earned(study, estimates),
-        curve if isinstance(curve, CannotSay) else _concentrated(curve),
-        *cost_findings(study, total, channels),
-    ]
+    return [*_earned(study, estimates), curve if isinstance(curve, CannotSay) else _concentrated(curve)]
+
+
+def most_important(
+    study: Study, *said: list[str | CannotSay], most: int = MOST_FINDINGS
+) -> list[str | CannotSay]:
+    """Take the first finding of each list, then the second, until there are enough; and all that cannot be said."""
+    found = [[one for one in each if isinstance(one, str)] for each in said]
+    ranked = sorted((place, number) for number, each in enumerate(found) for place in range(len(each)))
+    chosen = sorted((number, place) for place, number in ranked[:most])
+    unsaid = [one for each in said for one in each if isinstance(one, CannotSay)]
+    return [*(found[number][place] for number, place in chosen), *unsaid]
 
 
 def key_figures(
-    study: Study,
-    estimates: list[Estimate] | CannotSay,
-    curve: pd.DataFrame | CannotSay,
-    total: Estimate | CannotSay,
-    channels: pd.DataFrame | CannotSay,
+    study: Study, estimates: list[Estimate] | CannotSay, curve: pd.DataFrame | CannotSay
 ) -> list[Estimate | CannotSay]:
     """List the study's key figures."""
     figures: list[Estimate | CannotSay] = [estimates] if isinstance(estimates, CannotSay) else [*estimates]
     figures.append(curve if isinstance(curve, CannotSay) else top_share(curve))
-    figures += cost_figures(study, total, channels)
     return figures
 
 
-@needs()
-def scores(study: Study, customers: ir.Table) -> ir.Table | CannotSay:
-    """Pick the columns that go to ``customers.parquet``; revenue is there already where there are orders."""
+def scores(
+    study: Study, customers: ir.Table | CannotSay, *others: ir.Table | CannotSay | None
+) -> ir.Table | CannotSay:
+    """Put together the columns that go to ``customers.parquet``; revenue is there already where there are orders."""
+    if isinstance(customers, CannotSay):
+        return customers
     has_margin, has_orders = "margin" in customers.columns, "n_orders" in customers.columns
-    if has_orders and not has_margin:
-        return CannotSay(_("There is no score per customer without a margin."))
     kept = {"margin_so_far": customers.margin} if has_margin else {}
     if not has_orders:
         kept["fees_so_far"] = customers.revenue
-    return customers.select("customer_id", **kept)
+    table: ir.Table = customers.select("customer_id", **kept)
+    for other in others:
+        if isinstance(other, ir.Table):
+            joined = table.left_join(other, "customer_id")
+            table = joined.drop("customer_id_right") if "customer_id_right" in joined.columns else joined
+    if len(table.columns) == 1:
+        return CannotSay(_("There is no score per customer without a margin."))
+    return table
 
 
 # --- findings -----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 
 from cam.estimate import CannotSay, Estimate
 from cam.studies import acquisition
-from cam.studies import value as steps
+from cam.studies import earnings as steps
 
 
 def orders(n=300, *, cost=True):
