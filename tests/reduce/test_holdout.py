@@ -28,7 +28,9 @@ def make_log(seed: int, n: int = 1_500) -> pd.DataFrame:
         }
     )
     log.loc[log["kind"] != "purchase", "revenue"] *= -1
-    last = log.iloc[:1].assign(customer_id="last", order_date=pd.Timestamp("2025-01-31 20:00"), kind="purchase")
+    last = log.iloc[:1].assign(
+        customer_id="last", order_date=pd.Timestamp("2025-01-31 20:00"), kind="purchase"
+    )
     return pd.concat([log, last], ignore_index=True)
 
 
@@ -94,7 +96,9 @@ def test_nothing_after_the_cut_off_reaches_what_the_models_see(place):
     changed = pd.concat([changed, log[later].assign(customer_id="new")])
     seen = ["frequency", "recency", "T"]
     known = found(place("log", log)).groupby(seen)["n_customers"].sum()
-    for number, other in enumerate((changed, log[~later], log.assign(revenue=log["revenue"].where(~later, 0)))):
+    for number, other in enumerate(
+        (changed, log[~later], log.assign(revenue=log["revenue"].where(~later, 0)))
+    ):
         again = found(place(f"other{number}", other)).groupby(seen)["n_customers"].sum()
         pd.testing.assert_series_equal(known, again)
 
@@ -123,7 +127,12 @@ def test_both_reductions_count_the_same_purchases(place):
 def test_the_last_second_of_both_days_still_counts(place):
     times = ["2025-01-01", "2025-01-31 23:59:59", "2025-02-01 00:00:00", "2025-04-30 23:59:59", "2025-05-01"]
     log = pd.DataFrame(
-        {"customer_id": "a", "order_date": pd.to_datetime(times, format="mixed"), "revenue": 1.0, "kind": "purchase"}
+        {
+            "customer_id": "a",
+            "order_date": pd.to_datetime(times, format="mixed"),
+            "revenue": 1.0,
+            "kind": "purchase",
+        }
     )
     row = found(place("log", log)).iloc[0]
     assert (row["frequency"], row["holdout_frequency"], row["n_customers"]) == (1, 2, 1)

@@ -18,7 +18,11 @@ from cam.reduce.worth import SPEND_UNIT, customer_worth, spend_cells, worth_cell
 
 KEYS = ["frequency", "recency", "T"]
 AS_OF = date(2025, 3, 1)
-FITS = [ParetoNbdFit(0.55, 10.6, 0.6, 11.7), ParetoNbdFit(0.5, 10.0, 0.7, 12.0), ParetoNbdFit(0.6, 11, 0.5, 11)]
+FITS = [
+    ParetoNbdFit(0.55, 10.6, 0.6, 11.7),
+    ParetoNbdFit(0.5, 10.0, 0.7, 12.0),
+    ParetoNbdFit(0.6, 11, 0.5, 11),
+]
 SPEND = [GammaGammaFit(6.25, 3.74, 15.44), GammaGammaFit(6.0, 3.9, 16.0), GammaGammaFit(6.5, 3.6, 15.0)]
 
 
@@ -49,7 +53,9 @@ def histories(place):
 
 
 def scored_cells(cells: pd.DataFrame, fits=FITS) -> pd.DataFrame:
-    table = cells.astype({"spend_units": float}).assign(spend_sum=lambda each: each["spend_units"] / SPEND_UNIT)
+    table = cells.astype({"spend_units": float}).assign(
+        spend_sum=lambda each: each["spend_units"] / SPEND_UNIT
+    )
     scored, _ = score_cells(fits, table, horizon=52, discount=0.002)
     return scored
 
@@ -123,14 +129,24 @@ def test_limits_put_the_distances_of_the_factors_together(place, histories):
 # --- consistent ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("margin", "error"), [(0.4, 0.0), (0.4, 0.05), (0.01, 0.2), (0.0, 0.1), (-0.2, 0.05)])
+@pytest.mark.parametrize(
+    ("margin", "error"), [(0.4, 0.0), (0.4, 0.05), (0.01, 0.2), (0.0, 0.1), (-0.2, 0.05)]
+)
 def test_every_customer_once_and_every_value_within_its_limits(place, histories, margin, error):
     people, table = histories
     found = worth_of(place, table, worth_cells(table).execute(), margin=margin, margin_error=error)
-    assert list(found.index) == sorted(people["customer_id"])  # x > 0 with a mean not above zero is among them
+    assert list(found.index) == sorted(
+        people["customer_id"]
+    )  # x > 0 with a mean not above zero is among them
     assert found.notna().all().all() and np.isfinite(found.to_numpy()).all()
     names = [name for name in found if not name.endswith(("_low", "_high"))]
-    assert names == ["p_alive", "expected_purchases", "expected_spend", "residual_clv", "residual_clv_for_ever"]
+    assert names == [
+        "p_alive",
+        "expected_purchases",
+        "expected_spend",
+        "residual_clv",
+        "residual_clv_for_ever",
+    ]
     for name in names:
         assert (found[f"{name}_low"] <= found[name]).all(), name
         assert (found[name] <= found[f"{name}_high"]).all(), name
@@ -177,7 +193,11 @@ def test_neither_the_order_of_rows_nor_what_comes_later_changes_anything(place):
     log = odd_log()
     later = log.assign(order_date=pd.Timestamp("2025-03-02"), revenue=999.0)
     tables = []
-    for name, frame in (("a", log), ("b", log.sample(frac=1, random_state=0)), ("c", pd.concat([later, log]))):
+    for name, frame in (
+        ("a", log),
+        ("b", log.sample(frac=1, random_state=0)),
+        ("c", pd.concat([later, log])),
+    ):
         seen = customer_summary(place(name, frame), as_of=AS_OF)
         cells = worth_cells(seen).execute().astype(float).sort_values([*KEYS, "spend_frequency"])
         spent = spend_cells(seen).execute().astype(float).sort_values(["frequency", "monetary_value"])

@@ -9,19 +9,19 @@ import pandas as pd
 
 from cam.estimate import CannotSay, Estimate
 from cam.show.tables import ShownTable
-from cam.studies import acquisition, clv, equity, repeat_buying, spend, value
+from cam.studies import acquisition, clv, earnings, equity, repeat_buying, spend
 
 AS_OF = pd.Timestamp("2026-06-30")
 
 
 def orders(
-    n: int = 300,
+    n: int = 200,
     *,
-    seed: int = 1,
-    leaving: float = 0.15,
-    weeks: float = 78.0,
-    first_days: int = 180,
-    every: float = 5.0,
+    seed: int = 7,
+    leaving: float = 0.25,
+    weeks: float = 130.0,
+    first_days: int = 600,
+    every: float = 4.0,
     alike: float = 1.2,
 ) -> pd.DataFrame:
     """Orders of n customers who came in the first days, buy every so many weeks, and leave after some purchase.
@@ -37,7 +37,9 @@ def orders(
         quits = rng.beta(10 * leaving, 10 * (1 - leaving)) if leaving else 0.0
         mean = 30 * 2.5 / rng.gamma(3.5)
         while day <= 7 * weeks:
-            rows.append((customer, begin + pd.Timedelta(days=int(day)), round(mean * rng.gamma(6) / 6, 2) + 0.01))
+            rows.append(
+                (customer, begin + pd.Timedelta(days=int(day)), round(mean * rng.gamma(1.5) / 1.5, 2) + 0.01)
+            )
             if rng.random() < quits:
                 break
             day += max(rng.exponential(gap), 1.0)
@@ -50,11 +52,27 @@ def marketing(cost: float = 400.0) -> pd.DataFrame:
     return pd.DataFrame({"date": months, "channel": "search", "cost": cost, "cost_type": "media"})
 
 
+_WALKED: dict[str, SimpleNamespace] = {}
+
+
+def walk_once(client, name: str = "plain") -> SimpleNamespace:
+    """The same shops for every test that only looks at what comes out; ``study`` is among it."""
+    if name not in _WALKED:
+        asked = {"n_bootstrap": 50}
+        if name == "plain":
+            asked["what_if"] = {"retention_points": 1, "margin_change": 0.05, "cac_change": -0.1}
+        log = orders(leaving=0, every=6, alike=3) if name == "loyal" else orders()
+        study = client({"transactions": log, "spend": marketing()}, value=asked)
+        _WALKED[name] = walk(study)
+        _WALKED[name].study, _WALKED[name].log = study, log
+    return _WALKED[name]
+
+
 def walk(study) -> SimpleNamespace:
     """All steps, one after the other; tables and findings too."""
     found = SimpleNamespace()
-    found.setting = value.setting(study)
-    averages = value.averages(study, value.summarise(study, found.setting))
+    found.setting = earnings.setting(study)
+    averages = earnings.averages(study, earnings.summarise(study, found.setting))
     histories = repeat_buying.histories(study, found.setting)
     found.cut = repeat_buying.cut_off(study, histories)
     found.held = repeat_buying.hold_out(study, found.cut)
@@ -84,7 +102,9 @@ def walk(study) -> SimpleNamespace:
     found.parts = equity.parts_table(study, found.equity)
     found.tornado = equity.tornado(study, found.worth, found.equity)
     found.what_if = equity.what_if(study, found.worth, found.equity)
+    found.map = clv.scored_cells(study, found.worth)
     found.shown = {
+        "holdout": repeat_buying.show_holdout(study, found.cut, found.held),
         "fits": repeat_buying.show_fits(study, cells, found.fits),
         "scores": repeat_buying.show_scores(study, found.scores, found.predicted, found.picked),
         "spend": spend.show_spend(study, histories, found.rows, found.correlation, found.spend),
@@ -125,7 +145,11 @@ def assert_presentable(found: SimpleNamespace) -> None:
         words = said if isinstance(said, str) else said.reason
         assert words and "nan" not in words.lower().replace("finance", ""), words
     # What goes to key_figures.csv has one row per name and segment.
-    keys = [(each.figure, tuple(sorted(each.segment.items()))) for each in found.figures if isinstance(each, Estimate)]
+    keys = [
+        (each.figure, tuple(sorted(each.segment.items())))
+        for each in found.figures
+        if isinstance(each, Estimate)
+    ]
     assert len(keys) == len(set(keys))
 
 

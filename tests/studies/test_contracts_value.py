@@ -12,7 +12,7 @@ from cam.samples import plan
 from cam.samples.demo import simulate_demo
 from cam.show.figures.contracts_value import contract_survival
 from cam.studies import contracts_value as steps
-from cam.studies import value
+from cam.studies import earnings as value
 
 RATE = {"margin_rate": 0.4}
 

@@ -64,8 +64,8 @@ def run(study):
     months = acquisition.match_months(study)
     total, channels = acquisition.overall_cac(study, months), acquisition.cost_by_channel(study, months)
     acquisition.show_channels(study, months, channels)
-    found = steps.findings(study, averages, curve, total, channels)
-    figures = steps.key_figures(study, averages, curve, total, channels)
+    found = [*steps.findings(study, averages, curve), *acquisition.cost_findings(study, total, channels)]
+    figures = [*steps.key_figures(study, averages, curve), *acquisition.cost_figures(study, total, channels)]
     scores = steps.scores(study, customers)
     known = {
         (one.figure, one.segment.get("channel", "")): one for one in figures if isinstance(one, Estimate)
@@ -262,3 +262,18 @@ def test_a_drawn_client_covers_its_truth(client):
     known = run(client({"transactions": frame.assign(cost=0.5 * revenue)}))[1]
     assert known["mean_order_value", ""].low <= 40 <= known["mean_order_value", ""].high
     assert known["revenue_per_customer", ""].low <= 160 <= known["revenue_per_customer", ""].high
+
+
+def test_the_most_important_findings_come_list_by_list():
+    cannot = CannotSay("Why.")
+    found = steps.most_important(None, ["a", "b", cannot], ["c"], ["d", "e"], most=4)
+    assert found == ["a", "b", "c", "d", cannot]
+
+
+def test_scores_of_several_studies_stand_side_by_side(client):
+    study = client({"transactions": orders()})
+    customers = steps.summarise(study, "non_contractual")
+    worth = customers.select("customer_id", residual_clv=customers.revenue, margin=customers.margin)
+    table = steps.scores(study, customers, worth, CannotSay("Why."), None)
+    assert list(table.columns) == ["customer_id", "margin_so_far", "residual_clv", "margin"]
+    assert table.count().execute() == customers.count().execute()

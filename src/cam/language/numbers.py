@@ -43,9 +43,10 @@ def value_text(value: float, unit: str) -> str:
     if unit == "points":
         return _minus(f"{value:.1f}")
     if unit in {"days", "weeks", "months"}:
-        return _minus(
-            f"{value:,.0f} {translate(unit)}" if value >= 100 else f"{value:,.1f} {translate(unit)}"
-        )
+        # A whole number of months is counted, not measured: 2, not 2.0.
+        digits = 0 if abs(value) >= 100 or value == round(value) else 1
+        gap = "" if active() == "zh" else " "
+        return _minus(f"{value:,.{digits}f}{gap}{translate(unit)}")
     return _minus(f"{value:,.2f}")
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from cam.estimate import CannotSay
+from cam.language import together, unit_text, value_text
 from cam.language import translate as _
-from cam.language import unit_text, value_text
 
 #: Rows on a page; the rest is for the workbook.
 MAX_ROWS = 15
@@ -114,7 +114,7 @@ def show_table(
     said = [note] if note else []
     if more > 0:
         said.append(_("The first {shown} of {all} rows.").format(shown=max_rows, all=f"{len(frame):,}"))
-    small = f"<small>{escape(' '.join(said))}</small>" if said else ""
+    small = f"<small>{escape(together(*said))}</small>" if said else ""
     below = "".join(f"<li>{escape(word)}</li>" for word in notes)
     return ShownTable(
         f'<table class="cam">\n<caption>{escape(_(caption))}{small}</caption>\n'

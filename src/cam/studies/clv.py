@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate, Z
-from cam.language import named, sentence, value_text
+from cam.language import named, sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.value.bootstrap import bootstrap, interval_of_draws, total_of_draws
 from cam.measures.value.clv import (
@@ -35,6 +35,11 @@ from cam.studies.margin import lacks_margin
 from cam.studies.repeat_buying import MIN_REPEAT, SEED, Fits, Picked, refit
 from cam.studies.spend import limits_text
 from cam.studies.study import Study, needs
+
+#: A discount rate per year below this is likely to be one per month or week.
+_LOW_RATE = 0.02
+#: Of a channel half of the resamples are drawn, but never fewer: there are many channels.
+_FEWEST_DRAWS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +159,7 @@ def totals(study: Study, worth: Worth) -> list[Estimate | CannotSay]:
     if not is_money:
         return [*found, *(said for said in (worth.spend, worth.margin) if isinstance(said, CannotSay))]
     looks: list[tuple[str, dict[str, str], float]] = [("discounted_purchases", {}, brought)]
-    if worth.looks_for_ever and study.params.value.annual_discount_rate > 0:
+    if _is_for_ever(study, worth):
         _bought, later = chance_of_totals(worth.fits[0], spend, worth.cells, horizon=None, seed=SEED)
         looks.append(("dert", {"horizon": "for_ever"}, later))
     for name, segment, chance in looks:
@@ -198,7 +203,23 @@ def show_totals(study: Study, found: list[Estimate | CannotSay]) -> ShownTable |
         months=study.params.value.horizon_months,
         rate=value_text(study.params.value.annual_discount_rate, "share"),
     )
-    unsaid = [f"{each.reason} {each.cure}".strip() for each in found if isinstance(each, CannotSay)]
+    unsaid = [together(each.reason, each.cure) for each in found if isinstance(each, CannotSay)]
+    rate = study.params.value.annual_discount_rate
+    if 0 < rate < _LOW_RATE:
+        unsaid.append(
+            sentence(
+                "A discount of {rate} a year is very low: value.annual_discount_rate is per year, not per week.",
+                rate=value_text(rate, "share"),
+            )
+        )
+    if not unsaid and not study.params.value.annual_discount_rate:
+        unsaid.append(_("Without a discount rate a sum for ever has no end, so none is shown."))
+    elif not unsaid and all("horizon" not in each.segment for each in found if isinstance(each, Estimate)):
+        unsaid.append(
+            _(
+                "When these customers leave cannot be read from the data, so nothing is said beyond the horizon."
+            )
+        )
     return show_table(
         pd.DataFrame(rows),
         columns,
@@ -220,7 +241,11 @@ def scored_cells(study: Study, worth: Worth) -> pd.DataFrame | CannotSay:
 def worth_table(study: Study, customers: ir.Table, worth: Worth) -> ir.Table:
     """Join the scores of the cells to every customer, inside the engine."""
     engine = study.engine
-    hidden = [] if worth.looks_for_ever else [name for name in worth.cells.columns if name.startswith("dert")]
+    hidden = (
+        []
+        if _is_for_ever(study, worth)
+        else [name for name in worth.cells.columns if name.startswith("dert")]
+    )
     kept = worth.cells.drop(columns=[*hidden, "spend_units", "spend_sum", "n_customers"])
     kept = kept.drop_duplicates(["frequency", "recency", "T"])
     scored = engine.create_table("scored_cells", kept, overwrite=True)
@@ -271,7 +296,7 @@ def new_customers(study: Study, worth: Worth) -> list[Estimate | CannotSay]:
         if isinstance(said, CannotSay):
             return [said]
     looks: list[tuple[float | None, dict[str, str]]] = [(horizon_weeks(study), {})]
-    if worth.looks_for_ever and study.params.value.annual_discount_rate > 0:
+    if _is_for_ever(study, worth):
         looks.append((None, {"horizon": "for_ever"}))
     found: list[Estimate | CannotSay] = []
     for weeks, segment in looks:
@@ -287,7 +312,7 @@ def clv_by_channel(study: Study, customers: ir.Table, worth: Worth) -> pd.DataFr
     for said in (lacking, worth.spend, worth.margin):
         if isinstance(said, CannotSay):
             return said
-    for_ever = worth.looks_for_ever and study.params.value.annual_discount_rate > 0
+    for_ever = _is_for_ever(study, worth)
     known = study.tables["customers"].select("customer_id", channel="acquisition_channel")
     people = customers.inner_join(known.filter(known.channel.notnull()), "customer_id")
     people = study.engine.create_table("histories_by_channel", people, overwrite=True)
@@ -326,11 +351,11 @@ def _new_by_draw(
         or spend.q <= 1
     ):
         return None
-    n_draws = study.params.value.n_bootstrap
+    n_draws = max(study.params.value.n_bootstrap // 2, _FEWEST_DRAWS)
     several = [fit, *bootstrap(fit, table, n_draws=n_draws, seed=SEED)]
     spends = [spend, *bootstrap(spend, spent, n_draws=n_draws, seed=SEED + 1)]
     weeks = None if for_ever else horizon_weeks(study)
-    return clv_of_new(several, spends, worth.margin, discount=_discount(study), horizon=weeks)
+    return clv_of_new(several, spends, worth.margin[: n_draws + 1], discount=_discount(study), horizon=weeks)
 
 
 def key_figures(
@@ -387,6 +412,10 @@ def horizon_weeks(study: Study) -> float:
     return study.params.value.horizon_months * WEEKS_PER_MONTH
 
 
+def _is_for_ever(study: Study, worth: Worth) -> bool:
+    return worth.looks_for_ever and study.params.value.annual_discount_rate > 0
+
+
 def _discount(study: Study) -> float:
     """Without a discount the sum for ever has no end; it is then not shown, and the horizon's is not touched."""
     return weekly_discount(study.params.value.annual_discount_rate) or 1e-9
@@ -404,4 +433,7 @@ def _total(
     total = total_of_draws(
         figure, np.asarray(draws, dtype=float), chance=chance, bias=worth.picked.bias, unit=unit, n=worth.n
     )
-    return Estimate(figure, total.value, unit, total.n, total.low, total.high, segment or {})
+    high = total.high
+    if figure == "active_customers" and high is not None:
+        high = min(high, float(worth.n))  # no more than there are, however far the model missed
+    return Estimate(figure, total.value, unit, total.n, total.low, high, segment or {})

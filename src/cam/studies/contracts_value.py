@@ -233,12 +233,12 @@ def holdout_table(study: Study, table: pd.DataFrame) -> pd.DataFrame | CannotSay
 def show_holdout(study: Study, held: pd.DataFrame) -> ShownTable | CannotSay:
     """Show how far each model was from what then happened."""
     found = held[held["is_converged"]]
-    shown = found.assign(model=found["model"].map(named), bias=100 * found["bias"], rmse=100 * found["rmse"])
+    shown = found.assign(model=found["model"].map(named))
     last = int(found["last_period"].iloc[0])
     columns = [
         Col("model", "Model"),
-        Col("bias", "Bias", "points"),
-        Col("rmse", "Root mean squared error", "points"),
+        Col("bias", "Bias", "share"),
+        Col("rmse", "Root mean squared error", "share"),
         Col("predicted", "Foretold survival", "share"),
         Col("observed", "Seen", "share"),
     ]

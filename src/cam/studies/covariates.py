@@ -52,7 +52,11 @@ def covariate_effects(
     people = customers.left_join(known.select("customer_id", *names), "customer_id")
     table = cells(people, "frequency", "recency", "T", *names)
     table = table.order_by(["frequency", "recency", "T", *names]).execute()
-    crowded = [name for name in names if table[name].dtype == object and table[name].nunique() > _MOST_VALUES]
+    crowded = [
+        name
+        for name in names
+        if not pd.api.types.is_numeric_dtype(table[name]) and table[name].nunique() > _MOST_VALUES
+    ]
     if crowded:
         return CannotSay(
             sentence("{name} has a value of its own for nearly every customer.", name=crowded[0]),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate
-from cam.language import interval_text, named, period_text, sentence, value_text
+from cam.language import interval_text, named, period_text, sentence, together, value_text
 from cam.language import translate as _
+from cam.measures.value.occasions import FEW_DAYS, TimeFit, find_occasions, mean_steps
 from cam.measures.value.profitability import (
     concentration,
     mean_per_customer,
@@ -15,6 +18,8 @@ from cam.measures.value.profitability import (
     top_share,
 )
 from cam.reduce.earnings import contract_earnings, customer_earnings, earnings_sums, ranked_groups
+from cam.reduce.occasions import occasion_histories, purchase_days
+from cam.reduce.summary import cells
 from cam.show.tables import Col, ShownTable, show_pairs, show_table
 from cam.studies.margin import has_cost, lacks_margin, margin_words
 from cam.studies.study import Study, needs
@@ -50,6 +55,26 @@ def setting(study: Study) -> str | CannotSay:
 
 
 @needs()
+def timing(study: Study, decided: str) -> TimeFit | CannotSay | None:
+    """Decide from the purchase days whether customers buy on any day or on occasions; None under contracts."""
+    if decided == "contractual":
+        return None
+    transactions = study.tables["transactions"]
+    if "purchase_days" not in study.engine.list_tables():
+        study.engine.create_table("purchase_days", purchase_days(transactions, as_of=study.as_of))
+    days = study.engine.table("purchase_days").order_by("day").execute()
+    if days.empty:
+        return CannotSay(_("Nobody has bought up to the last day seen."))
+    timed = find_occasions(days, as_of=study.as_of)
+    if not timed.spacing:
+        return timed
+    given = study.engine.create_table("occasion_days", timed.days, overwrite=True)
+    people = occasion_histories(transactions, given, as_of=study.as_of, n_seen=timed.n_occasions)
+    keys = ["frequency", "recency", "n_opportunities"]
+    return replace(timed, steps=mean_steps(cells(people, *keys).order_by(keys).execute()))
+
+
+@needs()
 def show_setting(study: Study, decided: str) -> ShownTable:
     """Say what this client's value rests on: how customers leave, where revenue and margin come from."""
     is_contractual = decided == "contractual"
@@ -64,6 +89,7 @@ def show_setting(study: Study, decided: str) -> ShownTable:
             else _(
                 "Customers leave without a word: nobody sees who is still a customer, and only the silence tells."
             ),
+            "Time": _timing_text(timing(study, decided)),
             "Revenue": _("monthly fee x active months")
             if is_contractual
             else _("what was paid, less refunds"),
@@ -191,6 +217,13 @@ def key_figures(
     return figures
 
 
+def known_worth(
+    study: Study, by_model: ir.Table | CannotSay, by_contract: ir.Table | CannotSay | None
+) -> ir.Table | CannotSay:
+    """Return what each customer is still worth: by contracts where there are any, else by repeat buying."""
+    return by_contract if isinstance(by_contract, ir.Table) else by_model
+
+
 def scores(
     study: Study, customers: ir.Table | CannotSay, *others: ir.Table | CannotSay | None
 ) -> ir.Table | CannotSay:
@@ -204,11 +237,51 @@ def scores(
     table: ir.Table = customers.select("customer_id", **kept)
     for other in others:
         if isinstance(other, ir.Table):
-            joined = table.left_join(other, "customer_id")
-            table = joined.drop("customer_id_right") if "customer_id_right" in joined.columns else joined
+            added = [name for name in other.columns if name not in table.columns]
+            table = table.left_join(other.select("customer_id", *added), "customer_id").drop(
+                "customer_id_right"
+            )
     if len(table.columns) == 1:
         return CannotSay(_("There is no score per customer without a margin."))
     return table
+
+
+def _timing_text(timed: TimeFit | CannotSay | None) -> str:
+    """Say what was decided about time, and by what."""
+    if timed is None:
+        return _("Discrete: a contract is renewed or not once a month.")
+    if isinstance(timed, CannotSay):
+        return timed.reason
+    expected = min(round(timed.expected_days), timed.span)
+    days = sentence(
+        "There were purchases on {days} of {span} days; at random they would have fallen on {expected}.",
+        days=timed.n_days,
+        span=timed.span,
+        expected=expected,
+    )
+    if timed.is_discrete:
+        found = sentence(
+            "Discrete: customers can buy on occasions only. Purchases keep to {n} of them, {spacing}.",
+            n=timed.n_occasions,
+            spacing=named(timed.spacing),
+        )
+        outside = (
+            (timed.n_strays, _("{n} purchases on other days count for the nearest occasion.")),
+            (timed.n_under_way, _("{n} purchases at the occasion that is under way do not count yet.")),
+        )
+        return together(found, days, *(words.format(n=f"{n:,}") for n, words in outside if n))
+    if timed.spacing and timed.steps < float("inf"):
+        few = sentence(
+            "Purchases keep to {n} occasions, {spacing}, but a customer takes only one in {steps}: against that the "
+            "steps are short, and time counts as continuous.",
+            n=timed.n_occasions,
+            spacing=named(timed.spacing),
+            steps=value_text(timed.steps, "ratio"),
+        )
+        return together(_("Continuous."), few, days)
+    if timed.n_days <= FEW_DAYS * timed.expected_days:
+        return together(_("Continuous: the days with purchases are few, but not regular."), days)
+    return together(_("Continuous: customers can buy on any day."), days)
 
 
 # --- findings -----------------------------------------------------------------------------------

@@ -158,6 +158,13 @@ def what_if(study: Study, worth: Worth, found: Equity) -> pd.DataFrame | CannotS
     impossible = [
         name for name in ("retention", "discount_rate") if name in chosen and not 0 < wanted[name] < 1
     ]
+    fit, spend, table = worth.fits[0], worth.spend[0], worth.cells
+    alone: dict[str, Terms] = {}
+    try:
+        if not impossible:
+            alone = {lever: moved(fit, table, now[1], lever=lever, to=wanted[lever]) for lever in chosen}
+    except ValueError:  # no stretch of lifetimes goes that far
+        impossible = ["retention"]
     if impossible:
         return CannotSay(
             sentence(
@@ -167,10 +174,8 @@ def what_if(study: Study, worth: Worth, found: Equity) -> pd.DataFrame | CannotS
             ),
             _("Choose a smaller change under value.what_if."),
         )
-    fit, spend, table = worth.fits[0], worth.spend[0], worth.cells
     rows, together = [], found.terms
-    for lever in chosen:
-        terms = moved(fit, table, found.terms, lever=lever, to=wanted[lever])
+    for lever, terms in alone.items():
         together = moved(fit, table, together, lever=lever, to=wanted[lever])
         rows.append(
             (
@@ -247,10 +252,10 @@ def findings(
     best = changes[changes["lever"] != "discount_rate"].sort_values("elasticity", key=abs).iloc[-1]
     return [
         sentence(
-            "All customers, those of today and those to come, are worth {equity}. One per cent on {lever} moves that "
-            "by {effect}: more than on any other lever a manager holds.",
+            "All customers, those of today and those to come, are worth {equity}. Of the levers a manager holds, "
+            "one moves that most: {lever}. One per cent on it is {effect} on the worth.",
             equity=found.total,
-            lever=named(str(best["lever"])).lower(),
+            lever=named(str(best["lever"])),
             effect=value_text(abs(float(best["elasticity"])) / 100, "share"),
         )
     ]

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate
-from cam.language import interval_text, sentence, together, value_text
+from cam.language import sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.value.acquisition import cac_by_period
 from cam.measures.value.future import weekly_discount
@@ -335,7 +335,7 @@ def _payback_text(row: Mapping[str, Any]) -> str:
             return text
         # The upper limit of the margin has reached the cost: it may have happened, unseen by the mean.
         return together(text, sentence("(at the earliest after {low})", low=value_text(row["low"], "months")))
-    paid = value_text(row["payback_months"], "months")
+    paid = sentence("{n} months", n=int(row["payback_months"]))
     if pd.isna(row["high"]):
         return sentence(
             "{paid} ({low}, or not within {n} months)",
@@ -343,7 +343,12 @@ def _payback_text(row: Mapping[str, Any]) -> str:
             low=value_text(row["low"], "months"),
             n=int(row["months_seen"]),
         )
-    return _("{value} ({notes})").format(value=paid, notes=interval_text(_estimate(row)))
+    return sentence(
+        "{months} months ({low} to {high})",
+        months=int(row["payback_months"]),
+        low=int(row["low"]),
+        high=int(row["high"]),
+    )
 
 
 def _old_enough(study: Study) -> str:

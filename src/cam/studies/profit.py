@@ -121,6 +121,8 @@ def findings(
     if isinstance(figures, CannotSay):
         return [figures]
     known = {estimate.figure: estimate for estimate in figures}
+    if not known["unprofitable_share"].value:
+        return []
     losing, peak = known["unprofitable_share"], known.get("whale_peak")
     after = (
         _("after the cost to serve")

@@ -31,6 +31,7 @@ from cam.measures.value.pareto_nbd import fit_pareto_nbd
 from cam.reduce.holdout import holdout_cells, purchases_by_day
 from cam.reduce.summary import cells, customer_summary
 from cam.show.tables import Col, ShownTable, show_pairs, show_table
+from cam.studies.earnings import timing
 from cam.studies.study import Study, needs
 
 #: Models that let customers leave; the NBD, in which nobody does, is what they have to beat.
@@ -78,6 +79,17 @@ def histories(study: Study, decided: str) -> ir.Table | CannotSay:
             ),
             _("The retention of contracts is modelled instead."),
         )
+    timed = timing(study, decided)
+    if isinstance(timed, CannotSay):
+        return timed
+    if timed and timed.is_discrete:
+        return CannotSay(
+            _(
+                "Models of continuous time are refused here: customers can buy on given occasions only, and the time "
+                "between these would be taken for silence."
+            ),
+            _("Buying or not at each occasion is modelled instead."),
+        )
     summary = customer_summary(study.tables["transactions"], as_of=study.as_of)
     customers = study.engine.create_table("purchase_histories", summary, overwrite=True)
     n = int(customers.filter(customers.frequency > 0).count().execute())
@@ -97,9 +109,9 @@ def cut_off(study: Study, customers: ir.Table) -> date | CannotSay:
     """Choose the last day that the models see: by the parameter file, else from the data."""
     first = study.tables["transactions"].order_date.min().execute().date()
     given = study.params.value.calibration_end
-    chosen = given or choose_calibration_end(
-        first, study.as_of, horizon_days=study.params.value.horizon_months * 30.4375
-    )
+    # A short horizon is no reason to test the models on less than can judge them.
+    horizon = max(study.params.value.horizon_months * 30.4375, 7.0 * MIN_WEEKS)
+    chosen = given or choose_calibration_end(first, study.as_of, horizon_days=horizon)
     if given and not first < given < study.as_of:
         return CannotSay(
             sentence(
@@ -111,6 +123,16 @@ def cut_off(study: Study, customers: ir.Table) -> date | CannotSay:
             _("Choose a day between them, or leave it out."),
         )
     weeks = (study.as_of - chosen).days / 7
+    if given and weeks < MIN_WEEKS:
+        return CannotSay(
+            sentence(
+                "value.calibration_end {day} leaves {weeks} weeks to hold out; {least} are needed.",
+                day=given.isoformat(),
+                weeks=value_text(weeks, "ratio"),
+                least=MIN_WEEKS,
+            ),
+            _("Set value.calibration_end to an earlier day, or leave it out."),
+        )
     if weeks < MIN_WEEKS:
         return CannotSay(
             sentence(
@@ -280,6 +302,11 @@ def pick(
         )
     better = [name for name in sound if beats(name, "nbd", guesses, held)]
     model = given or (pick_model(better, scores, guesses, held) if better else "nbd")
+    if not fits[model].optimum.is_converged:
+        return CannotSay(
+            _("The data hold no model of repeat buying: customers hardly differ in how often they buy."),
+            _("A longer history may show it."),
+        )
     return Picked(model, float(scores.set_index("model").at[model, "bias"]))
 
 
@@ -425,7 +452,7 @@ def _troubles(fits: Fits) -> list[str]:
                 sentence(
                     "{model}: the data do not hold {names}. The likelihood is flat that way, so the model is not used.",
                     model=named(name),
-                    names=", ".join(optimum.runaways or optimum.weak or optimum.names),
+                    names=_(", ").join(optimum.runaways or optimum.weak or optimum.names),
                 )
             )
         elif optimum.weak:
@@ -433,12 +460,13 @@ def _troubles(fits: Fits) -> list[str]:
                 sentence(
                     "{model}: {names} are hardly known; what follows from them jointly can be known better.",
                     model=named(name),
-                    names=", ".join(optimum.weak),
+                    names=_(", ").join(optimum.weak),
                 )
             )
-    found.append(
-        sentence(
-            "All other fits are at a maximum: gradient zero, the likelihood falling on every side.",
-        )
+    peak = (
+        _("All other fits are at a maximum: gradient zero, the likelihood falling on every side.")
+        if any(not fit.optimum.is_converged for fit in fits.values())
+        else _("All fits are at a maximum: gradient zero, the likelihood falling on every side.")
     )
+    found.append(peak)
     return found

@@ -30,8 +30,11 @@ _WORDS = {"revenue": "revenue so far", "profit": "profit so far", "residual_clv"
 def rfm_scores(study: Study) -> ir.Table | CannotSay:
     """Score the customers as study 01 does, so that its segments can be valued."""
     summary = segmentation.summarise(study)
-    fit = segmentation.fit_rfm(study, segmentation.count_values(study, summary))
-    return segmentation.score_customers(study, summary, fit)
+    values = segmentation.count_values(study, summary)
+    if isinstance(values, CannotSay):
+        return values
+    fit = segmentation.fit_rfm(study, values)
+    return fit if isinstance(fit, CannotSay) else segmentation.score_customers(study, summary, fit)
 
 
 def combine(

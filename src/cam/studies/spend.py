@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ibis.expr.types as ir
 import pandas as pd
 
@@ -68,12 +70,14 @@ def show_spend(
     study: Study, customers: ir.Table, rows: pd.DataFrame, correlation: Estimate, fit: GammaGammaFit
 ) -> ShownTable | CannotSay:
     """Show the model of spend, and whether it may be used."""
-    found = [correlation, *parameters(fit, rows, "gamma_gamma")]
-    units = {"gamma_gamma_gamma": study.currency}
+    found = [
+        replace(each, unit=study.currency) if each.figure == "gamma_gamma_gamma" else each
+        for each in (correlation, *parameters(fit, rows, "gamma_gamma"))
+    ]
     table = pd.DataFrame(
         {
             "name": [named(each.figure) for each in found],
-            "value": [value_text(each.value, units.get(each.figure, "ratio")) for each in found],
+            "value": [value_text(each.value, each.unit) for each in found],
             "low": [limits_text(each) for each in found],
         }
     )
@@ -82,12 +86,12 @@ def show_spend(
     is_tied = abs(correlation.value) >= MOST_CORRELATED
     notes = [
         sentence(
-            "Spend goes with frequency ({r}): the model takes them as unrelated, so what those spend who are hardly "
+            "Spend goes with frequency: {r}. The model takes them as unrelated, so what those spend who are hardly "
             "known is off. Read sums of money with care.",
             r=correlation,
         )
         if is_tied
-        else sentence("Spend hardly goes with frequency ({r}): the model may be used.", r=correlation),
+        else sentence("Spend hardly goes with frequency: {r}. The model may be used.", r=correlation),
         sentence(
             "Mean spend per purchase of all customers: {mean}.",
             mean=value_text(fit.mean_spend, study.currency),
@@ -100,7 +104,7 @@ def show_spend(
                 n=without,
             )
         )
-    columns = [Col("name", "Figure"), Col("value", "Value"), Col("low", "95 % interval")]
+    columns = [Col("name", "figure"), Col("value", "Value"), Col("low", "95 % interval")]
     return show_table(table, columns, caption="What customers spend per purchase", notes=notes)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate
-from cam.language import named, value_text
+from cam.language import named, sentence, value_text
 from cam.language import translate as _
 from cam.project import cache_folder
 from cam.samples import sample_path
@@ -47,7 +47,7 @@ def show_truth(
         costs = by_channel.set_index("channel")["expected_cac"]
         rows += [
             (
-                f"{named('cac')}: {_(str(row['channel']))}",
+                sentence("{name}: {value}", name=named("cac"), value=_(str(row["channel"]))),
                 value_text(float(costs[row["channel"]]), study.currency),
                 Estimate("cac", row["cac"], study.currency, None, row["low"], row["high"]),
             )
@@ -68,7 +68,7 @@ def show_truth(
         ]
     )
     columns = [
-        Col("figure", "Figure"),
+        Col("figure", "figure"),
         Col("truth", "Truth"),
         Col("found", "Found"),
         Col("range", "95 % interval"),

@@ -42,9 +42,7 @@ def test_refits_are_full_refits(table, model):
     # A refit may leave 1e-3 of log-likelihood before its last step, which takes nearly all of it: 1e-4 of a logarithm
     # is some thousandth of a standard error of these (0.05 to 0.5).
     fit = MODELS[model][0](table)
-    for draw, resample in zip(
-        bootstrap(fit, table, n_draws=5, seed=7), resamples(table, 5, 7), strict=True
-    ):
+    for draw, resample in zip(bootstrap(fit, table, n_draws=5, seed=7), resamples(table, 5, 7), strict=True):
         full = MODELS[model][0](resample)
         assert full.optimum.is_converged
         np.testing.assert_allclose(draw.theta, full.theta, atol=1e-4)
@@ -54,9 +52,7 @@ def test_refits_are_full_refits(table, model):
 def test_refits_of_spend_are_full_refits():
     spend = as_cells(cdnow.spend().query("frequency > 0")[["frequency", "monetary_value"]])
     fit = fit_gamma_gamma(spend)
-    for draw, resample in zip(
-        bootstrap(fit, spend, n_draws=5, seed=7), resamples(spend, 5, 7), strict=True
-    ):
+    for draw, resample in zip(bootstrap(fit, spend, n_draws=5, seed=7), resamples(spend, 5, 7), strict=True):
         np.testing.assert_allclose(draw.theta, fit_gamma_gamma(resample).theta, atol=1e-4)
 
 
@@ -64,7 +60,8 @@ def test_refits_of_spend_are_full_refits():
 def test_the_spread_of_refits_is_that_of_the_hessian(model):
     """Where the model is right both tell the same; 200 draws know a standard error to 5 %, so 20 % is four of these.
 
-    Of the Pareto/NBD's leaving (s and beta) little is known: their likelihood is skewed, and refits scatter a third more.
+    Of the Pareto/NBD's leaving (s and beta) little is known: their likelihood is skewed, and refits scatter a third
+    more.
     """
     shop = customers(model, CDNOW, 5_000, np.random.default_rng(5))
     table = as_cells(shop)

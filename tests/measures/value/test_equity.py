@@ -27,7 +27,11 @@ from cam.measures.value.nbd import NbdFit
 from cam.measures.value.pareto_nbd import ParetoNbdFit
 
 PARETO = ParetoNbdFit(0.553, 10.578, 0.606, 11.669)
-LEAVING = [PARETO, BgNbdFit(0.243, 4.414, 0.793, 2.426), BgNbdFit(0.525, 6.183, 0.891, 1.614, first_can_be_last=True)]
+LEAVING = [
+    PARETO,
+    BgNbdFit(0.243, 4.414, 0.793, 2.426),
+    BgNbdFit(0.525, 6.183, 0.891, 1.614, first_can_be_last=True),
+]
 SPEND = GammaGammaFit(6.25, 3.74, 15.44)
 TERMS = Terms(margin_rate=0.4, cac=9.0, n_per_year=500.0, years=5.0, annual_discount_rate=0.10)
 
@@ -186,7 +190,9 @@ def test_elasticities_follow_from_the_parts(fit):
     for lever, row in found.iterrows():
         assert min(row["low"], row["high"]) < equity < max(row["low"], row["high"]), lever
         terms = moved(fit, table, TERMS, lever=lever, to=row["at"] * 1.01)
-        assert customer_equity(fit, SPEND, table, terms)["customer_equity"] == pytest.approx(row["high"], rel=1e-9)
+        assert customer_equity(fit, SPEND, table, terms)["customer_equity"] == pytest.approx(
+            row["high"], rel=1e-9
+        )
 
 
 def test_without_a_cost_the_elasticity_of_margin_is_one():
@@ -205,14 +211,21 @@ def test_two_times_the_customers_are_worth_two_times_as_much():
     table = make_table()
     once, twice = (
         customer_equity(PARETO, SPEND, each, TERMS)["current_base"]
-        for each in (table, table.assign(n_customers=table["n_customers"] * 2, spend_sum=table["spend_sum"] * 2))
+        for each in (
+            table,
+            table.assign(n_customers=table["n_customers"] * 2, spend_sum=table["spend_sum"] * 2),
+        )
     )
     assert twice == pytest.approx(2 * once, rel=1e-12)
 
 
 def test_a_lever_moves_itself_alone():
     table = make_table()
-    for lever, field in (("margin", "margin_rate"), ("cac", "cac"), ("discount_rate", "annual_discount_rate")):
+    for lever, field in (
+        ("margin", "margin_rate"),
+        ("cac", "cac"),
+        ("discount_rate", "annual_discount_rate"),
+    ):
         assert moved(PARETO, table, TERMS, lever=lever, to=0.3) == replace(TERMS, **{field: 0.3})
     now = annual_retention(PARETO, table)
     terms = moved(PARETO, table, TERMS, lever="retention", to=now + 0.01)
@@ -232,7 +245,9 @@ def test_a_table_is_left_as_it_was():
 def test_where_nobody_leaves_there_is_nothing_to_stretch():
     fit, table = NbdFit(0.385, 12.07), make_table()
     assert annual_retention(fit, table) == 1.0
-    with pytest.raises(ValueError, match="no change of how readily customers leave brings retention to 0.900"):
+    with pytest.raises(
+        ValueError, match=r"no change of how readily customers leave brings retention to 0\.900"
+    ):
         stretch_for(fit, table, retention_rate=0.9)
     found = sensitivity(fit, SPEND, table, TERMS)
     assert tuple(found["lever"]) == ("margin", "cac", "discount_rate")
@@ -255,7 +270,9 @@ def test_a_retention_that_no_stretch_brings_is_refused(rate):
 
 
 def test_an_unknown_lever_is_refused():
-    with pytest.raises(ValueError, match="price is no lever; these are: retention, margin, cac, discount_rate"):
+    with pytest.raises(
+        ValueError, match="price is no lever; these are: retention, margin, cac, discount_rate"
+    ):
         moved(PARETO, make_table(), TERMS, lever="price", to=1.0)
 
 

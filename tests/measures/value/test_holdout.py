@@ -184,7 +184,9 @@ def test_cells_or_customers_one_by_one_make_no_difference(said, held):
         score_holdout(table[["guess"]].rename(columns={"guess": "m"}), table)
         for table in (people.drop(columns="n_customers"), held.assign(guess=said["bg_nbd"]))
     )
-    np.testing.assert_allclose(apart.iloc[0, 1:].astype(float), together.iloc[0, 1:].astype(float), rtol=1e-10)
+    np.testing.assert_allclose(
+        apart.iloc[0, 1:].astype(float), together.iloc[0, 1:].astype(float), rtol=1e-10
+    )
 
 
 def test_the_model_with_the_least_bias_among_equals_is_picked(said, held):

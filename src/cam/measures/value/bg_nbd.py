@@ -192,9 +192,11 @@ class BetaGeometricAhead:
         from scipy.special import betaincinv
 
         rows = [value[doubtful] for value in np.broadcast_arrays(self.a, self.b, self.shape, self.rate, t)]
-        a, b, shape, rate, weeks = (value[:, None] for value in rows)
+        shape, rate, weeks = (value[:, None] for value in rows[2:])
         quantiles, weights = _tanh_sinh()
-        p = np.maximum(betaincinv(a, b, quantiles), 1e-300)
+        # Quantiles take long, and depend on how often a customer bought alone.
+        (a, b), place = cells.distinct(rows[0], rows[1])
+        p = np.maximum(betaincinv(a[:, None], b[:, None], quantiles), 1e-300)[place]
         mended = found.copy()
         mended[doubtful] = (weights * of_one(p, shape, rate, weeks)).sum(axis=1)
         return mended

@@ -154,6 +154,7 @@ def total_of_draws(
     Returns
     -------
     Estimate
+        Where all draws are of one sign, neither limit has the other: chance does not take purchases back.
 
     References
     ----------
@@ -172,11 +173,9 @@ def total_of_draws(
     missed = value * (1 / (1 + bias) - 1)
     below = np.hypot(min(float(low[0]) - value, 0.0), min(missed, 0.0))
     above = np.hypot(max(float(high[0]) - value, 0.0), max(missed, 0.0))
-    return Estimate(
-        figure,
-        value,
-        unit,
-        n,
-        value - float(np.hypot(below, Z * chance)),
-        value + float(np.hypot(above, Z * chance)),
-    )
+    low_end = value - float(np.hypot(below, Z * chance))
+    high_end = value + float(np.hypot(above, Z * chance))
+    # What can only add up stays above nought, and a sum of losses below.
+    low_end = max(low_end, 0.0) if (draws >= 0).all() else low_end
+    high_end = min(high_end, 0.0) if (draws <= 0).all() else high_end
+    return Estimate(figure, value, unit, n, low_end, high_end)

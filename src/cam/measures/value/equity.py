@@ -303,8 +303,14 @@ def sensitivity(
 
     Parameters
     ----------
-    fit, spend, table, terms
-        As for :func:`customer_equity`.
+    fit : fit of repeat buying
+        Of any model.
+    spend : GammaGammaFit
+        Of spend.
+    table : DataFrame
+        Cells, as for :func:`cam.measures.value.clv.score_cells`.
+    terms : Terms
+        What else it rests on.
     change : float
         Relative, such as 0.01.
 

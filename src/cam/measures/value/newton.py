@@ -286,6 +286,9 @@ def _profile_limit(derivatives: Derivatives, optimum: Optimum, place: int, side:
 def _held(derivatives: Derivatives, guess: Floats, place: int, n_logs: int) -> tuple[Floats, float, float]:
     """Climb with one parameter held; also return the slope along it."""
     free = np.arange(guess.size) != place
+    guess = guess.copy()
+    # The straight line by which others follow may lead anywhere, and exp of that is nought or infinite.
+    guess[:n_logs] = np.clip(guess[:n_logs], -_BOUND, _BOUND)
     theta = guess.copy()
 
     def inner(others: Floats) -> tuple[float, Floats, Floats]:

@@ -234,5 +234,5 @@ def loyalty_matrix(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
             n=n,
             period=period,
         ),
-        alt=sentence("Matrix of profit and loyalty. {parts}.", parts="; ".join(parts)),
+        alt=sentence("Matrix of profit and loyalty. {parts}.", parts=_("; ").join(parts)),
     )
