@@ -142,7 +142,9 @@ def test_every_customer_once_and_every_value_within_its_limits(place, histories,
     names = [name for name in found if not name.endswith(("_low", "_high"))]
     assert names == [
         "p_alive",
+        "p_buys",
         "expected_purchases",
+        "dert",
         "expected_spend",
         "residual_clv",
         "residual_clv_for_ever",
@@ -173,7 +175,7 @@ def test_without_spend_there_is_no_money_and_without_for_ever_no_such_column(pla
     ends = ("", "_low", "_high")
     assert bare.columns == (
         "customer_id",
-        *(f"{name}{end}" for name in ("p_alive", "expected_purchases") for end in ends),
+        *(f"{name}{end}" for name in ("p_alive", "p_buys", "expected_purchases", "dert") for end in ends),
     )
     assert bare.count().execute() == len(people)
     near = worth_of(place, table, cells, without=["dert", "dert_low", "dert_high"])

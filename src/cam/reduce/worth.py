@@ -99,8 +99,8 @@ def customer_worth(
     Returns
     -------
     ibis.Table
-        One row per customer: ``customer_id``, ``p_alive`` and ``expected_purchases``; with *spend*, ``expected_spend``
-        per purchase and ``residual_clv``, and ``residual_clv_for_ever`` where *scored* has ``dert`` (money, decimal);
+        One row per customer: ``customer_id``, ``p_alive``, ``p_buys``, ``expected_purchases`` and ``dert`` where
+        *scored* has them; with *spend*, ``expected_spend`` per purchase and ``residual_clv``, and ``residual_clv_for_ever`` where *scored* has ``dert`` (money, decimal);
         all with ``_low`` and ``_high``.
 
     Notes
@@ -123,10 +123,10 @@ def customer_worth(
     >>> float(worth.expected_spend[0]), float(worth.residual_clv[0])
     (10.0, 10.0)
     """
-    plain = ["p_alive", "expected_purchases"]
+    plain = [name for name in ("p_alive", "p_buys", "expected_purchases", "dert") if name in scored.columns]
     money = {"discounted_purchases": "residual_clv", "dert": "residual_clv_for_ever"}
     keys = ["frequency", "recency", "T"]
-    ahead = [name for name in (*plain, *money) if name in scored.columns]
+    ahead = [*plain, *(name for name in money if name in scored.columns and name not in plain)]
     kept = [f"{name}{end}" for name in ahead for end in ("", "_low", "_high")]
     people = histories.mutate(
         spend_frequency=_spend_frequency(histories), own=_own_spend(histories)

@@ -13,7 +13,7 @@ import pandas as pd
 from cam.estimate import CannotSay, Estimate, Z
 from cam.language import named, sentence, together, value_text
 from cam.language import translate as _
-from cam.measures.value.bootstrap import bootstrap, interval_of_draws, total_of_draws
+from cam.measures.value.bootstrap import bootstrap, scaled_bias, total_of_draws
 from cam.measures.value.clv import (
     chance_of_totals,
     clv_of_new,
@@ -153,15 +153,17 @@ def totals(study: Study, worth: Worth) -> list[Estimate | CannotSay]:
     spend = worth.spend[0] if not isinstance(worth.spend, CannotSay) else None
     bought, brought = chance_of_totals(worth.fits[0], spend, worth.cells, horizon=horizon, seed=SEED)
     found: list[Estimate | CannotSay] = [
-        _total(worth, "active_customers", by_draw["p_alive"], "count", chance=luck),
-        _total(worth, "expected_purchases", by_draw["expected_purchases"], "count", chance=bought),
+        _total(worth, "expected_purchases", by_draw["expected_purchases"], "count", chance=bought)
     ]
+    if worth.looks_for_ever:  # where nobody leaves, all are active by assumption
+        found.insert(0, _total(worth, "active_customers", by_draw["p_alive"], "count", chance=luck))
     if not is_money:
         return [*found, *(said for said in (worth.spend, worth.margin) if isinstance(said, CannotSay))]
     looks: list[tuple[str, dict[str, str], float]] = [("discounted_purchases", {}, brought)]
     if _is_for_ever(study, worth):
         _bought, later = chance_of_totals(worth.fits[0], spend, worth.cells, horizon=None, seed=SEED)
         looks.append(("dert", {"horizon": "for_ever"}, later))
+    near = worth_by_draw(sums, worth.spend, worth.margin, outlook_name="discounted_purchases")
     for name, segment, chance in looks:
         draws = worth_by_draw(sums, worth.spend, worth.margin, outlook_name=name)
         found.append(
@@ -172,6 +174,7 @@ def totals(study: Study, worth: Worth) -> list[Estimate | CannotSay]:
                 study.currency,
                 chance=chance * float(worth.margin[0]),
                 segment=segment,
+                times=float(draws[0]) / float(near[0]) if near[0] else 1.0,
             )
         )
     return found
@@ -301,7 +304,7 @@ def new_customers(study: Study, worth: Worth) -> list[Estimate | CannotSay]:
     found: list[Estimate | CannotSay] = []
     for weeks, segment in looks:
         draws = clv_of_new(worth.fits, worth.spend, worth.margin, discount=_discount(study), horizon=weeks)
-        found.append(_total(worth, "clv", draws, study.currency, segment=segment))
+        found.append(new_estimate(worth, draws, study.currency, n=worth.n, segment=segment))
     return found
 
 
@@ -323,11 +326,9 @@ def clv_by_channel(study: Study, customers: ir.Table, worth: Worth) -> pd.DataFr
         spent = spend_cells(mine).order_by(["frequency", "monetary_value"]).execute()
         draws = _new_by_draw(study, worth, table, spent, for_ever=for_ever)
         if draws is not None:
-            low, high = interval_of_draws(draws[1:, None])
             n = int(table["n_customers"].sum())
-            rows.append(
-                {"channel": channel, "clv": draws[0], "low": float(low[0]), "high": float(high[0]), "n": n}
-            )
+            one = new_estimate(worth, draws, study.currency, n=n)
+            rows.append({"channel": channel, "clv": one.value, "low": one.low, "high": one.high, "n": n})
     if not rows:
         return CannotSay(
             sentence(
@@ -421,6 +422,19 @@ def _discount(study: Study) -> float:
     return weekly_discount(study.params.value.annual_discount_rate) or 1e-9
 
 
+def new_estimate(
+    worth: Worth, draws: Any, currency: str, *, n: int, segment: dict[str, str] | None = None
+) -> Estimate:
+    """Estimate a new customer's CLV; a holdout of old customers does not say to which side it is off for new ones."""
+    bias = worth.picked.bias
+    either = [
+        total_of_draws("clv", np.asarray(draws, dtype=float), bias=one, unit=currency, n=n)
+        for one in (bias, scaled_bias(bias, -1.0))
+    ]
+    low, high = min(each.low or 0.0 for each in either), max(each.high or 0.0 for each in either)
+    return Estimate("clv", either[0].value, currency, n, low, high, segment or {})
+
+
 def _total(
     worth: Worth,
     figure: str,
@@ -429,9 +443,15 @@ def _total(
     *,
     chance: float = 0.0,
     segment: dict[str, str] | None = None,
+    times: float = 1.0,
 ) -> Estimate:
     total = total_of_draws(
-        figure, np.asarray(draws, dtype=float), chance=chance, bias=worth.picked.bias, unit=unit, n=worth.n
+        figure,
+        np.asarray(draws, dtype=float),
+        chance=chance,
+        bias=scaled_bias(worth.picked.bias, times),
+        unit=unit,
+        n=worth.n,
     )
     high = total.high
     if figure == "active_customers" and high is not None:

@@ -261,7 +261,7 @@ def _timing_text(timed: TimeFit | CannotSay | None) -> str:
     )
     if timed.is_discrete:
         found = sentence(
-            "Discrete: customers can buy on occasions only. Purchases keep to {n} of them, {spacing}.",
+            "Discrete: customers can buy on occasions only. Purchases keep to {n} of them (spacing: {spacing}).",
             n=timed.n_occasions,
             spacing=named(timed.spacing),
         )
@@ -272,8 +272,8 @@ def _timing_text(timed: TimeFit | CannotSay | None) -> str:
         return together(found, days, *(words.format(n=f"{n:,}") for n, words in outside if n))
     if timed.spacing and timed.steps < float("inf"):
         few = sentence(
-            "Purchases keep to {n} occasions, {spacing}, but a customer takes only one in {steps}: against that the "
-            "steps are short, and time counts as continuous.",
+            "Purchases keep to {n} occasions (spacing: {spacing}), but a customer takes only one in {steps}: against "
+            "that the steps are short, and time counts as continuous.",
             n=timed.n_occasions,
             spacing=named(timed.spacing),
             steps=value_text(timed.steps, "ratio"),

@@ -11,7 +11,7 @@ import pandas as pd
 from cam.estimate import CannotSay, Estimate
 from cam.language import named, sentence, value_text
 from cam.language import translate as _
-from cam.measures.value.bootstrap import total_of_draws
+from cam.measures.value.bootstrap import scaled_bias, total_of_draws
 from cam.measures.value.clv import chance_of_totals, clv_of_new, worth_by_draw
 from cam.measures.value.equity import (
     LEVERS,
@@ -249,6 +249,14 @@ def findings(
     """Say what all customers are worth, and which lever counts most."""
     if isinstance(found, CannotSay) or isinstance(changes, CannotSay):
         return [next(said for said in (found, changes) if isinstance(said, CannotSay))]
+    if found.total.value <= 0:
+        return [
+            sentence(
+                "All customers, those of today and those to come, are worth less than they cost: {equity}. Do not win "
+                "more before they bring more or cost less.",
+                equity=found.total,
+            )
+        ]
     best = changes[changes["lever"] != "discount_rate"].sort_values("elasticity", key=abs).iloc[-1]
     return [
         sentence(
@@ -285,6 +293,7 @@ def _interval(worth: Worth, cost: Estimate, parts: dict[str, float], terms: Term
     """Refits move today's and future customers together; the cost moves by itself; chance comes to today's."""
     discount = weekly_discount(terms.annual_discount_rate)
     base = worth_by_draw(worth.sums, worth.spend, worth.margin, outlook_name="dert")
+    near = worth_by_draw(worth.sums, worth.spend, worth.margin, outlook_name="discounted_purchases")
     new = clv_of_new(worth.fits, worth.spend, worth.margin, discount=discount)
     won = parts["acquisition_cost"] / terms.cac if terms.cac else 0.0
     _bought, chance = chance_of_totals(worth.fits[0], worth.spend[0], worth.cells, horizon=None, seed=SEED)
@@ -292,7 +301,7 @@ def _interval(worth: Worth, cost: Estimate, parts: dict[str, float], terms: Term
         "customer_equity",
         base + won * new,
         chance=chance * terms.margin_rate,
-        bias=worth.picked.bias,
+        bias=scaled_bias(worth.picked.bias, float(base[0] / near[0]) if near[0] else 1.0),
         unit=cost.unit,
         n=worth.n,
     )

@@ -8,6 +8,7 @@ from cam.estimate import CannotSay, Estimate
 from cam.language import named, sentence, value_text
 from cam.language import translate as _
 from cam.project import cache_folder
+from cam.reduce.summary import customer_summary
 from cam.samples import sample_path
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.spend import limits_text
@@ -33,7 +34,9 @@ def show_truth(
     scale = study.params.value.horizon_months * 30.4375 / 7 / _WEEKS
     true = {
         "active_customers": float(customers["is_alive"].sum()),
-        "expected_purchases": float(customers["expected_purchases_52w"].sum()) * scale,
+        "expected_purchases": float(customers["expected_purchases_52w"].sum())
+        * scale
+        / _orders_per_day(study),
         "residual_clv_total": float(customers["expected_residual_margin_52w"].sum()) * scale,
     }
     rows = []
@@ -75,8 +78,16 @@ def show_truth(
     ]
     notes = [
         _(
-            "The truth counts orders; the study counts days with a purchase, a little fewer. Of money it counts the "
-            "expected margin at each customer's true rates."
+            "The truth counts orders; they are turned into days with a purchase, as the study counts them, at the "
+            "rate so far. Of money it counts the expected margin at each customer's true rates."
         )
     ]
     return show_table(table, columns, caption="The simulated truth, and what was found", notes=notes)
+
+
+def _orders_per_day(study: Study) -> float:
+    summary = customer_summary(study.tables["transactions"], as_of=study.as_of)
+    row = (
+        summary.aggregate(orders=summary.n_orders.sum(), days=(summary.frequency + 1).sum()).execute().iloc[0]
+    )
+    return float(row["orders"]) / float(row["days"])

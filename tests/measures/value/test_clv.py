@@ -87,6 +87,7 @@ def test_scores_are_those_of_the_models(table, model):
         "expected_purchases": future.expected_purchases(fit, table, horizon=HORIZON),
         "discounted_purchases": future.discounted_purchases(fit, table, discount=DISCOUNT, horizon=HORIZON),
         "dert": future.discounted_purchases(fit, table, discount=DISCOUNT),
+        "p_buys": 1 - future.conditional_probability(fit, table, n=0, horizon=HORIZON),
     }
     assert tuple(expected) == OUTLOOKS
     for name, values in expected.items():
@@ -107,7 +108,7 @@ def test_limits_are_percentiles_of_the_refits(table, model):
         ]
     )
     for number, name in enumerate(OUTLOOKS):
-        low, high = np.percentile(draws[:, number], [2.5, 97.5], axis=0)
+        low, high = np.percentile(draws[:, number], [2.5, 97.5], axis=0, method="weibull")
         np.testing.assert_allclose(scored[f"{name}_low"], np.minimum(low, scored[name]), rtol=1e-9)
         np.testing.assert_allclose(scored[f"{name}_high"], np.maximum(high, scored[name]), rtol=1e-9)
 

@@ -236,6 +236,7 @@ def test_the_outlook_is_what_its_parts_are(fit):
         future.expected_purchases(fit, TABLE, horizon=52),
         future.discounted_purchases(fit, TABLE, discount=0.003, horizon=52),
         future.discounted_purchases(fit, TABLE, discount=0.003),
+        1 - future.conditional_probability(fit, TABLE, n=0, horizon=52),
     ]
     np.testing.assert_allclose(found, parts, rtol=1e-8)
     rough = future.outlook(fit, TABLE, horizon=52, discount=0.003, is_rough=True)

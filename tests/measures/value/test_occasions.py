@@ -94,12 +94,12 @@ def test_a_campaign_of_weeks_is_one_occasion_and_a_late_gift_belongs_to_it():
             for year in range(2019, 2025)
         ]
     )
-    late = pd.to_datetime(["2021-03-01", "2022-09-15"])
+    late = pd.to_datetime(["2021-03-01", "2022-08-01"])
     timed = find_occasions(days_of(np.concatenate([stamps, late])), as_of=AS_OF)
     assert (timed.spacing, timed.n_occasions, timed.n_strays) == ("yearly", 6, 2)
     number = timed.days.set_index("day")["occasion"]
     assert number[pd.Timestamp("2021-03-01")] == 2  # the campaign of 2020
-    assert number[pd.Timestamp("2022-09-15")] == 4  # nearer to that of 2022
+    assert number[pd.Timestamp("2022-08-01")] == 4  # nearer to that of 2022
     assert timed.is_discrete
 
 
@@ -234,10 +234,10 @@ def test_a_shop_with_seasons_is_continuous():
 
 
 def test_yearly_donations_are_discrete_however_they_spread():
-    """200 charities, with 60 gifts and more, in campaigns of 1 to 70 days."""
+    """200 charities, with 150 gifts and more, in campaigns of 1 to 70 days."""
     rng = np.random.default_rng(8)
     for _ in range(200):
-        n, length = int(rng.integers(60, 3000)), int(rng.integers(1, 70))
+        n, length = int(rng.integers(150, 3000)), int(rng.integers(1, 70))
         start = pd.Series(rng.integers(2018, 2026, n)).astype(str) + "-11-01"
         stamps = pd.to_datetime(start) + pd.to_timedelta(rng.integers(0, length, n), "D")
         timed = find_occasions(days_of(stamps), as_of=AS_OF)
@@ -260,12 +260,12 @@ def test_dates_rounded_to_weeks_are_continuous_where_customers_come_seldom(weeks
 
 @pytest.mark.slow
 def test_who_is_alive_and_what_they_do_is_covered():
-    """1,000 data sets of 800 donors: totals with chance, and the limits of the expectation per cell."""
+    """1,000 data sets of 2,000 donors: totals with chance, and the limits of the expectation per cell."""
     rng = np.random.default_rng(10)
     hits = {"alive": [], "bought": [], "p_alive": [], "expected_purchases": []}
     n_lost = 0
     for _ in range(1000):
-        table, alive = draw(800, rng)
+        table, alive = draw(2000, rng)
         fit = fit_bg_bb(table)
         if not fit.optimum.is_converged:
             n_lost += 1
@@ -280,7 +280,7 @@ def test_who_is_alive_and_what_they_do_is_covered():
             low, high, truth = scored[f"{name}_low"], scored[f"{name}_high"], true[name]
             inside = (low <= truth) & (truth <= high)
             hits[name].append(float((inside * table["n_customers"]).sum() / table["n_customers"].sum()))
-    assert n_lost <= 20
+    assert n_lost <= 20  # these are refused, not shown
     found = {name: round(float(np.mean(each)), 3) for name, each in hits.items()}
     assert COVERED[0] <= found["alive"] <= COVERED[1] and COVERED[0] <= found["bought"] <= COVERED[1], found
     # Cells share a fit, so their shares spread more than single intervals: two points either way.

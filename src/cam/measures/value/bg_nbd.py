@@ -189,14 +189,12 @@ class BetaGeometricAhead:
         doubtful = ~(found <= most * (1 + 1e-6)) | ~(found >= 0) | (self.a > _NARROW)
         if not doubtful.any():
             return found
-        from scipy.special import betaincinv
-
         rows = [value[doubtful] for value in np.broadcast_arrays(self.a, self.b, self.shape, self.rate, t)]
         shape, rate, weeks = (value[:, None] for value in rows[2:])
-        quantiles, weights = _tanh_sinh()
+        _, weights = _tanh_sinh()
         # Quantiles take long, and depend on how often a customer bought alone.
         (a, b), place = cells.distinct(rows[0], rows[1])
-        p = np.maximum(betaincinv(a[:, None], b[:, None], quantiles), 1e-300)[place]
+        p = np.stack([_quantiles(*pair) for pair in zip(a.tolist(), b.tolist(), strict=True)])[place]
         mended = found.copy()
         mended[doubtful] = (weights * of_one(p, shape, rate, weeks)).sum(axis=1)
         return mended
@@ -439,6 +437,15 @@ def _time_terms(
 def _theta_names(covariates: Sequence[str]) -> tuple[str, ...]:
     moved = [_NAMES[place] for place in _MOVED] if covariates else []
     return (*_NAMES, *(f"{name}:{covariate}" for name in moved for covariate in covariates))
+
+
+@functools.lru_cache(maxsize=4096)
+def _quantiles(a: float, b: float) -> Floats:
+    """Of beta(a, b), at the nodes of the quadrature; asked for again at every moment ahead."""
+    from scipy.special import betaincinv  # here, because it makes every start slower
+
+    found: Floats = np.maximum(betaincinv(a, b, _tanh_sinh()[0]), 1e-300)
+    return found
 
 
 @functools.cache

@@ -119,10 +119,11 @@ def interval_of_draws(draws: Floats) -> tuple[Floats, Floats]:
     --------
     >>> low, high = interval_of_draws(np.linspace(0, 1, 201)[:, None])
     >>> low.round(3).tolist(), high.round(3).tolist()
-    ([0.025], [0.975])
+    ([0.02], [0.98])
     """
     tail = 100 * (1 - CONFIDENCE) / 2
-    low, high = np.percentile(draws, [tail, 100 - tail], axis=0)
+    # Weibull's plotting position: so many draws, and the next one falls outside as often as promised.
+    low, high = np.percentile(draws, [tail, 100 - tail], axis=0, method="weibull")
     return low, high
 
 
@@ -133,8 +134,8 @@ def total_of_draws(
 
     The draws say how far the expected total may be off, as the parameters are known from a sample only; to that comes
     what customers with given histories do by chance, and how far the model was off when it had to predict the
-    past. The three are taken as independent, so their distances from the value add up by their squares, on
-    each side for itself; the miss counts on the side on which what happened lay.
+    past. Draws and chance are independent, so their distances from the value add up by their squares, on each
+    side for itself. A miss is no luck that may even out: it is added whole, on the side on which what happened lay.
 
     Parameters
     ----------
@@ -166,16 +167,42 @@ def total_of_draws(
     >>> draws = np.append(10.0, np.linspace(7, 13, 201))
     >>> total = total_of_draws("purchases", draws, bias=0.25, unit="count", n=5)  # a quarter too many
     >>> round(total.low, 2), round(total.high, 2)
-    (6.52, 12.85)
+    (5.12, 12.88)
     """
     value = float(draws[0])
     low, high = interval_of_draws(draws[1:, None])
     missed = value * (1 / (1 + bias) - 1)
-    below = np.hypot(min(float(low[0]) - value, 0.0), min(missed, 0.0))
-    above = np.hypot(max(float(high[0]) - value, 0.0), max(missed, 0.0))
-    low_end = value - float(np.hypot(below, Z * chance))
-    high_end = value + float(np.hypot(above, Z * chance))
+    below = np.hypot(min(float(low[0]) - value, 0.0), Z * chance) - min(missed, 0.0)
+    above = np.hypot(max(float(high[0]) - value, 0.0), Z * chance) + max(missed, 0.0)
+    low_end = value - float(below)
+    high_end = value + float(above)
     # What can only add up stays above nought, and a sum of losses below.
     low_end = max(low_end, 0.0) if (draws >= 0).all() else low_end
     high_end = min(high_end, 0.0) if (draws <= 0).all() else high_end
     return Estimate(figure, value, unit, n, low_end, high_end)
+
+
+def scaled_bias(bias: float, times: float) -> float:
+    """Return the bias of a prediction that misses by so many times as much as one that was tested.
+
+    A model that has too few customers leave in one year is off by more in the years after it; and -1 times turns
+    the miss round.
+
+    Parameters
+    ----------
+    bias : float
+        Predicted over actual total, less 1.
+    times : float
+        How much larger the miss is, relative to the value.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> round(scaled_bias(0.25, 2.0), 3), round(scaled_bias(0.25, -1.0), 3)  # misses of -40 % and of 20 %
+    (0.667, -0.167)
+    """
+    missed = max(times * (1 / (1 + bias) - 1), -0.999)
+    return 1 / (1 + missed) - 1

@@ -24,8 +24,9 @@ from cam.measures.value.future import (
 from cam.measures.value.gamma_gamma import GammaGammaFit
 from cam.measures.value.newton import Floats
 
-#: What is told of each cell: chance of being active; purchases over the horizon, the same discounted, and for ever.
-OUTLOOKS = ("p_alive", "expected_purchases", "discounted_purchases", "dert")
+#: What is told of each cell: chance of being active; purchases over the horizon, the same discounted, and for ever;
+#: chance of a purchase over the horizon.
+OUTLOOKS = ("p_alive", "expected_purchases", "discounted_purchases", "dert", "p_buys")
 #: Cells at a time, so that all draws of them fit in memory.
 _BLOCK = 10_000
 #: Futures drawn per cell to see how far chance moves a total.
@@ -66,7 +67,7 @@ def score_cells(
     ...     "spend_frequency": [1], "spend_sum": [30.0]})
     >>> scored, sums = score_cells([NbdFit(1, 1), NbdFit(1, 1)], table, horizon=10, discount=0.002)
     >>> round(float(scored.expected_purchases[0]), 6), sums.shape, round(float(sums.expected_purchases[0]), 6)
-    (2.0, (2, 10), 4.0)
+    (2.0, (2, 12), 4.0)
     """
     counts, place = np.unique(table["spend_frequency"].to_numpy(float), return_inverse=True)
     n, money = cells.counts_of(table), table["spend_sum"].to_numpy(float)

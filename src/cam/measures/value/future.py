@@ -229,7 +229,7 @@ def discounted_purchases(
 def outlook(
     fit: RepeatBuying, table: pd.DataFrame, *, horizon: float, discount: float, is_rough: bool = False
 ) -> Floats:
-    """Return P(alive) and, in one go, the purchases ahead: over a horizon, the same discounted, and for ever (DERT).
+    """Return, in one go, what is asked of every customer: alive or not, purchases ahead, and whether there is one.
 
     Parameters
     ----------
@@ -246,7 +246,9 @@ def outlook(
 
     Returns
     -------
-    array, 4 x n
+    array, 5 x n
+        P(alive); expected purchases over the horizon; the same discounted; discounted for ever (DERT); probability
+        of at least one purchase over the horizon.
 
     Raises
     ------
@@ -258,7 +260,7 @@ def outlook(
     >>> from cam.measures.value.nbd import NbdFit
     >>> table = pd.DataFrame({"frequency": [1], "recency": [3.0], "T": [9.0]})
     >>> outlook(NbdFit(1.0, 1.0), table, horizon=10, discount=0.1)[:, 0].round(3).tolist()
-    [1.0, 2.0, 1.264, 2.0]
+    [1.0, 2.0, 1.264, 2.0, 0.75]
     """
     if discount <= 0:
         raise ValueError("a discount above 0 is needed; the sum for ever might have no end")
@@ -267,7 +269,7 @@ def outlook(
     def integrals(ahead: Ahead) -> Floats:
         spans = ((0.0, horizon, sizes[0]), (horizon, horizon + _FOR_EVER / discount, sizes[1]))
         (plain, near), (_, far) = (_integrate(ahead, discount, *span) for span in spans)
-        return np.stack([plain, near, near + far])
+        return np.stack([plain, near, near + far, 1 - ahead.probability(0, horizon)])
 
     alive, expected = _by_pair(fit, table, integrals, n_points=14 if is_rough else _POINTS)
     return np.vstack([alive, alive * expected])

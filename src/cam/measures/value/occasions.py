@@ -119,8 +119,8 @@ def find_occasions(days: pd.DataFrame, *, as_of: date) -> TimeFit:
 
     - Silences of more than half a spacing P part the purchases, and chance does not explain them: N purchases at random
       in S days leave N (1 - P / (2 S))^(N - 1) of them on average, and that is at most 0.05, where three and more are
-      found. So a small shop is measured by what is small about it: 20 orders in two years leave a silence of half a year
-      as a rule, 40 leave none.
+      found. So a small shop is measured by what is small about it: 10 orders in two years leave a silence of half a
+      year as a rule, 40 none. By the same rule yearly gifts over eight years are told from chance from about 110 on.
     - No part lasts longer than a quarter of the spacing, so purchases keep to a quarter of the days at most: a yearly
       campaign may last three months, a weekly occasion one day. Closed weekends leave five days in seven.
     - Nine gaps in ten, from middle to middle, are the spacing or a multiple of it, within a quarter; two thirds are the
