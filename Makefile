@@ -39,7 +39,7 @@ lint: $(READY)
 	@$(BIN)/mypy
 
 check: lint test  ## lint, types, tests and slow proofs: what CI runs
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -n 2 -m slow
 
 bench: $(READY)  ## measure speed and memory; writes benchmarks/README.md's tables
 	@$(BIN)/python benchmarks/run.py $(BENCH_OPTIONS)

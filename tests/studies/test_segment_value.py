@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from cam.estimate import CannotSay, Estimate
-from cam.studies import loyalty, profit, segment_value, segmentation, value
+from cam.studies import earnings as value
+from cam.studies import loyalty, profit, segment_value, segmentation
 
 COSTS = {"order": 2.0, "refund": 5.0, "ticket": 8.0}
 

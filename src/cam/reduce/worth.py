@@ -100,8 +100,8 @@ def customer_worth(
     -------
     ibis.Table
         One row per customer: ``customer_id``, ``p_alive``, ``p_buys``, ``expected_purchases`` and ``dert`` where
-        *scored* has them; with *spend*, ``expected_spend`` per purchase and ``residual_clv``, and ``residual_clv_for_ever`` where *scored* has ``dert`` (money, decimal);
-        all with ``_low`` and ``_high``.
+        *scored* has them; with *spend*, ``expected_spend`` per purchase and ``residual_clv``, and
+        ``residual_clv_for_ever`` where *scored* has ``dert`` (money, decimal); all with ``_low`` and ``_high``.
 
     Notes
     -----

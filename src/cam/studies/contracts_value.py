@@ -126,10 +126,7 @@ def show_tenures(study: Study, table: ir.Table | None) -> ShownTable | CannotSay
     """Say what contracts there are; or, where customers leave without a word, why this part is empty."""
     if table is None:
         return CannotSay(
-            _(
-                "Customers of this client leave without a word, so there is no renewal that could be modelled; "
-                "what they will still bring comes from models of repeat buying."
-            )
+            _("Customers of this client leave without a word, so there is no renewal that could be modelled.")
         )
     running = table.is_running.ifelse(1, 0)
     counts = table.aggregate(n=table.count(), running=running.sum(), longest=table.duration.max()).execute()

@@ -93,7 +93,7 @@ def show_setting(study: Study, decided: str) -> ShownTable:
             "Revenue": _("monthly fee x active months")
             if is_contractual
             else _("what was paid, less refunds"),
-            "Margin": f"{lacking.reason} {lacking.cure}" if lacking else margin_words(study, decided),
+            "Margin": together(lacking.reason, lacking.cure) if lacking else margin_words(study, decided),
         },
         caption="What value rests on here",
     )
@@ -218,10 +218,10 @@ def key_figures(
 
 
 def known_worth(
-    study: Study, by_model: ir.Table | CannotSay, by_contract: ir.Table | CannotSay | None
+    study: Study, by_model: ir.Table | CannotSay, *others: ir.Table | CannotSay | None
 ) -> ir.Table | CannotSay:
-    """Return what each customer is still worth: by contracts where there are any, else by repeat buying."""
-    return by_contract if isinstance(by_contract, ir.Table) else by_model
+    """Return what is known of each customer's future: by contract or occasion where there are any, else by rhythm."""
+    return next((other for other in others if isinstance(other, ir.Table)), by_model)
 
 
 def scores(

@@ -440,7 +440,7 @@ def _rule(study: Study, picked: str) -> str:
         "Used is the model with the least RMSE among those that beat the NBD by more than chance; of models that are "
         "equal within chance, the one with the least bias."
     )
-    return together(rule, _("None beats it, so the NBD itself is used.")) if picked == "nbd" else rule
+    return together(rule, _("No model beats it, so the NBD itself is used.")) if picked == "nbd" else rule
 
 
 def _troubles(fits: Fits) -> list[str]:

@@ -399,4 +399,4 @@ def _left_out(values: pd.DataFrame) -> list[str]:
 
 
 def _no_clv() -> CannotSay:
-    return CannotSay(_("Residual CLV is left out: no model of repeat buying could be used for this client."))
+    return CannotSay(_("Residual CLV is left out: it is not known for this client."))
