@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
+from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 from studies.shop import AS_OF, known, marketing, orders, reasons, walk, walk_once
 
 from cam.estimate import CannotSay, Estimate
+from cam.measures.value.holdout import score_holdout
 from cam.studies import earnings, repeat_buying
 
 QUICK = {"n_bootstrap": 50}
@@ -86,7 +89,7 @@ def test_a_shop_whose_customers_leave_gets_a_model_of_leaving(client):
 def test_a_shop_whose_customers_stay_gets_the_nbd_and_says_what_that_means(client):
     found = walk_once(client, "loyal")
     assert found.picked.model == "nbd"
-    assert "None beats it, so the NBD itself is used." in found.shown["scores"].html
+    assert "No model beats it, so the NBD itself is used." in found.shown["scores"].html
     assert "nothing is said beyond the horizon" in found.findings[0]
 
 
@@ -254,3 +257,23 @@ def test_intervals_of_the_parameters_are_shown_where_there_are_any(client):
         each = known(found)[name]
         assert each.low < each.value < each.high and each.n == 200
     assert "95 % profile-likelihood interval" in found.shown["fits"].html
+
+
+def test_where_the_best_cannot_be_used_the_next_best_is_not_taken_in_silence(client):
+    rng = np.random.default_rng(1)
+    held = pd.DataFrame({"holdout_frequency": rng.poisson(3, 400)})
+    mean = np.full(400, 3.0)
+    guesses = pd.DataFrame(
+        {"pareto_nbd": mean, "bg_nbd": 1.4 * mean, "mbg_nbd": 1.5 * mean, "nbd": 2 * mean, "zero": 0 * mean}
+    )
+    scores = score_holdout(guesses, held)
+    fits = {
+        name: SimpleNamespace(optimum=SimpleNamespace(is_converged=name != "pareto_nbd"))
+        for name in ("pareto_nbd", "bg_nbd", "mbg_nbd", "nbd")
+    }
+    frame = {"transactions": orders(n=30)}
+    refused = repeat_buying.pick(client(frame), fits, scores, guesses, held)
+    assert isinstance(refused, CannotSay)
+    assert refused.reason.startswith("Pareto/NBD foretold") and "BG/NBD, the next best" in refused.reason
+    asked = repeat_buying.pick(client(frame, value={"model": "bg_nbd"}), fits, scores, guesses, held)
+    assert asked.model == "bg_nbd" and asked.bias == pytest.approx(0.4, abs=0.1)

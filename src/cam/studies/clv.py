@@ -207,6 +207,13 @@ def show_totals(study: Study, found: list[Estimate | CannotSay]) -> ShownTable |
         rate=value_text(study.params.value.annual_discount_rate, "share"),
     )
     unsaid = [together(each.reason, each.cure) for each in found if isinstance(each, CannotSay)]
+    serving = study.params.value.cost_to_serve
+    if serving.order or serving.refund or serving.ticket:
+        unsaid.append(
+            _(
+                "The cost to serve is not deducted here, nor from CLV to CAC, payback and customer equity below."
+            )
+        )
     rate = study.params.value.annual_discount_rate
     if 0 < rate < _LOW_RATE:
         unsaid.append(
@@ -391,7 +398,7 @@ def findings(
         said.append(
             sentence(
                 "Over the next {months} months today's customers will bring {clv} in discounted margin, chance "
-                "included. That, not past revenue, is what a plan for them may cost at most.",
+                "included, if nothing changes. A plan for them is worth what it adds to that.",
                 months=months,
                 clv=known["residual_clv_total"],
             )

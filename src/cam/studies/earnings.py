@@ -186,7 +186,7 @@ def revenue_curve(study: Study, customers: ir.Table) -> pd.DataFrame | CannotSay
             )
         )
     if groups["total"].sum() <= 0:
-        return CannotSay(_("How far revenue hangs on few is not shown: refunds leave no revenue in total."))
+        return CannotSay(_("How far revenue hangs on few is not shown: there is no revenue in total."))
     return concentration(groups)
 
 

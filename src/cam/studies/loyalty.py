@@ -42,6 +42,12 @@ def place(study: Study, people: ir.Table) -> ir.Table | CannotSay:
         return CannotSay(
             _("Profit and loyalty are set against each other only where customers can leave without a word.")
         )
+    if "p_alive" in people.columns and people.p_alive.min().execute() == 1:
+        return CannotSay(
+            _(
+                "Profit and loyalty cannot be set against each other: the model in use takes all as equally loyal."
+            )
+        )
     placed = place_customers(people, min_days=MIN_DAYS, has_alive="p_alive" in people.columns)
     return study.engine.create_table("customer_places", placed, overwrite=True)
 
@@ -57,6 +63,12 @@ def profit_line(study: Study, placed: ir.Table) -> Estimate | CannotSay:
                 "needed.",
                 n=int(row["n"]),
                 fewest=_FEWEST,
+            )
+        )
+    if float(row["median"]) <= 0:
+        return CannotSay(
+            _(
+                "Profit and loyalty are not set against each other: half of the customers or more earn no profit."
             )
         )
     return Estimate("profit_per_year_median", float(row["median"]), study.currency, int(row["n"]))

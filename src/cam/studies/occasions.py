@@ -29,7 +29,8 @@ from cam.reduce import summary
 from cam.reduce.occasions import occasion_histories, occasion_scores
 from cam.show.tables import Col, ShownTable, show_pairs, show_table
 from cam.studies.earnings import timing
-from cam.studies.repeat_buying import MIN_REPEAT, parameters
+from cam.studies.fitted import parameters
+from cam.studies.repeat_buying import MIN_REPEAT
 from cam.studies.study import Study, needs
 
 P = ParamSpec("P")

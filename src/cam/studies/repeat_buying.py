@@ -26,12 +26,12 @@ from cam.measures.value.holdout import (
     tracking,
 )
 from cam.measures.value.nbd import fit_nbd
-from cam.measures.value.newton import profile_interval
 from cam.measures.value.pareto_nbd import fit_pareto_nbd
 from cam.reduce.holdout import holdout_cells, purchases_by_day
 from cam.reduce.summary import cells, customer_summary
 from cam.show.tables import Col, ShownTable, show_pairs, show_table
 from cam.studies.earnings import timing
+from cam.studies.fitted import parameters, troubles
 from cam.studies.study import Study, needs
 
 #: Models that let customers leave; the NBD, in which nobody does, is what they have to beat.
@@ -46,6 +46,8 @@ _FITS: dict[str, Callable[[pd.DataFrame], Any]] = {
 MIN_REPEAT = 30
 #: A holdout shorter than this says little.
 MIN_WEEKS = 8
+#: A model that misses by so much more than one that cannot be used is not used in its place.
+_MUCH_WORSE = 0.10
 #: Of the futures that are drawn; any number would do, but it must stay the same.
 SEED = 20261122
 
@@ -239,25 +241,9 @@ def show_fits(study: Study, table: pd.DataFrame, fits: Fits) -> ShownTable | Can
         columns,
         caption="What the models say of these customers",
         note=_("Time is in weeks. Small: the 95 % profile-likelihood interval."),
-        notes=_troubles(fits),
+        notes=troubles(fits),
         max_rows=20,
     )
-
-
-def parameters(fit: Any, table: pd.DataFrame, name: str, **segment: str) -> list[Estimate]:
-    """List a fit's parameters with their profile-likelihood intervals; none where a side has no limit."""
-    optimum = fit.optimum
-    found = []
-    for place, parameter in enumerate(optimum.names[: optimum.n_logs]):
-        low: float | None = None
-        high: float | None = None
-        if optimum.is_peak and not optimum.runaways:
-            low, high = profile_interval(fit.likelihood(table), optimum, parameter)
-        if low is None or high is None:
-            low = high = None
-        value = float(optimum.values[place])
-        found.append(Estimate(f"{name}_{parameter}", value, "ratio", optimum.n, low, high, segment))
-    return found
 
 
 @needs()
@@ -307,6 +293,25 @@ def pick(
             _("The data hold no model of repeat buying: customers hardly differ in how often they buy."),
             _("A longer history may show it."),
         )
+    off = scores.set_index("model")["bias"].abs()
+    unheld = [
+        name
+        for name in MODELS
+        if name not in sound and off[model] > off[name] + _MUCH_WORSE and beats(name, model, guesses, held)
+    ]
+    if unheld and not given:
+        # To use the next best in silence would be to print what is known to be wrong.
+        return CannotSay(
+            sentence(
+                "{best} foretold the held-out period better than any model that can be used, but the data do not hold "
+                "its parameters: customers seem to leave all equally readily. {next}, the next best, missed by {bias}. "
+                "So nothing is said of what is still to come.",
+                best=named(unheld[0]),
+                next=named(model),
+                bias=value_text(float(scores.set_index("model").at[model, "bias"]), "share"),
+            ),
+            _("Set value.model to use the next best nevertheless."),
+        )
     return Picked(model, float(scores.set_index("model").at[model, "bias"]))
 
 
@@ -339,7 +344,7 @@ def show_scores(
         columns,
         caption="How well was the past predicted?",
         note=note,
-        notes=[_rule(study, picked.model)],
+        notes=[_rule(study, picked.model), *_left_out(scores, totals)],
     )
 
 
@@ -433,6 +438,19 @@ def findings(
     ]
 
 
+def _left_out(scores: pd.DataFrame, totals: list[Estimate]) -> list[str]:
+    """Models that are in the table but not in the running."""
+    held = {total.segment["model"] for total in totals}
+    names = [named(name) for name in scores["model"] if name in MODELS and name not in held]
+    if not names:
+        return []
+    return [
+        sentence(
+            "Not in the running, as the data do not hold its parameters: {names}.", names=_(", ").join(names)
+        )
+    ]
+
+
 def _rule(study: Study, picked: str) -> str:
     if study.params.value.model:
         return sentence("{model} is used because value.model says so.", model=named(picked))
@@ -441,32 +459,3 @@ def _rule(study: Study, picked: str) -> str:
         "equal within chance, the one with the least bias."
     )
     return together(rule, _("No model beats it, so the NBD itself is used.")) if picked == "nbd" else rule
-
-
-def _troubles(fits: Fits) -> list[str]:
-    found = []
-    for name, fit in fits.items():
-        optimum = fit.optimum
-        if not optimum.is_converged:
-            found.append(
-                sentence(
-                    "{model}: the data do not hold {names}. The likelihood is flat that way, so the model is not used.",
-                    model=named(name),
-                    names=_(", ").join(optimum.runaways or optimum.weak or optimum.names),
-                )
-            )
-        elif optimum.weak:
-            found.append(
-                sentence(
-                    "{model}: {names} are hardly known; what follows from them jointly can be known better.",
-                    model=named(name),
-                    names=_(", ").join(optimum.weak),
-                )
-            )
-    peak = (
-        _("All other fits are at a maximum: gradient zero, the likelihood falling on every side.")
-        if any(not fit.optimum.is_converged for fit in fits.values())
-        else _("All fits are at a maximum: gradient zero, the likelihood falling on every side.")
-    )
-    found.append(peak)
-    return found

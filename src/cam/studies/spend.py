@@ -18,7 +18,8 @@ from cam.measures.value.gamma_gamma import (
 )
 from cam.reduce.worth import spend_cells
 from cam.show.tables import Col, ShownTable, show_table
-from cam.studies.repeat_buying import MIN_REPEAT, parameters
+from cam.studies.fitted import parameters
+from cam.studies.repeat_buying import MIN_REPEAT
 from cam.studies.study import Study, needs
 
 
