@@ -6,9 +6,7 @@ is shown, which says why.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import ibis.expr.types as ir
 import numpy as np
@@ -37,7 +35,7 @@ from cam.reduce.tenures import (
 )
 from cam.show.tables import Col, ShownTable, show_pairs, show_table
 from cam.studies.contracts_findings import findings, key_figures, parameters, why_chosen
-from cam.studies.study import Study, needs
+from cam.studies.study import Study, needs, silent
 
 __all__ = [
     "cells",
@@ -79,21 +77,6 @@ _PARAMETERS = {
 _SHOWN_AGES = (0, 1, 3, 6, 12, 24, 36, 60)
 
 
-def _of_contracts(
-    step: Callable[Concatenate[Study, P], R],
-) -> Callable[Concatenate[Study, P], R | CannotSay | None]:
-    """Make a step silent where it is given silence, and pass on what cannot be said."""
-    checked = needs()(step)
-
-    @functools.wraps(step)
-    def quiet(study: Study, *args: P.args, **kwargs: P.kwargs) -> R | CannotSay | None:
-        if any(value is None for value in (*args, *kwargs.values())):
-            return None
-        return checked(study, *args, **kwargs)
-
-    return quiet
-
-
 def refuses_repeat_buying(decided: str | CannotSay) -> CannotSay | None:
     """Refuse models of repeat buying where customers hold contracts, with the reason; None where they may be used."""
     if isinstance(decided, CannotSay):
@@ -109,7 +92,7 @@ def refuses_repeat_buying(decided: str | CannotSay) -> CannotSay | None:
     )
 
 
-@_of_contracts
+@silent
 def tenures(study: Study, decided: str) -> ir.Table | CannotSay | None:
     """Reduce the contracts to how long each has lasted, once, inside the engine; nothing without contracts."""
     if decided != "contractual":
@@ -152,7 +135,7 @@ def show_tenures(study: Study, table: ir.Table | None) -> ShownTable | CannotSay
     return show_pairs(pairs, caption="The contracts")
 
 
-@_of_contracts
+@silent
 def cells(study: Study, table: ir.Table) -> pd.DataFrame | CannotSay:
     """Count contracts by how long they lasted and whether they ended; say where that is too little for a model."""
     found = tenure_cells(table).execute()
@@ -183,13 +166,13 @@ def cells(study: Study, table: ir.Table) -> pd.DataFrame | CannotSay:
     return found
 
 
-@_of_contracts
+@silent
 def fit(study: Study, table: pd.DataFrame) -> RenewalFits:
     """Fit constant churn, sBG and beta-discrete-Weibull to the contracts."""
     return fit_renewals(table)
 
 
-@_of_contracts
+@silent
 def show_fits(study: Study, table: pd.DataFrame, fits: RenewalFits) -> ShownTable | CannotSay:
     """Show the models with their parameters, and which is used and why."""
     rows = [
@@ -211,7 +194,7 @@ def show_fits(study: Study, table: pd.DataFrame, fits: RenewalFits) -> ShownTabl
     return show_table(pd.DataFrame(rows), columns, caption="Models of renewals", notes=[why_chosen(fits)])
 
 
-@_of_contracts
+@silent
 def holdout_table(study: Study, table: pd.DataFrame) -> pd.DataFrame | CannotSay:
     """Fit the models to the first months of all contracts, and see how they foretell the later ones."""
     observed = observed_survival(table)
@@ -226,7 +209,7 @@ def holdout_table(study: Study, table: pd.DataFrame) -> pd.DataFrame | CannotSay
     return holdout(table, n_periods=n_seen).assign(n_seen=n_seen)
 
 
-@_of_contracts
+@silent
 def show_holdout(study: Study, held: pd.DataFrame) -> ShownTable | CannotSay:
     """Show how far each model was from what then happened."""
     found = held[held["is_converged"]]
@@ -253,7 +236,7 @@ def show_holdout(study: Study, held: pd.DataFrame) -> ShownTable | CannotSay:
     return show_table(shown, columns, caption="How well the models foretell survival", note=note, notes=lost)
 
 
-@_of_contracts
+@silent
 def curve(study: Study, table: pd.DataFrame, fits: RenewalFits) -> pd.DataFrame:
     """Return survival by month: seen, by the chosen model, half as far again as was seen, and at constant churn."""
     observed = observed_survival(table)
@@ -269,7 +252,7 @@ def curve(study: Study, table: pd.DataFrame, fits: RenewalFits) -> pd.DataFrame:
     )
 
 
-@_of_contracts
+@silent
 def running(study: Study, table: ir.Table) -> pd.DataFrame | CannotSay:
     """Sum the margin of one month by age of the running contracts; say what is missing for it."""
     lacking = study.lacks_column("contracts", "monthly_fee")
@@ -289,7 +272,7 @@ def running(study: Study, table: ir.Table) -> pd.DataFrame | CannotSay:
     return found.assign(margin=rate * found["fee"] / 100, squares=rate**2 * found["squares"] / 10_000)
 
 
-@_of_contracts
+@silent
 def factors(study: Study, fits: RenewalFits, base: pd.DataFrame) -> pd.DataFrame:
     """Return per age what a month's margin is still worth, over the horizon and for ever, with limits."""
     ages, discount = base["age"].to_numpy(float), _discount(study)
@@ -306,7 +289,7 @@ def factors(study: Study, fits: RenewalFits, base: pd.DataFrame) -> pd.DataFrame
     return found
 
 
-@_of_contracts
+@silent
 def show_factors(study: Study, fits: RenewalFits, worth: pd.DataFrame) -> ShownTable | CannotSay:
     """Show what lies ahead of a running contract by its age."""
     oldest = float(worth["age"].max())
@@ -339,7 +322,7 @@ def show_factors(study: Study, fits: RenewalFits, worth: pd.DataFrame) -> ShownT
     return show_table(shown, columns, caption="What lies ahead of a running contract, by its age", note=note)
 
 
-@_of_contracts
+@silent
 def totals(study: Study, fits: RenewalFits, base: pd.DataFrame) -> list[Estimate]:
     """Estimate what the running contracts will bring: over the horizon, and for ever where money has a price."""
     discount, unit = _discount(study), study.currency
@@ -358,7 +341,7 @@ def totals(study: Study, fits: RenewalFits, base: pd.DataFrame) -> list[Estimate
     return found
 
 
-@_of_contracts
+@silent
 def naive_totals(study: Study, fits: RenewalFits, base: pd.DataFrame, worth: list[Estimate]) -> pd.DataFrame:
     """Return what the running contracts would be worth by margin over average churn, beside the model."""
     margin, churn = float(base["margin"].sum()), fits.constant.churn
@@ -375,7 +358,7 @@ def naive_totals(study: Study, fits: RenewalFits, base: pd.DataFrame, worth: lis
     return found.assign(ratio=found["value"] / worth[-1].value if len(worth) > 1 else np.nan)
 
 
-@_of_contracts
+@silent
 def show_naive(study: Study, naive: pd.DataFrame) -> ShownTable | CannotSay:
     """Show how far the quick way to value contracts leads astray."""
     if len(naive) < 2:
@@ -399,7 +382,7 @@ def show_naive(study: Study, naive: pd.DataFrame) -> ShownTable | CannotSay:
     return show_table(shown, columns, caption="Why not margin over churn")
 
 
-@_of_contracts
+@silent
 def scores(study: Study, table: ir.Table, worth: pd.DataFrame) -> ir.Table:
     """Score each customer with a contract; those whose running contract has no fee are left out."""
     given = study.engine.create_table(

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate
 from cam.language import named, sentence, value_text
 from cam.language import translate as _
-from cam.measures.value.bg_nbd import fit_bg_nbd
 from cam.measures.value.covariates import effects, encode, likelihood_ratio
-from cam.measures.value.pareto_nbd import fit_pareto_nbd
 from cam.reduce.summary import cells
 from cam.show.tables import Col, ShownTable, show_table
-from cam.studies.repeat_buying import Fits, Picked
+from cam.studies.repeat_buying import MODELS, Fits, Picked, refit
 from cam.studies.study import Study, needs
 
-_FITS: dict[str, Any] = {
-    "pareto_nbd": fit_pareto_nbd,
-    "bg_nbd": fit_bg_nbd,
-    "mbg_nbd": partial(fit_bg_nbd, first_can_be_last=True),
-}
 #: More distinct values than this in a text column are names, not levels.
 _MOST_VALUES = 200
 #: A gain that chance brings about less often than this is one.
@@ -35,7 +25,7 @@ def covariate_effects(
     study: Study, customers: ir.Table, fits: Fits, picked: Picked
 ) -> pd.DataFrame | CannotSay:
     """Fit the picked model again with what is known of customers, and test whether that tells anything."""
-    if picked.model not in _FITS:
+    if picked.model not in MODELS:
         return CannotSay(_("Nobody leaves under the model in use, so nothing can go with leaving."))
     known = study.tables["customers"]
     names = study.params.value.covariates or [
@@ -65,7 +55,7 @@ def covariate_effects(
     encoded, against = encode(table, names)
     if not against:
         return CannotSay(_("The covariates have one level only that holds enough customers."))
-    large = _FITS[picked.model](encoded, covariates=tuple(against))
+    large = refit(fits[picked.model], encoded, covariates=tuple(against))
     if not large.optimum.is_converged:
         return CannotSay(_("The data do not hold the effects of the covariates: their likelihood is flat."))
     test = likelihood_ratio(fits[picked.model], large)

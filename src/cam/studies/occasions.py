@@ -6,10 +6,8 @@ for the first that is shown, which says why.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import ibis.expr.types as ir
 import pandas as pd
@@ -31,7 +29,7 @@ from cam.show.tables import Col, ShownTable, show_pairs, show_table
 from cam.studies.earnings import timing
 from cam.studies.fitted import parameters
 from cam.studies.repeat_buying import MIN_REPEAT
-from cam.studies.study import Study, needs
+from cam.studies.study import Study, needs, silent
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,21 +64,6 @@ class HeldOut:
         return float(self.scores["actual"].iloc[0])
 
 
-def _of_occasions(
-    step: Callable[Concatenate[Study, P], R],
-) -> Callable[Concatenate[Study, P], R | CannotSay | None]:
-    """Make a step silent where it is given silence, and pass on what cannot be said."""
-    checked = needs()(step)
-
-    @functools.wraps(step)
-    def quiet(study: Study, *args: P.args, **kwargs: P.kwargs) -> R | CannotSay | None:
-        if any(value is None for value in (*args, *kwargs.values())):
-            return None
-        return checked(study, *args, **kwargs)
-
-    return quiet
-
-
 @needs()
 def occasions(study: Study, decided: str) -> TimeFit | CannotSay | None:
     """Return the occasions to buy; nothing where time is continuous."""
@@ -88,7 +71,7 @@ def occasions(study: Study, decided: str) -> TimeFit | CannotSay | None:
     return timed if isinstance(timed, CannotSay) or (timed and timed.is_discrete) else None
 
 
-@_of_occasions
+@silent
 def histories(study: Study, timed: TimeFit) -> ir.Table | CannotSay:
     """Reduce the orders to who bought at which occasions, once, inside the engine."""
     table = study.engine.create_table(
@@ -142,19 +125,19 @@ def show_occasions(study: Study, timed: TimeFit | None, table: ir.Table | None) 
     )
 
 
-@_of_occasions
+@silent
 def cells(study: Study, table: ir.Table) -> pd.DataFrame:
     """Count customers by what they did since their first occasion."""
     return _cells(table)
 
 
-@_of_occasions
+@silent
 def fit(study: Study, table: pd.DataFrame) -> BgBbFit | CannotSay:
     """Fit the BG/BB to those who have had an occasion to come back."""
     return _fit(table)
 
 
-@_of_occasions
+@silent
 def show_fit(study: Study, table: pd.DataFrame, fitted: BgBbFit) -> ShownTable | CannotSay:
     """Show the parameters with their intervals, and what they mean on average."""
     rows = [
@@ -185,7 +168,7 @@ def show_fit(study: Study, table: pd.DataFrame, fitted: BgBbFit) -> ShownTable |
     return show_table(pd.DataFrame(rows), columns, caption="BG/BB: buying or not", note=note, notes=notes)
 
 
-@_of_occasions
+@silent
 def hold_out(study: Study, timed: TimeFit, table: ir.Table) -> HeldOut | CannotSay:
     """Put the last occasions away, fit to those before, and compare."""
     n_held = max(round(_HELD_OUT * timed.n_occasions), 1)
@@ -217,7 +200,7 @@ def hold_out(study: Study, timed: TimeFit, table: ir.Table) -> HeldOut | CannotS
     return HeldOut(n_seen, n_held, total, scores)
 
 
-@_of_occasions
+@silent
 def show_holdout(study: Study, held: HeldOut) -> ShownTable | CannotSay:
     """Show how each prediction fared."""
     is_model = held.scores["model"] == "bg_bb"
@@ -245,7 +228,7 @@ def show_holdout(study: Study, held: HeldOut) -> ShownTable | CannotSay:
     return show_table(shown, columns, caption="How well were the last occasions foretold?", note=note)
 
 
-@_of_occasions
+@silent
 def ahead(study: Study, timed: TimeFit, table: pd.DataFrame, fitted: BgBbFit) -> pd.DataFrame | CannotSay:
     """Score every history: still there at the next occasion, and purchases at those of the horizon."""
     n_ahead = _n_ahead(study, timed)
@@ -260,7 +243,7 @@ def ahead(study: Study, timed: TimeFit, table: pd.DataFrame, fitted: BgBbFit) ->
     return score_occasions(fitted, table, n_ahead=n_ahead).assign(n_ahead=n_ahead)
 
 
-@_of_occasions
+@silent
 def show_ahead(study: Study, scored: pd.DataFrame) -> ShownTable | CannotSay:
     """Show the commonest histories and what they foretell."""
     shown = scored.sort_values(["n_customers", *_KEYS], ascending=[False, True, True, True])
@@ -285,14 +268,14 @@ def show_ahead(study: Study, scored: pd.DataFrame) -> ShownTable | CannotSay:
     return show_table(shown, columns, caption="What histories foretell, the commonest first", note=note)
 
 
-@_of_occasions
+@silent
 def totals(study: Study, fitted: BgBbFit, scored: pd.DataFrame) -> list[Estimate]:
     """Estimate how many customers are still there, and how often they will buy, chance included."""
     n_ahead = int(scored["n_ahead"].iloc[0])
     return [alive_total(fitted, scored), total_occasions(fitted, scored, n_ahead=n_ahead)]
 
 
-@_of_occasions
+@silent
 def scores(study: Study, table: ir.Table, scored: pd.DataFrame) -> ir.Table:
     """Score each customer."""
     given = study.engine.create_table(

@@ -36,7 +36,7 @@ from cam.studies.study import Study, needs
 
 #: Models that let customers leave; the NBD, in which nobody does, is what they have to beat.
 MODELS = ("pareto_nbd", "bg_nbd", "mbg_nbd")
-_FITS: dict[str, Callable[[pd.DataFrame], Any]] = {
+_FITS: dict[str, Callable[..., Any]] = {
     "pareto_nbd": fit_pareto_nbd,
     "bg_nbd": fit_bg_nbd,
     "mbg_nbd": partial(fit_bg_nbd, first_can_be_last=True),
@@ -200,9 +200,9 @@ def fit_models(study: Study, table: pd.DataFrame) -> Fits:
     return {name: fit(table) for name, fit in _FITS.items()}
 
 
-def refit(fit: Any, table: pd.DataFrame) -> Any:
-    """Fit the same kind of model to other customers."""
-    return _FITS[fit.model](table)
+def refit(fit: Any, table: pd.DataFrame, **options: Any) -> Any:
+    """Fit the same kind of model to other customers, or with covariates."""
+    return _FITS[fit.model](table, **options)
 
 
 @needs()

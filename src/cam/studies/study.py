@@ -220,6 +220,37 @@ def needs(
     return decorate
 
 
+def silent(
+    step: Callable[Concatenate[Study, P], R],
+) -> Callable[Concatenate[Study, P], R | CannotSay | None]:
+    """Make a step answer with nothing where it is given nothing: its part of the notebook does not apply.
+
+    Parameters
+    ----------
+    step : callable
+        ``(study, ...)``.
+
+    Returns
+    -------
+    callable
+        It passes on what cannot be said, too, as :func:`needs` does.
+
+    Examples
+    --------
+    >>> silent(lambda study, table: table)(None, None) is None
+    True
+    """
+    checked = needs()(step)
+
+    @functools.wraps(step)
+    def quiet(study: Study, *args: P.args, **kwargs: P.kwargs) -> R | CannotSay | None:
+        if any(value is None for value in (*args, *kwargs.values())):
+            return None
+        return checked(study, *args, **kwargs)
+
+    return quiet
+
+
 def start(name: str, namespace: Mapping[str, Any]) -> Study:
     """Begin a study from a notebook's own names: check its parameters, then read or find the client's tables.
 

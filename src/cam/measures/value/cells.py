@@ -92,17 +92,17 @@ class LogLikelihood:
             w, z = self._weights[number], part.covariates
             rows, first, second = known[number] if known else self._terms(part, theta, begins)
             total = float(w.sum())
-            value += _dot(w, rows)
+            value += dot(w, rows)
             for one in range(k):
                 slope = first[one]
-                gradient[one] += slope * total if isinstance(slope, float) else _dot(w, slope)
+                gradient[one] += slope * total if isinstance(slope, float) else dot(w, slope)
                 if z is not None and one in begins:
                     gradient[begins[one] : begins[one] + q] += np.einsum("i,ij->j", w * slope, z)
             places = ((one, other) for one in range(k) for other in range(one, k))
             for (one, other), bend in zip(places, second, strict=True):
                 if isinstance(bend, float) and bend == 0.0:
                     continue
-                hessian[one, other] += bend * total if isinstance(bend, float) else _dot(w, bend)
+                hessian[one, other] += bend * total if isinstance(bend, float) else dot(w, bend)
                 if z is not None:
                     self._bend_coefficients(hessian, (one, other), w * bend, z, begins)
         return value, gradient, np.triu(hessian) + np.triu(hessian, 1).T
@@ -147,8 +147,23 @@ class LogLikelihood:
             hessian[spans[one], spans[other]] += np.einsum("i,ij,ik->jk", bend, z, z)
 
 
-def _dot(one: Floats, other: Floats) -> float:
-    """Without BLAS, whose sums depend on the number of its threads."""
+def dot(one: Floats, other: Floats) -> float:
+    """Add up products without BLAS, whose sums depend on the number of its threads.
+
+    Parameters
+    ----------
+    one, other : array, n
+        Of the same length.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> dot(np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    11.0
+    """
     return float(np.einsum("i,i->", one, other))
 
 

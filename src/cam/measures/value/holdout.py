@@ -106,20 +106,20 @@ def score_holdout(predictions: pd.DataFrame, table: pd.DataFrame) -> pd.DataFram
     [['same_rate', -0.333, 0.707], ['zero', -1.0, 2.121]]
     """
     w, actual = cells.counts_of(table), table["holdout_frequency"].to_numpy(float)
-    n, total = float(w.sum()), _dot(w, actual)
+    n, total = float(w.sum()), cells.dot(w, actual)
     rows = []
     for name in predictions.columns:
         predicted = predictions[name].to_numpy(float)
         error = predicted - actual
-        guess = _dot(w, predicted)
+        guess = cells.dot(w, predicted)
         rows.append(
             {
                 "model": name,
                 "actual": total,
                 "predicted": guess,
                 "bias": guess / total - 1 if total > 0 else float("nan"),
-                "rmse": (_dot(w, error**2) / n) ** 0.5,
-                "mae": _dot(w, np.abs(error)) / n,
+                "rmse": (cells.dot(w, error**2) / n) ** 0.5,
+                "mae": cells.dot(w, np.abs(error)) / n,
                 "correlation": _correlation(predicted, actual, w),
                 "rank_correlation": _correlation(_ranks(predicted, w), _ranks(actual, w), w),
             }
@@ -159,8 +159,8 @@ def beats(one: str, other: str, predictions: pd.DataFrame, table: pd.DataFrame) 
     gain = (predictions[other].to_numpy(float) - actual) ** 2 - (
         predictions[one].to_numpy(float) - actual
     ) ** 2
-    mean = _dot(w, gain) / n
-    error = (_dot(w, (gain - mean) ** 2) / n / max(n - 1, 1)) ** 0.5
+    mean = cells.dot(w, gain) / n
+    error = (cells.dot(w, (gain - mean) ** 2) / n / max(n - 1, 1)) ** 0.5
     return bool(mean > Z * error)
 
 
@@ -227,10 +227,10 @@ def conditional_means(predictions: pd.DataFrame, table: pd.DataFrame) -> pd.Data
     for value in np.unique(group):
         here = group == value
         n, mine = float(w[here].sum()), w[here]
-        mean = _dot(mine, actual[here]) / n
+        mean = cells.dot(mine, actual[here]) / n
         half = float("nan")
         if n > 1:
-            error = (_dot(mine, (actual[here] - mean) ** 2) / (n - 1) / n) ** 0.5
+            error = (cells.dot(mine, (actual[here] - mean) ** 2) / (n - 1) / n) ** 0.5
             half = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) * error
         row = {
             "frequency": f"{value}+" if value == _TOP else str(value),
@@ -240,7 +240,7 @@ def conditional_means(predictions: pd.DataFrame, table: pd.DataFrame) -> pd.Data
             "high": mean + half,
         }
         rows.append(
-            row | {name: _dot(mine, predictions[name].to_numpy(float)[here]) / n for name in predictions}
+            row | {name: cells.dot(mine, predictions[name].to_numpy(float)[here]) / n for name in predictions}
         )
     return pd.DataFrame(rows)
 
@@ -333,7 +333,7 @@ def predicted_total(fit: Any, table: pd.DataFrame, *, name: str, weeks: float, s
     """
     w = cells.counts_of(table)
     n = int(w.sum())
-    value = _dot(w, future.expected_purchases(fit, table, horizon=weeks))
+    value = cells.dot(w, future.expected_purchases(fit, table, horizon=weeks))
     segment = {"model": name}
     if fit.optimum is None or not fit.optimum.is_peak or value <= 0:
         return Estimate("holdout_predicted", value, "count", n, segment=segment)
@@ -342,14 +342,14 @@ def predicted_total(fit: Any, table: pd.DataFrame, *, name: str, weeks: float, s
         step = np.zeros(slope.size)
         step[place] = 1e-4
         ends = [
-            _dot(w, future.expected_purchases(fit.at(fit.theta + side * step), table, horizon=weeks))
+            cells.dot(w, future.expected_purchases(fit.at(fit.theta + side * step), table, horizon=weeks))
             for side in (-1, 1)
         ]
         slope[place] = (np.log(ends[1]) - np.log(ends[0])) / 2e-4
     relative = float(np.einsum("i,ij,j->", slope, fit.optimum.covariance, slope)) ** 0.5
     rng = np.random.default_rng(seed)
     futures = np.stack([future.draw_purchases(fit, table, horizon=weeks, rng=rng) for _ in range(_FUTURES)])
-    chance = Z * _dot(w, futures.var(axis=0, ddof=1)) ** 0.5
+    chance = Z * cells.dot(w, futures.var(axis=0, ddof=1)) ** 0.5
     below, above = value * -np.expm1(-Z * relative), value * np.expm1(Z * relative)
     return Estimate(
         "holdout_predicted",
@@ -362,16 +362,11 @@ def predicted_total(fit: Any, table: pd.DataFrame, *, name: str, weeks: float, s
     )
 
 
-def _dot(one: Floats, other: Floats) -> float:
-    """Without BLAS, whose sums depend on the number of its threads."""
-    return float(np.einsum("i,i->", one, other))
-
-
 def _correlation(one: Floats, other: Floats, w: Floats) -> float:
     n = float(w.sum())
-    one, other = one - _dot(w, one) / n, other - _dot(w, other) / n
-    spread = _dot(w, one**2) * _dot(w, other**2)
-    return _dot(w, one * other) / spread**0.5 if spread > 1e-20 * n**2 else float("nan")
+    one, other = one - cells.dot(w, one) / n, other - cells.dot(w, other) / n
+    spread = cells.dot(w, one**2) * cells.dot(w, other**2)
+    return cells.dot(w, one * other) / spread**0.5 if spread > 1e-20 * n**2 else float("nan")
 
 
 def _ranks(values: Floats, w: Floats) -> Floats:
