@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -352,6 +353,43 @@ def test_odd_types_as_attributes_pass_and_as_columns_end_in_a_sentence(client, c
     assert client.refused(lambda: client.prepare({"transactions": odd})).startswith("transactions: ")
     prepared = client.prepare({"transactions": {"path": "o.parquet"}, "customers": {"path": "o.parquet"}})
     assert "odd" in prepared.review["tables"]["customers"]["columns"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "read"),
+    [
+        (["45", "7", ""], "BIGINT", [45, 7, None]),
+        (["45.0", "7.0", "NA"], "BIGINT", [45, 7, None]),  # as pandas writes whole numbers beside empty ones
+        (["-1.5", " 2 ", "0"], "DECIMAL(18,6)", [-1.5, 2, 0]),
+        (["01", "02", "03"], "VARCHAR", ["01", "02", "03"]),  # a code, not a number
+        (["3", "4", "5+"], "VARCHAR", ["3", "4", "5+"]),
+        (["1e5", "2", "3"], "VARCHAR", ["1e5", "2", "3"]),
+        (["13800138000123", "2", "3"], "VARCHAR", ["13800138000123", "2", "3"]),
+        (["", "", ""], "VARCHAR", [None, None, None]),
+    ],
+)
+def test_an_attribute_of_a_text_file_is_a_number_where_every_value_is_one(client, given, kind, read):
+    client.write("o.csv", "customer_id,order_date,revenue\na,2026-01-01,1\n")
+    lines = [f"{name},{value}" for name, value in zip("abc", given, strict=True)]
+    client.write("c.csv", "\n".join(["customer_id,age", *lines]))
+    prepared = client.prepare({"transactions": {"path": "o.csv"}, "customers": {"path": "c.csv"}})
+    relation = duckdb.sql(f"SELECT age FROM '{prepared.path('customers')}' ORDER BY customer_id")
+    assert str(relation.types[0]) == kind
+    assert [
+        row[0] if isinstance(row[0], str | None) else float(row[0]) for row in relation.fetchall()
+    ] == read
+
+
+def test_whole_numbers_with_gaps_in_a_parquet_file_are_whole_numbers(client):
+    frame = pd.DataFrame(
+        {"customer_id": list("abc"), "age": [45.0, 7.0, np.nan], "score": [0.5, np.nan, 1.0]}
+    )
+    frame.to_parquet(client.folder / "c.parquet")
+    client.write("o.csv", "customer_id,order_date,revenue\na,2026-01-01,1\n")
+    prepared = client.prepare({"transactions": {"path": "o.csv"}, "customers": {"path": "c.parquet"}})
+    relation = duckdb.sql(f"SELECT age, score FROM '{prepared.path('customers')}' ORDER BY customer_id")
+    assert [str(kind) for kind in relation.types] == ["BIGINT", "DECIMAL(18,6)"]
+    assert [row[0] for row in relation.fetchall()] == [45, 7, None]
 
 
 def test_attributes_may_have_any_name(client):

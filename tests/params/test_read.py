@@ -152,8 +152,14 @@ ONE = [
      "line 2: segmentation.thresholds.recency  must rise strictly, each limit above the one before"),
     (ORDERS + "segmentation: {thresholds: {recency: [1, .inf], frequency: [1, 2], monetary: [1, 2]}}\n",
      "line 2: segmentation.thresholds.recency.1  must be a finite number"),
-    (ORDERS + "segmentation: {thresholds: {recency: [1], frequency: [1, 2], monetary: [1, 2]}}\n",
-     "line 2: segmentation.thresholds  recency, frequency and monetary need the same number of limits"),
+    (ORDERS + "segmentation: {thresholds: {recency: [1], frequency: [1, 2], monetary: []}}\n",
+     "line 2: segmentation.thresholds.monetary  must not be empty"),
+    (ORDERS + "segmentation: {features: [age, region, age]}\n",
+     "line 2: segmentation.features  names a column twice: age"),
+    (ORDERS + "segmentation: {treatments: {champion: x}}\n",
+     "line 2: segmentation.treatments.champion  unknown key; did you mean champions?"),
+    (ORDERS + "segmentation: {potential: wallet}\n",
+     "line 2: segmentation.potential  must be 'wallet_gap' or 'residual_clv', not 'wallet'"),
     ("data: {engine: nonsense, transactions: {table: b}}\n", "line 1: data.engine  must be duckdb, or the URL of a "
      "database such as postgres://user:${NAME}@host/shop"),
 ]  # fmt: skip

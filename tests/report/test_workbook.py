@@ -32,6 +32,7 @@ def write(path: Path, ids: list[str] = IDS, n: int | None = None) -> Path:
             [(one, date(2024, 1, 5), 10.5, True, None) for one in ids],
             n or len(ids),
         ),
+        sheets=[("Actions", ["treatment", "n"], [["=call them", 3], ["写信", None]])],
     )
     return path
 
@@ -42,7 +43,7 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> CalamineWorkbook:
 
 
 def test_sheets(book: CalamineWorkbook) -> None:
-    assert book.sheet_names == ["Findings", "Key figures", "What was read", "Customers"]
+    assert book.sheet_names == ["Findings", "Actions", "Key figures", "What was read", "Customers"]
 
 
 def test_customers_are_typed_and_their_ids_stay_text(book: CalamineWorkbook) -> None:
@@ -52,6 +53,14 @@ def test_customers_are_typed_and_their_ids_stay_text(book: CalamineWorkbook) -> 
     day, revenue, is_new, note = body[0][1:]
     assert day in (date(2024, 1, 5), datetime(2024, 1, 5))
     assert revenue == 10.5 and is_new is True and note == ""
+
+
+def test_a_sheet_that_a_study_left(book: CalamineWorkbook) -> None:
+    assert book.get_sheet_by_name("Actions").to_python() == [
+        ["treatment", "n"],
+        ["=call them", 3.0],
+        ["写信", ""],
+    ]
 
 
 def test_key_figures_are_numbers(book: CalamineWorkbook) -> None:

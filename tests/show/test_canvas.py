@@ -27,9 +27,9 @@ SEGMENTS = pd.DataFrame(
         "segment": ["champions", "hibernating"],
         "n_customers": [2, 8],
         "customer_share": [0.2, 0.8],
-        "revenue_share": [0.7, 0.3],
-        "revenue_share_low": [0.6, 0.2],
-        "revenue_share_high": [0.8, 0.4],
+        "value_share": [0.7, 0.3],
+        "value_share_low": [0.6, 0.2],
+        "value_share_high": [0.8, 0.4],
     }
 )
 GRID = pd.DataFrame({"r_score": [1, 5], "f_score": [1, 5], "n_customers": [3, 7]})

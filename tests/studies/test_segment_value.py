@@ -56,7 +56,7 @@ def tickets():
 def run(study, *, has_model=True):
     """All steps, as the notebook calls them."""
     customers = value.summarise(study, value.setting(study))
-    summary = segmentation.summarise(study)
+    summary = segmentation.measure_value(study, segmentation.summarise(study))
     fit = segmentation.fit_rfm(study, segmentation.count_values(study, summary))
     scored = segmentation.score_customers(study, summary, fit)
     worth = CannotSay("There is no model.")
@@ -241,7 +241,7 @@ def test_nothing_to_be_seen_is_a_result(client):
 def test_a_worth_table_that_misses_customers_leaves_them_unplaced(client):
     study = client({"transactions": orders()})
     customers = value.summarise(study, value.setting(study))
-    summary = segmentation.summarise(study)
+    summary = segmentation.measure_value(study, segmentation.summarise(study))
     known = summary.filter(summary.customer_id.cast("int64") < 200)
     worth = known.select("customer_id", p_alive=ibis.literal(0.9), residual_clv=ibis.literal(3.0))
     served = profit.serve(study, customers)

@@ -16,9 +16,10 @@ from cam.studies.study import start
 def walk(study):
     customers = steps.summarise(study)
     days = steps.purchase_days(study, customers)
-    values = steps.count_values(study, customers)
+    valued = steps.measure_value(study, customers)
+    values = steps.count_values(study, valued)
     fit = steps.fit_rfm(study, values)
-    scored = steps.score_customers(study, customers, fit)
+    scored = steps.score_customers(study, valued, fit)
     segments = steps.segment_table(study, scored)
     return days, values, fit, scored, segments
 
@@ -51,8 +52,8 @@ def test_about_half_of_cdnow_bought_once_and_are_not_split(cdnow):
     once = scored.filter(scored.frequency == 0)
     assert once.f_score.nunique().execute() == 1
     assert segments["n_customers"].sum() == 23_570
-    assert round(float(segments["revenue"].sum()), 2) == 2_500_315.63
-    shown = steps.show_bins(cdnow, values, fit)
+    assert round(float(segments["value"].sum()), 2) == 2_500_315.63
+    shown = steps.show_bins(cdnow, steps.summarise(cdnow), values, fit)
     assert "no customer scores 2, because equal customers share a bin" in shown.html
 
 
@@ -80,7 +81,7 @@ def test_fixed_thresholds_are_used(small):
         segmentation={"thresholds": limits},
     )
     _, _, fit, scored, _ = walk(study)
-    assert fit.is_fixed and fit.n_bins == 2
+    assert fit.is_fixed and fit.n_bins("recency") == 2
     frame = scored.order_by("customer_id").execute()
     assert frame[["r_score", "f_score", "m_score"]].values.tolist() == [[2, 2, 2], [1, 1, 1]]
 
@@ -133,3 +134,86 @@ def test_a_study_cannot_read_a_section_that_it_does_not_declare(small):
     with pytest.raises(AttributeError, match="01_segmentation reads the section churn"):
         _ = study.params.churn.horizon_days
     assert params_from_sections({"data": {"transactions": {"path": "x"}}}).churn.horizon_days == 90
+
+
+# --- what M is --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def bank(tmp_path):
+    """Six customers with orders; five of them have assets under management."""
+
+    def make(**segmentation):
+        orders = tmp_path / "orders.csv"
+        rows = [
+            (f"c{i}", f"2026-01-{day:02d}", 10.0 * i, 4.0 * i) for i in range(1, 7) for day in range(1, i + 1)
+        ]
+        pd.DataFrame(rows, columns=["customer_id", "order_date", "revenue", "cost"]).to_csv(
+            orders, index=False
+        )
+        people = tmp_path / "people.csv"
+        people.write_text(
+            "customer_id,assets,city\nc1,900,a\nc2,50,a\nc3,70,b\nc4,80,b\nc5,,b\nc6,100,a\nc7,1,a\n"
+        )
+        tables = {"transactions": {"path": str(orders)}, "customers": {"path": str(people)}}
+        sections = {"client": {"id": "bank"}, "data": tables, "segmentation": segmentation}
+        return start("01_segmentation", sections)
+
+    return make
+
+
+def test_a_column_of_customers_can_be_the_value(bank):
+    study = bank(value_measure="assets", n_bins=2)
+    _, values, fit, scored, segments = walk(study)
+    held = scored.order_by("customer_id").execute()
+    assert held["customer_id"].tolist() == ["c1", "c2", "c3", "c4", "c6"]
+    assert held["m_score"].tolist() == [2, 1, 1, 1, 2]  # the third of five values, 80, is the limit
+    assert float(segments["value"].sum()) == 1200 and abs(segments["value_share"].sum() - 1) < 1e-12
+    shown = steps.show_bins(study, steps.summarise(study), values, fit)
+    assert "1 customers have nothing in the column assets: they have no score and no segment." in shown.html
+    names = {f.figure for f in steps.key_figures(study, fit, segments)}
+    assert "rfm_segment_value_share" in names and "rfm_segment_revenue_share" not in names
+    assert "value" in steps.scores(study, scored).columns
+
+
+@pytest.mark.parametrize(
+    ("measure", "total", "unit"),
+    [("margin", 6 * 91, "USD"), ("n_orders", 21, "count"), ("revenue", 910, "USD")],
+)
+def test_margin_and_orders_can_be_the_value(bank, measure, total, unit):
+    study = bank(value_measure=measure)
+    *_, segments = walk(study)
+    assert float(segments["value"].sum()) == total
+    assert steps.measure_unit(study) == unit
+
+
+@pytest.mark.parametrize("measure", ["asets", "city"])
+def test_a_value_that_is_no_column_of_numbers_is_refused_with_what_there_is(bank, measure):
+    *_, segments = walk(bank(value_measure=measure))
+    assert segments.reason == f"The table customers has no column of numbers named {measure}."
+    assert segments.cure == "Set segmentation.value_measure to one of: revenue, margin, n_orders, assets."
+
+
+def test_a_value_needs_its_table_and_margin_its_cost(small):
+    study = small([("a", "2026-01-01", 10.0)], segmentation={"value_measure": "assets"})
+    assert "needs the table customers" in walk(study)[-1].reason
+    study = small([("a", "2026-01-01", 10.0)], segmentation={"value_measure": "margin"})
+    assert walk(study)[-1].reason == "Margin is not known: transactions have no cost."
+
+
+def test_each_score_may_have_its_own_bins_and_too_many_are_said(bank):
+    study = bank(bins={"recency": 2, "frequency": 3, "monetary": 10})
+    _, values, fit, scored, segments = walk(study)
+    assert [fit.n_bins(name) for name in ("recency", "frequency", "monetary")] == [2, 3, 10]
+    frame = scored.execute()
+    assert frame["r_score"].max() == 2 and frame["f_score"].max() == 3 and scored.m_score.nunique().execute() == 6
+    assert segments["n_customers"].sum() == 6
+    shown = steps.show_bins(study, steps.summarise(study), values, fit)
+    assert "Revenue so far: 10 bins were asked for, but there are only 6 different values." in shown.html
+
+
+def test_limits_may_differ_in_number(bank):
+    limits = {"recency": [1.0, 3.0], "frequency": [0.0], "monetary": [15.0, 50.0, 100.0]}
+    _, _, fit, scored, _ = walk(bank(thresholds=limits))
+    assert fit.n_bins("monetary") == 4
+    assert scored.order_by("customer_id").execute()["m_score"].tolist() == [1, 2, 3, 4, 4, 4]

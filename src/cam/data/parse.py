@@ -6,6 +6,7 @@ The expressions are DuckDB's: this happens in the embedded engine, before any re
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,7 +15,18 @@ import duckdb
 from cam.data.dates import date_reader
 from cam.data.engine import identifier
 from cam.data.sources import Raw
-from cam.data.values import blank, boolean, currency_sign, is_numeric, nobody, number, text, trimmed
+from cam.data.values import (
+    as_number,
+    blank,
+    boolean,
+    currency_sign,
+    is_numeric,
+    nobody,
+    number,
+    number_tests,
+    text,
+    trimmed,
+)
 from cam.errors import DataError
 from cam.params import Source
 from cam.schema import MAY_BE_EMPTY, TABLES, Column
@@ -118,6 +130,9 @@ def parse(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, pl
         mapping["_cam_refund"] = _refund_column(raw, source.options.refund_column, place)
     notes, signs = list(raw.notes), set()
     selects, checks = [], []
+    attributes = {name: origin for name, origin in mapping.items() if not TABLES[raw.table].column(name)}
+    attributes.pop("_cam_refund", None)
+    numeric = _numeric_attributes(connection, raw, attributes.values())
     for name, origin in mapping.items():
         column = TABLES[raw.table].column(name) or Column(
             name, "money" if name == "_cam_refund" else "text", False, ""
@@ -127,7 +142,9 @@ def parse(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, pl
             if name.endswith("_id"):
                 _refuse_rounded_ids(connection, raw, origin)
             value = text(given, kind, is_id=name.endswith("_id"))
-            if not TABLES[raw.table].column(name) and kind != "VARCHAR":
+            if name in attributes and origin in numeric:
+                value = as_number(given, kind, numeric[origin])
+            elif name in attributes and kind != "VARCHAR":
                 value = given  # an attribute keeps the type that its source gave it
         elif column.kind in {"date", "datetime"}:
             value, note = date_reader(connection, raw, origin, source, place=place)
@@ -229,6 +246,24 @@ def _nearest(name: str, origin: str, present: list[str]) -> str | None:
     # A name of one or two letters is part of too many others.
     parts = [key for key in lower if len(key) > 2 and (name in key or key in name)]
     return next((lower[key] for key in [*found, *parts]), None)
+
+
+def _numeric_attributes(
+    connection: duckdb.DuckDBPyConnection, raw: Raw, origins: Iterable[str]
+) -> dict[str, str]:
+    """Type of each attribute whose every value is a plain number: a file of text cannot say so itself."""
+    asked = [
+        name
+        for name in origins
+        if raw.columns[name] in {"VARCHAR", "DOUBLE", "FLOAT"} and not name.endswith("_id")
+    ]
+    if not asked:
+        return {}
+    parts = [part for name in asked for part in number_tests(identifier(name), raw.columns[name])]
+    row = connection.execute(f"SELECT {', '.join(parts)} FROM {raw.relation}").fetchone()
+    assert row is not None
+    found = zip(asked, row[::2], row[1::2], strict=True)
+    return {name: "BIGINT" if whole else "DECIMAL(18, 6)" for name, plain, whole in found if plain}
 
 
 def _refund_column(raw: Raw, name: str, place: str) -> str:

@@ -34,6 +34,13 @@ def _rising(values: list[float]) -> list[float]:
     return values
 
 
+def _no_repeats(values: list[str]) -> list[str]:
+    twice = sorted({value for value in values if values.count(value) > 1})
+    if twice:
+        raise PydanticCustomError("repeats", "names a column twice: {twice}", {"twice": ", ".join(twice)})
+    return values
+
+
 def _client_id(value: str) -> str:
     if not ID_PATTERN.fullmatch(value):
         raise PydanticCustomError("id", "must be lower-case letters, digits and single hyphens")
@@ -233,6 +240,14 @@ class Data(Section):
         return {name: getattr(self, name) for name in TABLES if getattr(self, name) is not None}
 
 
+class Bins(Section):
+    """Bins per RFM score where the three differ."""
+
+    recency: int = Field(ge=2, le=10, description="of the days since the last purchase")
+    frequency: int = Field(ge=2, le=10, description="of the purchase days after the first")
+    monetary: int = Field(ge=2, le=10, description="of the value")
+
+
 class Thresholds(Section):
     """Fixed limits between the bins, so that two dates can be compared. n limits make n + 1 bins."""
 
@@ -240,22 +255,78 @@ class Thresholds(Section):
     frequency: Limits = Field(
         description="purchase days after the first; a value equal to a limit is below it"
     )
-    monetary: Limits = Field(description="revenue in the client's currency; likewise")
+    monetary: Limits = Field(description="the value, by default revenue in the client's currency; likewise")
 
-    @model_validator(mode="after")
-    def _same_number(self) -> Thresholds:
-        if not len(self.recency) == len(self.frequency) == len(self.monetary):
-            raise PydanticCustomError(
-                "limits", "recency, frequency and monetary need the same number of limits"
-            )
-        return self
+
+Treatment = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Treatments(Section):
+    """What is done for a customer, by quadrant of value x potential; an RFM segment named here goes first."""
+
+    stars: Treatment | None = Field(None, description="of high value and potential")
+    high_consumption: Treatment | None = Field(None, description="of high value, low potential")
+    potential: Treatment | None = Field(None, description="of low value, high potential")
+    low_value: Treatment | None = Field(None, description="of low value and potential")
+    negative_value: Treatment | None = Field(None, description="who have cost more than they brought")
+    champions: Treatment | None = Field(None, description="an RFM segment, as are all that follow")
+    loyal: Treatment | None = Field(None, description="likewise")
+    promising: Treatment | None = Field(None, description="likewise")
+    new: Treatment | None = Field(None, description="likewise")
+    needs_attention: Treatment | None = Field(None, description="likewise")
+    at_risk: Treatment | None = Field(None, description="likewise")
+    cannot_lose: Treatment | None = Field(None, description="likewise")
+    hibernating: Treatment | None = Field(None, description="likewise")
+
+
+Columns = Annotated[list[str], Field(min_length=1, max_length=40), AfterValidator(_no_repeats)]
 
 
 class Segmentation(Section):
     """Study 01: who the customers are."""
 
     n_bins: int = Field(5, ge=2, le=10, description="bins per RFM score, cut at quantiles")
+    bins: Bins | None = Field(None, description="in place of n_bins, where the scores differ in bins")
     thresholds: Thresholds | None = Field(None, description="fixed limits in place of quantiles")
+    value_measure: str = Field(
+        "revenue", min_length=1, description="what M is: revenue, margin, n_orders or a column of customers"
+    )
+    value_unit: Literal["currency", "count"] = Field(
+        "currency", description="of a column of customers that is the value: currency or count"
+    )
+    earlier: IsoDate | None = Field(
+        None, description="where migration starts; by default a year back, or half the history"
+    )
+    features: Columns | None = Field(
+        None, description="columns that clusters are made of; by default those of buying behaviour"
+    )
+    n_clusters: int | None = Field(None, ge=2, le=12, description="by default chosen by several indices")
+    attitudes: Columns | None = Field(
+        None, description="columns of customers with attitude items; by default all named attitude_..."
+    )
+    n_factors: int | None = Field(
+        None, ge=1, le=8, description="behind the attitudes; by default by parallel analysis"
+    )
+    attributes: Columns | None = Field(
+        None, description="columns of customers to profile segments by; by default all that can be"
+    )
+    geography: Columns | None = Field(
+        None, description="those of them that are places; by default told by their names"
+    )
+    min_group: int = Field(30, ge=5, description="groups of fewer customers are named, not rated")
+    potential: Literal["wallet_gap", "residual_clv"] | None = Field(
+        None, description="what potential is; by default wallet_gap where customers have a wallet"
+    )
+    value_line: float | None = Field(
+        None, allow_inf_nan=False, description="from this current value on it is high; by default the median"
+    )
+    potential_line: float | None = Field(
+        None, allow_inf_nan=False, description="likewise for potential; by default the median"
+    )
+    treatments: Treatments = Field(
+        default_factory=lambda: Treatments.model_validate({}),
+        description="what to do, by quadrant or RFM segment; by default the report's own advice",
+    )
 
 
 class Lifecycle(Section):

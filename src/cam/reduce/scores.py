@@ -72,31 +72,31 @@ def segment_sums(customers: ir.Table, by: str) -> ir.Table:
     Parameters
     ----------
     customers : ibis.Table
-        One row per customer: ``revenue`` (decimal), ``frequency``, ``days_since_last`` and the group.
+        One row per customer: ``value`` (decimal), ``frequency``, ``days_since_last`` and the group.
     by : str
         Column that names the group.
 
     Returns
     -------
     ibis.Table
-        The group, ``n_customers``, and the sums ``revenue``, ``revenue_squared``, ``frequency``,
+        The group, ``n_customers``, and the sums ``value``, ``value_squared``, ``frequency``,
         ``days_since_last``; in the order of the group.
 
     Examples
     --------
     >>> import ibis
-    >>> people = ibis.memtable({"segment": ["a", "a"], "revenue": [1.0, 3.0], "frequency": [0, 1],
+    >>> people = ibis.memtable({"segment": ["a", "a"], "value": [1.0, 3.0], "frequency": [0, 1],
     ...     "days_since_last": [5, 6]})
-    >>> segment_sums(people, "segment").execute().revenue_squared.astype(float).tolist()
+    >>> segment_sums(people, "segment").execute().value_squared.astype(float).tolist()
     [10.0]
     """
     return (
         customers.group_by(by)
         .aggregate(
             n_customers=customers.count(),
-            revenue=customers.revenue.sum(),
+            value=customers.value.sum(),
             # Named, or the product of two amounts would be rounded to the cent like the amounts.
-            revenue_squared=(customers.revenue * customers.revenue).cast("decimal(38, 4)").sum(),
+            value_squared=(customers.value * customers.value).cast("decimal(38, 4)").sum(),
             frequency=customers.frequency.sum(),
             days_since_last=customers.days_since_last.sum(),
         )

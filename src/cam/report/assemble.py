@@ -70,6 +70,12 @@ def assemble(
             findings=[(pages.label(name), text) for name in done for text in findings[name]["findings"]],
             reconciliation=(list(lines.columns), rows),
             customers=_customers(staging / "customers.parquet", columns),
+            sheets=[
+                (sheet["title"], sheet["columns"], sheet["rows"])
+                for name in done
+                if (path := _left(staging, name, "sheets.json")).is_file()
+                for sheet in json.loads(path.read_text("utf-8"))
+            ],
         )
 
 

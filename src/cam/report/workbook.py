@@ -24,6 +24,7 @@ def write_workbook(
     findings: Sequence[tuple[str, str]],
     reconciliation: tuple[Sequence[str], Sequence[Sequence[Any]]],
     customers: tuple[Sequence[str], Iterable[Sequence[Any]], int],
+    sheets: Sequence[tuple[str, Sequence[str], Sequence[Sequence[Any]]]] = (),
 ) -> None:
     """Write the workbook.
 
@@ -41,6 +42,8 @@ def write_workbook(
         As on every page.
     customers : (names, rows, number of rows)
         ``customers.parquet``, at most :data:`MAX_CUSTOMERS` of its rows.
+    sheets : sequence of (title, columns, rows)
+        What the studies left for it, such as the action table; they stand after the findings.
     """
     # Text that looks like a formula, a number or a link stays text: it comes from the client's data.
     options = {
@@ -54,6 +57,8 @@ def write_workbook(
         book.set_properties({"created": datetime(as_of.year, as_of.month, as_of.day)})
         head = book.add_format({"bold": True, "bottom": 1})
         _sheet(book, head, _("Findings"), (_("Study"), _("Finding")), findings, widths=(24, 120))
+        for title, columns, lines in sheets:
+            _sheet(book, head, title, columns, lines, widths=_widths(columns, lines))
         numbers = [
             [
                 row[name] if name not in {"value", "low", "high", "n"} else _number(row[name])
@@ -92,6 +97,12 @@ def _sheet(
         sheet.write_row(last, 0, row)
     if last and columns:
         sheet.autofilter(0, 0, last, len(columns) - 1)
+
+
+def _widths(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[int]:
+    """As wide as the longest text of a column, within reason."""
+    texts = zip(columns, *rows, strict=True)
+    return [min(max(len(str(text)) for text in column) + 2, 60) for column in texts]
 
 
 def _number(text: str) -> float | None:

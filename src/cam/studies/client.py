@@ -10,7 +10,7 @@ from cam.project import cache_folder, project_root
 
 #: The sections that each study reads besides ``client`` and ``data``: a change in another does not touch it.
 STUDIES: dict[str, tuple[str, ...]] = {
-    "01_segmentation": ("segmentation",),
+    "01_segmentation": ("segmentation", "value"),
     "02_lifecycle": ("lifecycle",),
     "03_clv_cac": ("segmentation", "value"),
     "04_satisfaction_nps": ("satisfaction",),

@@ -30,11 +30,14 @@ _WORDS = {"revenue": "revenue so far", "profit": "profit so far", "residual_clv"
 def rfm_scores(study: Study) -> ir.Table | CannotSay:
     """Score the customers as study 01 does, so that its segments can be valued."""
     summary = segmentation.summarise(study)
-    values = segmentation.count_values(study, summary)
+    valued = segmentation.measure_value(study, summary)
+    if isinstance(valued, CannotSay):
+        return valued
+    values = segmentation.count_values(study, valued)
     if isinstance(values, CannotSay):
         return values
     fit = segmentation.fit_rfm(study, values)
-    return fit if isinstance(fit, CannotSay) else segmentation.score_customers(study, summary, fit)
+    return fit if isinstance(fit, CannotSay) else segmentation.score_customers(study, valued, fit)
 
 
 def combine(

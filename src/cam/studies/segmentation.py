@@ -9,14 +9,16 @@ import pandas as pd
 
 from cam.estimate import CannotSay, Estimate, proportion
 from cam.language import named, sentence, value_text
+from cam.language import translate as _
 from cam.measures.segmentation.rfm import MEASURES, RfmFit, bin_table, fixed_rfm
 from cam.measures.segmentation.rfm import fit_rfm as cut_at_quantiles
 from cam.measures.segmentation.rules import SEGMENTS, name_segments
 from cam.measures.segmentation.shares import segment_shares
-from cam.reduce.earnings import contract_earnings
+from cam.reduce.earnings import contract_earnings, customer_earnings
 from cam.reduce.scores import distinct_values, score_by_limits, segment_sums
 from cam.reduce.summary import cells, customer_summary
 from cam.show.tables import Col, ShownTable, show_table
+from cam.studies.margin import lacks_margin
 from cam.studies.study import Study, needs
 
 #: Fewer customers than this carry no advice.
@@ -57,9 +59,54 @@ def purchase_days(study: Study, customers: ir.Table) -> pd.DataFrame:
 
 
 @needs()
-def count_values(study: Study, customers: ir.Table) -> Values:
-    """Count the customers at each value of recency, frequency and revenue."""
-    return {name: distinct_values(customers, column).execute() for name, (column, _) in MEASURES.items()}
+def measure_value(
+    study: Study, customers: ir.Table, transactions: ir.Table | None = None
+) -> ir.Table | CannotSay:
+    """Add what M is: revenue, or what ``segmentation.value_measure`` names; who has none of it is left out."""
+    name = study.params.segmentation.value_measure
+    if name in ("revenue", "n_orders"):
+        return customers.mutate(value=_money(customers[name]))
+    if name == "margin":
+        lacking = lacks_margin(study, "non_contractual")
+        if lacking:
+            return lacking
+        earned = customer_earnings(
+            study.tables["transactions"] if transactions is None else transactions,
+            as_of=study.as_of,
+            margin_rate=study.params.value.margin_rate,
+            has_margin=True,
+        )
+        known = earned.select("customer_id", value=_money(earned.margin))
+    else:
+        lacking = _lacks_measure(study, name)
+        if lacking:
+            return lacking
+        people = study.tables["customers"]
+        known = people.filter(people[name].notnull()).select("customer_id", value=_money(people[name]))
+    valued: ir.Table = customers.inner_join(known, "customer_id")
+    if valued.count().execute() == 0:
+        return CannotSay(sentence("No customer who bought has a value in the column {name}.", name=name))
+    return valued
+
+
+def measure_name(study: Study) -> str:
+    """Return what M is called within a sentence."""
+    name = study.params.segmentation.value_measure
+    words = {"revenue": _("revenue"), "margin": _("gross margin"), "n_orders": _("orders")}
+    return words.get(name, name)
+
+
+def measure_unit(study: Study) -> str:
+    """Return the unit of M."""
+    segmentation = study.params.segmentation
+    is_count = segmentation.value_measure == "n_orders" or segmentation.value_unit == "count"
+    return "count" if is_count and segmentation.value_measure not in ("revenue", "margin") else study.currency
+
+
+@needs()
+def count_values(study: Study, valued: ir.Table) -> Values:
+    """Count the customers at each value of recency, frequency and value."""
+    return {name: distinct_values(valued, column).execute() for name, (column, _less) in MEASURES.items()}
 
 
 @needs()
@@ -68,24 +115,44 @@ def fit_rfm(study: Study, values: Values) -> RfmFit:
     fixed = study.params.segmentation.thresholds
     if fixed:
         return fixed_rfm(fixed.recency, fixed.frequency, fixed.monetary)
-    return cut_at_quantiles(values, n_bins=study.params.segmentation.n_bins)
+    bins = study.params.segmentation.bins
+    return cut_at_quantiles(values, n_bins=bins.model_dump() if bins else study.params.segmentation.n_bins)
 
 
 @needs()
-def show_bins(study: Study, values: Values, fit: RfmFit) -> ShownTable | CannotSay:
-    """Show what each bin holds, and say which bins ties have left empty."""
+def show_bins(study: Study, customers: ir.Table, values: Values, fit: RfmFit) -> ShownTable | CannotSay:
+    """Show what each bin holds, and say which bins ties have left empty and who could not be scored."""
     bins = bin_table(values, fit)
     empty = bins[bins["n_customers"] == 0]
     notes = [
         sentence(
+            "{measure}: {bins} bins were asked for, but there are only {n} different values.",
+            measure=_measure_title(study, name),
+            bins=fit.n_bins(name),
+            n=len(values[name]),
+        )
+        for name in MEASURES
+        if len(values[name]) < fit.n_bins(name)
+    ]
+    notes += [
+        sentence(
             "{measure}: no customer scores {scores}, because equal customers share a bin.",
-            measure=named(str(measure)),
+            measure=_measure_title(study, str(measure)),
             scores=", ".join(str(score) for score in sorted(group["score"])),
         )
         for measure, group in empty.groupby("measure", sort=False)
     ]
+    unscored = int(customers.count().execute()) - int(values["recency"]["n_customers"].sum())
+    if unscored:
+        notes.append(
+            sentence(
+                "{n} customers have nothing in the column {column}: they have no score and no segment.",
+                n=unscored,
+                column=measure_name(study),
+            )
+        )
     bins = bins[bins["n_customers"] > 0]
-    units = {"recency": "count", "frequency": "count", "monetary": study.currency}
+    units = {"recency": "count", "frequency": "count", "monetary": measure_unit(study)}
     ranges = [
         sentence(
             "{low} to {high}",
@@ -94,7 +161,8 @@ def show_bins(study: Study, values: Values, fit: RfmFit) -> ShownTable | CannotS
         )
         for row in bins.itertuples()
     ]
-    bins = bins.assign(range=ranges, measure=bins["measure"].map(named))
+    titles = [_measure_title(study, str(name)) for name in bins["measure"]]
+    bins = bins.assign(range=ranges, measure=titles)
     columns = [
         Col("measure", "Measure"),
         Col("score", "Score", "count"),
@@ -105,17 +173,20 @@ def show_bins(study: Study, values: Values, fit: RfmFit) -> ShownTable | CannotS
 
 
 @needs()
-def score_customers(study: Study, customers: ir.Table, fit: RfmFit) -> ir.Table:
-    """Join the three scores and the segment to every customer, inside the engine."""
+def score_customers(study: Study, valued: ir.Table, fit: RfmFit, *, table: str = "rfm") -> ir.Table:
+    """Join the three scores and the segment to every customer, inside the engine, in tables of that name."""
     scores = {
-        f"{name[0]}_score": score_by_limits(customers[column], fit.limits(name), less_is_better=less)
+        f"{name[0]}_score": score_by_limits(valued[column], fit.limits(name), less_is_better=less)
         for name, (column, less) in MEASURES.items()
     }
-    scored = study.engine.create_table("rfm_scores", customers.mutate(**scores), overwrite=True)
+    scored = study.engine.create_table(f"{table}_scores", valued.mutate(**scores), overwrite=True)
     named_cells = cells(scored, *scores).drop("n_customers").execute()
-    named_cells["rfm_segment"] = name_segments(named_cells, n_bins=fit.n_bins)
-    names = study.engine.create_table("rfm_cells", named_cells, overwrite=True)
-    return study.engine.create_table("rfm_customers", scored.inner_join(names, list(scores)), overwrite=True)
+    named_cells["rfm_segment"] = name_segments(
+        named_cells, n_bins={name: fit.n_bins(name) for name in MEASURES}
+    )
+    names = study.engine.create_table(f"{table}_cells", named_cells, overwrite=True)
+    joined = scored.inner_join(names, list(scores))
+    return study.engine.create_table(f"{table}_customers", joined, overwrite=True)
 
 
 @needs()
@@ -129,10 +200,15 @@ def count_combinations(study: Study, scored: ir.Table) -> pd.DataFrame:
 def segment_table(study: Study, scored: ir.Table) -> pd.DataFrame | CannotSay:
     """Say what each segment holds, most engaged first; segments without a customer are left out."""
     sums = segment_sums(scored, "rfm_segment").execute().rename(columns={"rfm_segment": "segment"})
-    money = ["revenue", "revenue_squared"]
+    money = ["value", "value_squared"]
     sums[money] = sums[money].astype("float64")
-    if sums["revenue"].sum() <= 0:
-        return CannotSay(sentence("Revenue is not above zero in total, so no segment has a share of it."))
+    if sums["value"].sum() <= 0:
+        return CannotSay(
+            sentence(
+                "The sum of {value} is not above zero, so no segment has a share of it.",
+                value=measure_name(study),
+            )
+        )
     order = {name: place for place, name in enumerate(SEGMENTS)}
     return segment_shares(sums.sort_values("segment", key=lambda names: names.map(order), ignore_index=True))
 
@@ -140,13 +216,21 @@ def segment_table(study: Study, scored: ir.Table) -> pd.DataFrame | CannotSay:
 @needs()
 def show_segments(study: Study, segments: pd.DataFrame) -> ShownTable | CannotSay:
     """Show the segments with their shares, means and intervals."""
-    money = study.currency
+    unit, value = measure_unit(study), measure_name(study)
     columns = [
         Col("segment", "Segment"),
         Col("n_customers", "Customers", "count"),
         Col("customer_share", "of customers", "share"),
-        Col("revenue_share", "of revenue", "share", "revenue_share_low", "revenue_share_high"),
-        Col("mean_revenue", "Revenue per customer", money, "mean_revenue_low", "mean_revenue_high"),
+        Col(
+            "value_share", sentence("of {value}", value=value), "share", "value_share_low", "value_share_high"
+        ),
+        Col(
+            "mean_value",
+            sentence("{value} per customer", value=value[0].upper() + value[1:]),
+            unit,
+            "mean_value_low",
+            "mean_value_high",
+        ),
         Col("mean_days_since_last", "Last purchase, mean", "days"),
     ]
     shown = segments.assign(segment=segments["segment"].map(named))
@@ -162,7 +246,10 @@ def recency_frequency(study: Study, scored: ir.Table) -> pd.DataFrame:
 @needs()
 def scores(study: Study, scored: ir.Table) -> ir.Table:
     """Pick the columns that go to ``customers.parquet``."""
-    return scored.drop("recency", "T").rename(purchase_days_after_first="frequency")
+    dropped = ["recency", "T"]
+    if study.params.segmentation.value_measure in ("revenue", "n_orders"):
+        dropped.append("value")  # it stands there by its own name
+    return scored.drop(*dropped).rename(purchase_days_after_first="frequency")
 
 
 def findings(
@@ -191,13 +278,13 @@ def findings(
     found: list[str | CannotSay] = [sentence(words, once=once)]
     shares = segments.set_index("segment")
     advice = {
-        "champions": "Champions are {customers.short} of customers and bring {revenue} of revenue. Keep them: "
+        "champions": "Champions are {customers.short} of customers and bring {share} of {value}. Keep them: "
         "good service costs less than a discount to those who buy anyway.",
-        "cannot_lose": "{n} customers who once bought much have stopped: they hold {revenue} of revenue so far. "
+        "cannot_lose": "{n} customers who once bought much have stopped: they hold {share} of {value} so far. "
         "Call them first.",
-        "at_risk": "{n} customers are at risk; they hold {revenue} of revenue so far. Win them back before they "
+        "at_risk": "{n} customers are at risk; they hold {share} of {value} so far. Win them back before they "
         "forget you.",
-        "hibernating": "Hibernating customers are {customers.short} of all, but {revenue} of revenue. Write to "
+        "hibernating": "Hibernating customers are {customers.short} of all, but {share} of {value}. Write to "
         "them seldom and cheaply.",
     }
     for name, words in advice.items():
@@ -208,7 +295,8 @@ def findings(
                     words,
                     n=int(row["n_customers"]),
                     customers=Estimate("customer_share", float(row["customer_share"]), "share"),
-                    revenue=_revenue_share(name, row, n),
+                    share=_value_share(study, name, row, n),
+                    value=measure_name(study),
                 )
             )
     return found
@@ -222,15 +310,15 @@ def key_figures(
     if isinstance(fit, CannotSay) or isinstance(segments, CannotSay):
         return figures
     n = int(segments["n_customers"].sum())
-    for _, row in segments.iterrows():
+    for _place, row in segments.iterrows():
         segment = {"segment": str(row["segment"])}
         # Shares of all customers there are: a count, without sampling error.
         figures.append(
             Estimate("rfm_segment_share", float(row["customer_share"]), "share", n, segment=segment)
         )
-        if pd.notna(row["revenue_share"]):
-            figures.append(_revenue_share(str(row["segment"]), row, n))
-    units = {"recency": "days", "frequency": "days", "monetary": study.currency}
+        if pd.notna(row["value_share"]):
+            figures.append(_value_share(study, str(row["segment"]), row, n))
+    units = {"recency": "days", "frequency": "days", "monetary": measure_unit(study)}
     figures += [
         Estimate(f"rfm_{name}_limit", limit, units[name], n, segment={"limit": str(place)})
         for name in MEASURES
@@ -268,12 +356,43 @@ def headline(study: Study) -> Sequence[Estimate]:
     return ()
 
 
-def _revenue_share(name: str, row: pd.Series, n: int) -> Estimate:
-    low, high = row["revenue_share_low"], row["revenue_share_high"]
+def _lacks_measure(study: Study, name: str) -> CannotSay | None:
+    """Say that a column of customers cannot be the value, or nothing if it can."""
+    lacking = study.lacks("customers")
+    if lacking:
+        return lacking
+    kinds = study.tables["customers"].schema()
+    numeric = [str(column) for column, kind in kinds.items() if kind.is_numeric() and not kind.is_boolean()]
+    if name in numeric:
+        return None
+    return CannotSay(
+        sentence("The table customers has no column of numbers named {name}.", name=name),
+        sentence(
+            "Set segmentation.value_measure to one of: {names}.",
+            names=_(", ").join(["revenue", "margin", "n_orders", *numeric]),
+        ),
+    )
+
+
+def _measure_title(study: Study, name: str) -> str:
+    """Return what one of the three scores is cut from."""
+    if name == "monetary" and study.params.segmentation.value_measure != "revenue":
+        return measure_name(study)
+    return named(name)
+
+
+def _money(column: ir.NumericColumn) -> ir.DecimalColumn:
+    # To the cent, halves upwards, so that sums are exact whatever the source holds.
+    return ((column.cast("float64") * 100 + 0.5).floor() / 100).cast("decimal(18,2)")
+
+
+def _value_share(study: Study, name: str, row: pd.Series, n: int) -> Estimate:
+    low, high = row["value_share_low"], row["value_share_high"]
     has_interval = pd.notna(low) and pd.notna(high)
+    is_revenue = study.params.segmentation.value_measure == "revenue"
     return Estimate(
-        "rfm_segment_revenue_share",
-        float(row["revenue_share"]),
+        "rfm_segment_revenue_share" if is_revenue else "rfm_segment_value_share",
+        float(row["value_share"]),
         "share",
         n,
         float(low) if has_interval else None,

@@ -140,6 +140,16 @@ class Study:
                 customers.order_by("customer_id"), str(self.folder / f"{self.name}.scores.parquet")
             )
 
+    def keep_sheet(self, title: str, table: pd.DataFrame | CannotSay) -> None:
+        """Leave a table for the workbook, as a sheet of that title."""
+        if self.is_run and not isinstance(table, CannotSay):
+            path = self.folder / f"{self.name}.sheets.json"
+            sheets = json.loads(path.read_text("utf-8")) if path.is_file() else []
+            rows = json.loads(table.to_json(orient="values", date_format="iso", double_precision=10))
+            kept = [sheet for sheet in sheets if sheet["title"] != title]
+            kept.append({"title": title, "columns": list(table.columns), "rows": rows})
+            path.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
+
     def provenance(self) -> ShownTable:
         """Show what this page was made from."""
         from cam import __version__

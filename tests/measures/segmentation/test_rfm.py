@@ -69,7 +69,7 @@ def test_a_limit_is_the_smallest_value_that_enough_customers_do_not_exceed(value
 
 def test_fixed_limits_are_taken_as_they_are():
     fitted = fixed_rfm([30, 90], [0, 3], [50, 200])
-    assert fitted.is_fixed and fitted.n_bins == 3
+    assert fitted.is_fixed and fitted.n_bins("recency") == 3
     assert score_values(pd.Series([30, 31, 90, 91]), fitted.recency, less_is_better=True).tolist() == [
         3,
         2,
@@ -84,8 +84,8 @@ def test_fixed_limits_are_taken_as_they_are():
         (lambda: fit([1, 2], n_bins=1), "n_bins must be at least 2; got 1"),
         (lambda: fit([]), "there are no values to cut"),
         (
-            lambda: fixed_rfm([1], [1, 2], [1]),
-            "recency, frequency and monetary need the same number of limits",
+            lambda: fixed_rfm([1], [], [1]),
+            "recency, frequency and monetary need a limit each",
         ),
         (lambda: score_values(pd.Series([1.0, None]), [1]), "1 values to score are missing"),
     ],

@@ -47,5 +47,5 @@ def test_a_later_purchase_never_makes_a_customer_look_more_lost():
 
 
 def test_scores_outside_the_bins_are_refused():
-    with pytest.raises(ValueError, match="scores must be whole numbers from 1 to 5"):
+    with pytest.raises(ValueError, match="r_score must be whole numbers from 1 to 5"):
         name_segments(pd.DataFrame({"r_score": [6], "f_score": [1], "m_score": [1]}))

@@ -8,8 +8,8 @@ import pandas as pd
 from cam.measures.segmentation.shares import segment_shares
 
 
-def sums(segment: np.ndarray, revenue: np.ndarray) -> pd.DataFrame:
-    frame = pd.DataFrame({"segment": segment, "revenue": revenue, "revenue_squared": revenue**2})
+def sums(segment: np.ndarray, value: np.ndarray) -> pd.DataFrame:
+    frame = pd.DataFrame({"segment": segment, "value": value, "value_squared": value**2})
     grouped = frame.groupby("segment").sum()
     grouped["n_customers"] = frame.groupby("segment").size()
     return grouped.assign(frequency=1, days_since_last=2).reset_index()
@@ -17,13 +17,13 @@ def sums(segment: np.ndarray, revenue: np.ndarray) -> pd.DataFrame:
 
 def test_against_the_jackknife():
     rng = np.random.default_rng(3)
-    segment, revenue = rng.choice(["a", "b", "c"], 400), rng.gamma(1.5, 40, 400)
-    ours = segment_shares(sums(segment, revenue)).set_index("segment")
+    segment, value = rng.choice(["a", "b", "c"], 400), rng.gamma(1.5, 40, 400)
+    ours = segment_shares(sums(segment, value)).set_index("segment")
     for name in "abc":
-        mine = np.where(segment == name, revenue, 0)
-        left_out = (mine.sum() - mine) / (revenue.sum() - revenue)
+        mine = np.where(segment == name, value, 0)
+        left_out = (mine.sum() - mine) / (value.sum() - value)
         error = np.sqrt(399 / 400 * ((left_out - left_out.mean()) ** 2).sum())
-        half = (ours.loc[name, "revenue_share_high"] - ours.loc[name, "revenue_share_low"]) / 2
+        half = (ours.loc[name, "value_share_high"] - ours.loc[name, "value_share_low"]) / 2
         # Linearisation and jackknife agree to first order; 2 % is far above what is left at n = 400.
         assert abs(half / (1.959964 * error) - 1) < 0.02
 
@@ -32,9 +32,9 @@ def test_nothing_is_lost():
     rng = np.random.default_rng(4)
     table = segment_shares(sums(rng.choice(["a", "b"], 50), rng.gamma(2, 10, 50)))
     assert abs(table["customer_share"].sum() - 1) < 1e-12
-    assert abs(table["revenue_share"].sum() - 1) < 1e-12
-    assert (table["revenue_share_low"] <= table["revenue_share"]).all()
-    assert (table["revenue_share"] <= table["revenue_share_high"]).all()
+    assert abs(table["value_share"].sum() - 1) < 1e-12
+    assert (table["value_share_low"] <= table["value_share"]).all()
+    assert (table["value_share"] <= table["value_share_high"]).all()
 
 
 def test_the_interval_covers_what_it_promises():
@@ -44,12 +44,12 @@ def test_the_interval_covers_what_it_promises():
     held = 0
     for _ in range(1000):
         rich = rng.random(500) < 0.2
-        revenue = np.where(rich, rng.gamma(2, 50, 500), rng.gamma(2, 12.5, 500))
-        row = segment_shares(sums(np.where(rich, "rich", "rest"), revenue)).set_index("segment").loc["rich"]
-        held += row["revenue_share_low"] <= truth <= row["revenue_share_high"]
+        value = np.where(rich, rng.gamma(2, 50, 500), rng.gamma(2, 12.5, 500))
+        row = segment_shares(sums(np.where(rich, "rich", "rest"), value)).set_index("segment").loc["rich"]
+        held += row["value_share_low"] <= truth <= row["value_share_high"]
     assert abs(held / 1000 - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 1000)
 
 
 def test_one_customer_has_a_share_but_no_interval():
     table = segment_shares(sums(np.array(["a"]), np.array([10.0])))
-    assert table.loc[0, "revenue_share"] == 1 and pd.isna(table.loc[0, "mean_revenue_low"])
+    assert table.loc[0, "value_share"] == 1 and pd.isna(table.loc[0, "mean_value_low"])

@@ -12,7 +12,7 @@ import pandas as pd
 MEASURES = {
     "recency": ("days_since_last", True),
     "frequency": ("frequency", False),
-    "monetary": ("revenue", False),
+    "monetary": ("value", False),
 }
 
 
@@ -27,9 +27,7 @@ class RfmFit:
     frequency : tuple of float
         Purchase days after the first, rising.
     monetary : tuple of float
-        Revenue in the client's currency, rising.
-    n_bins : int
-        Bins per score: one more than there are limits. A limit that stands twice leaves a bin empty.
+        The value, by default revenue in the client's currency, rising.
     is_fixed : bool
         Whether the limits were given, not cut at quantiles.
     """
@@ -37,15 +35,18 @@ class RfmFit:
     recency: tuple[float, ...]
     frequency: tuple[float, ...]
     monetary: tuple[float, ...]
-    n_bins: int
     is_fixed: bool
 
     def limits(self, measure: str) -> tuple[float, ...]:
         """Return the limits of ``recency``, ``frequency`` or ``monetary``."""
         return tuple(getattr(self, measure))
 
+    def n_bins(self, measure: str) -> int:
+        """Return the bins of one score: one more than limits. A limit that stands twice leaves a bin empty."""
+        return len(self.limits(measure)) + 1
 
-def fit_rfm(values: Mapping[str, pd.DataFrame], *, n_bins: int = 5) -> RfmFit:
+
+def fit_rfm(values: Mapping[str, pd.DataFrame], *, n_bins: int | Mapping[str, int] = 5) -> RfmFit:
     """Cut each measure at its quantiles, over the distinct values with their counts.
 
     Parameters
@@ -53,8 +54,8 @@ def fit_rfm(values: Mapping[str, pd.DataFrame], *, n_bins: int = 5) -> RfmFit:
     values : mapping of str to DataFrame
         For ``recency``, ``frequency`` and ``monetary``: *value* (float), *n_customers* (integer > 0), one row
         per distinct value.
-    n_bins : int
-        Bins per score, at least 2.
+    n_bins : int or mapping of str to int
+        Bins per score, at least 2; of all three scores, or of each by the names of *values*.
 
     Returns
     -------
@@ -76,10 +77,10 @@ def fit_rfm(values: Mapping[str, pd.DataFrame], *, n_bins: int = 5) -> RfmFit:
     >>> fit_rfm({"recency": table, "frequency": table, "monetary": table}).frequency
     (0.0, 0.0, 0.0, 1.0)
     """
-    if n_bins < 2:
-        raise ValueError(f"n_bins must be at least 2; got {n_bins}")
-    cuts = {name: _quantiles(values[name], n_bins) for name in MEASURES}
-    return RfmFit(**cuts, n_bins=n_bins, is_fixed=False)
+    bins = dict.fromkeys(MEASURES, n_bins) if isinstance(n_bins, int) else n_bins
+    if min(bins.values()) < 2:
+        raise ValueError(f"n_bins must be at least 2; got {min(bins.values())}")
+    return RfmFit(**{name: _quantiles(values[name], bins[name]) for name in MEASURES}, is_fixed=False)
 
 
 def fixed_rfm(recency: Sequence[float], frequency: Sequence[float], monetary: Sequence[float]) -> RfmFit:
@@ -88,7 +89,7 @@ def fixed_rfm(recency: Sequence[float], frequency: Sequence[float], monetary: Se
     Parameters
     ----------
     recency, frequency, monetary : sequence of float
-        Rising limits, the same number of each; units as in :class:`RfmFit`.
+        Rising limits, at least one of each; units as in :class:`RfmFit`.
 
     Returns
     -------
@@ -97,22 +98,17 @@ def fixed_rfm(recency: Sequence[float], frequency: Sequence[float], monetary: Se
     Raises
     ------
     ValueError
-        If the numbers of limits differ.
+        If a score has no limit.
 
     Examples
     --------
-    >>> fixed_rfm([30, 90], [0, 3], [50, 200]).n_bins
+    >>> fixed_rfm([30, 90], [0, 3], [50]).n_bins("frequency")
     3
     """
-    if not len(recency) == len(frequency) == len(monetary):
-        raise ValueError("recency, frequency and monetary need the same number of limits")
-    return RfmFit(
-        tuple(map(float, recency)),
-        tuple(map(float, frequency)),
-        tuple(map(float, monetary)),
-        len(recency) + 1,
-        True,
-    )
+    if not (recency and frequency and monetary):
+        raise ValueError("recency, frequency and monetary need a limit each")
+    limits = [tuple(map(float, each)) for each in (recency, frequency, monetary)]
+    return RfmFit(limits[0], limits[1], limits[2], is_fixed=True)
 
 
 def score_values(values: pd.Series, limits: Sequence[float], *, less_is_better: bool = False) -> pd.Series:
@@ -184,7 +180,7 @@ def bin_table(values: Mapping[str, pd.DataFrame], fit: RfmFit) -> pd.DataFrame:
                 "high": grouped.value.max(),
                 "n_customers": grouped.n_customers.sum(),
             }
-        ).reindex(range(fit.n_bins, 0, -1))
+        ).reindex(range(fit.n_bins(name), 0, -1))
         bins["n_customers"] = bins.n_customers.fillna(0).astype("int64")
         parts.append(bins.rename_axis("score").reset_index().assign(measure=name))
     columns = ["measure", "score", "low", "high", "n_customers"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 #: Segment by recency level (5 = bought lately) and by the mean level of frequency and value, 1 to 5.
@@ -26,7 +28,7 @@ SEGMENTS = (
 )
 
 
-def name_segments(scores: pd.DataFrame, *, n_bins: int = 5) -> pd.Series:
+def name_segments(scores: pd.DataFrame, *, n_bins: int | Mapping[str, int] = 5) -> pd.Series:
     """Name the segment of each combination of scores.
 
     Turns *r_score, f_score, m_score* into *segment*.
@@ -35,8 +37,9 @@ def name_segments(scores: pd.DataFrame, *, n_bins: int = 5) -> pd.Series:
     ----------
     scores : DataFrame
         ``r_score``, ``f_score``, ``m_score``: integers from 1 (worst) to *n_bins* (best).
-    n_bins : int
-        The best score. Other numbers of bins are brought to five levels first.
+    n_bins : int or mapping of str to int
+        The best score; of all three, or of ``recency``, ``frequency`` and ``monetary``. Other numbers of bins
+        are brought to five levels first.
 
     Returns
     -------
@@ -54,12 +57,14 @@ def name_segments(scores: pd.DataFrame, *, n_bins: int = 5) -> pd.Series:
     >>> name_segments(cells).tolist()
     ['champions', 'hibernating']
     """
-    columns = ["r_score", "f_score", "m_score"]
-    values = scores[columns]
-    if not values.isin(range(1, n_bins + 1)).all(axis=None):
-        raise ValueError(f"scores must be whole numbers from 1 to {n_bins}")
+    measures = ("recency", "frequency", "monetary")
+    best = dict.fromkeys(measures, n_bins) if isinstance(n_bins, int) else n_bins
+    for measure in measures:
+        if not scores[f"{measure[0]}_score"].isin(range(1, best[measure] + 1)).all():
+            raise ValueError(f"{measure[0]}_score must be whole numbers from 1 to {best[measure]}")
+    n_f, n_m = best["frequency"], best["monetary"]
     # Ceilings of whole-number ratios, so that no rounding can move a customer.
-    recency = -(-5 * values.r_score // n_bins)
-    engagement = -(-5 * (values.f_score + values.m_score) // (2 * n_bins))
+    recency = -(-5 * scores.r_score // best["recency"])
+    engagement = -(-5 * (scores.f_score * n_m + scores.m_score * n_f) // (2 * n_f * n_m))
     named = [_GRID[int(r)][int(e) - 1] for r, e in zip(recency, engagement, strict=True)]
     return pd.Series(named, index=scores.index, name="segment", dtype="str")

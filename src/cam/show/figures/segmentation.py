@@ -59,8 +59,8 @@ def repeat_purchases(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes
 
 
 @figure
-def segment_shares(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
-    """Draw each segment's share of customers beside its share of revenue.
+def segment_shares(table: pd.DataFrame, *, ax: Axes, value: str = "", period: str = "") -> Axes:
+    """Draw each segment's share of customers beside its share of value.
 
     Parameters
     ----------
@@ -68,6 +68,8 @@ def segment_shares(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
         As from :func:`cam.measures.segmentation.shares.segment_shares`, most engaged segment first.
     ax : Axes
         Given by :func:`cam.show.canvas.figure` where the caller has none.
+    value : str
+        What the value is, ready to print; by default revenue.
     period : str
         Ready to print.
 
@@ -75,41 +77,44 @@ def segment_shares(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
     -------
     Axes
     """
+    value = value or _("revenue")
     places = list(range(len(table)))
-    customers, revenue = 100 * table["customer_share"], 100 * table["revenue_share"]
-    ax.hlines(places, customers, revenue, color=GREY, linewidth=2, zorder=1)
+    customers, shares = 100 * table["customer_share"], 100 * table["value_share"]
+    ax.hlines(places, customers, shares, color=GREY, linewidth=2, zorder=1)
     ax.scatter(customers, places, s=55, color="#8A8A8A", zorder=3)
     ax.hlines(
         places,
-        100 * table["revenue_share_low"],
-        100 * table["revenue_share_high"],
+        100 * table["value_share_low"],
+        100 * table["value_share_high"],
         color=ACCENT,
         linewidth=5,
         alpha=0.3,
         zorder=2,
     )
-    ax.scatter(revenue, places, s=55, color=ACCENT, zorder=3)
+    ax.scatter(shares, places, s=55, color=ACCENT, zorder=3)
     ax.set_yticks(places, [named(name) for name in table["segment"]])
     ax.invert_yaxis()
     ax.set_xlim(left=0)
     ax.set_xlabel(_("Share of all, %"))
     value_grid(ax, "x")
-    _label_ends(ax, customers.iloc[0], revenue.iloc[0])
+    _label_ends(ax, customers.iloc[0], shares.iloc[0], value)
     n = int(table["n_customers"].sum())
-    top = table.loc[table["revenue_share"].idxmax()]
+    top = table.loc[table["value_share"].idxmax()]
     return describe(
         ax,
-        title=_("Which segments carry the revenue?"),
+        title=sentence("Which segments carry the {value}?", value=value),
         subtitle=sentence(
-            "Share of customers (grey) and of revenue (blue, band: 95 % interval); n = {n}, {period}",
+            "Share of customers (grey) and of {value} (blue, band: 95 % interval); n = {n}, {period}",
+            value=value,
             n=n,
             period=period,
         ),
         alt=sentence(
-            "Dot chart. {segment} holds {customers} of customers and {revenue} of revenue.",
+            "Dot chart. {segment} holds {customers} of customers and {share} of {value}.",
             segment=named(top["segment"]),
             customers=value_text(top["customer_share"], "share"),
-            revenue=value_text(top["revenue_share"], "share"),
+            value=value,
+            share=value_text(top["value_share"], "share"),
         ),
     )
 
@@ -168,11 +173,11 @@ def recency_frequency_grid(table: pd.DataFrame, *, ax: Axes, period: str = "") -
     )
 
 
-def _label_ends(ax: Axes, customers: float, revenue: float) -> None:
-    for value, word, color in ((customers, _("customers"), SOFT), (revenue, _("revenue"), ACCENT)):
-        side = "right" if value <= max(customers, revenue) - 1e-9 else "left"
+def _label_ends(ax: Axes, customers: float, share: float, word: str) -> None:
+    for value, called, color in ((customers, _("customers"), SOFT), (share, word, ACCENT)):
+        side = "right" if value <= max(customers, share) - 1e-9 else "left"
         ax.annotate(
-            word,
+            called,
             (value, 0),
             xytext=(-8 if side == "right" else 8, 0),
             textcoords="offset points",
