@@ -389,3 +389,60 @@ def test_same_bytes_in_another_process_with_another_hash_seed(monkeypatch, tmp_p
         render_page(a_notebook(), a_page()) + render_page(a_notebook(), a_page("zh")) + overview() + failure()
     )
     assert other.stdout == here.encode()
+
+
+# --- what a client's data cannot say ------------------------------------------------------------------
+
+
+def unsaid(reason: str, *, again: bool = False) -> dict[str, object]:
+    mark = "note cannot-say again" if again else "note cannot-say"
+    return shown("text/html", f'<p class="{mark}"><strong>Not shown.</strong> {reason}</p>')
+
+
+def test_a_section_that_can_say_nothing_is_its_heading_and_the_reasons() -> None:
+    cells = [
+        new_markdown_cell("# Title\n\nIntroduction"),
+        new_markdown_cell("## Attitudes\n\nWhat an idea is."),
+        code("items()", unsaid("There are no items.")),
+        new_markdown_cell("How to read the figure."),
+        code("figure()", unsaid("The reason stands above.", again=True)),
+        new_markdown_cell("## Orders\n\nThe idea of orders."),
+        code("orders()", shown("text/html", "<p>Seven orders.</p>")),
+        new_markdown_cell("How to read orders."),
+        code("more()", unsaid("There are no hours.")),
+    ]
+    text = visible(render_page(new_notebook(cells=cells), a_page()))
+    assert "Attitudes" in text and text.count("There are no items.") == 1
+    for gone in ("What an idea is", "How to read the figure", "stands above"):
+        assert gone not in text
+    for kept in (
+        "Introduction",
+        "The idea of orders.",
+        "Seven orders.",
+        "How to read orders.",
+        "There are no hours.",
+    ):
+        assert kept in text
+
+
+def test_a_section_that_shows_nothing_is_not_there() -> None:
+    cells = [
+        new_markdown_cell("# Title"),
+        new_markdown_cell("## Contracts\n\nWhat contracts are.\n\n### Renewals\n\nMore."),
+        code("renewals()"),
+        new_markdown_cell("### Fees\n\nAnd more."),
+        code("fees()"),
+        new_markdown_cell("## Prose alone\n\nIt stays."),
+    ]
+    text = visible(render_page(new_notebook(cells=cells), a_page()))
+    assert "ontracts" not in text and "Renewals" not in text and "Fees" not in text
+    assert "Prose alone" in text and "It stays." in text
+
+
+def test_where_every_reason_stands_above_one_of_them_is_kept() -> None:
+    cells = [
+        new_markdown_cell("# Title\n\n## Clusters"),
+        code("a()", unsaid("The reason stands above.", again=True)),
+    ]
+    text = visible(render_page(new_notebook(cells=cells), a_page()))
+    assert "Clusters" in text and text.count("The reason stands above.") == 1

@@ -38,6 +38,8 @@ LEFT_OUT = frozenset(
 _FORMATS = ("image/svg+xml", "text/html", "text/markdown", "image/png", "text/plain")
 _CONTENT = 99  # deeper than any heading
 _FACES = "/* faces */"  # where the style sheet of a page takes its fonts
+#: As ``cam.show.notebook`` marks what cannot be said, and a reason that stands above.
+_CANNOT_SAY, _AGAIN = "note cannot-say", "note cannot-say again"
 _COLOURS = {"color": "#16324f", "accent": "#0072b2"}
 
 Translate = Callable[[str], str]
@@ -269,6 +271,34 @@ def _output_html(output: NotebookNode, prose: Prose) -> str:
     return f"<p>{html.escape(data['text/plain'])}</p>" if "text/plain" in data else ""
 
 
+_Part = tuple[int, Heading | None, NotebookNode]
+
+
+def _sections(parts: Sequence[_Part], level: int) -> list[list[_Part]]:
+    """Cut the parts of a page before each heading of that level or above."""
+    sections: list[list[_Part]] = []
+    for part in parts:
+        if not sections or part[0] <= level:
+            sections.append([])
+        sections[-1].append(part)
+    return sections
+
+
+def _reduced(section: list[_Part]) -> list[_Part]:
+    cells = [part for part in section if part[2].cell_type == "code"]
+    if not cells or any(_tags(cell) for _, _, cell in cells):
+        return section
+    said = [
+        [output.get("data", {}).get("text/html", "") for output in cell.get("outputs", ())]
+        for _, _, cell in cells
+    ]
+    if not all(_CANNOT_SAY in text for texts in said for text in texts):
+        return section
+    reasons = [cell for cell, texts in zip(cells, said, strict=True) if texts]
+    new = [cell for cell, texts in zip(cells, said, strict=True) if texts and _AGAIN not in texts[0]]
+    return [section[0], *(new or reasons[:1])] if reasons else []
+
+
 class _Study:
     """One study on its way to a page: the title and the findings taken out, the rest in order."""
 
@@ -277,7 +307,7 @@ class _Study:
         self.translate = translate
         self.title = ""
         self._prose = Prose()
-        self._parts: list[tuple[int, Heading | None, NotebookNode]] = []
+        self._parts: list[_Part] = []
         self._findings: list[str] = []
         self._findings_code: list[str] = []
         self._n_figures = 0
@@ -343,8 +373,16 @@ class _Study:
         described = NotebookNode(output.metadata.get(kind, {}))
         return NotebookNode(output_type="display_data", data=data, metadata=described)
 
-    def _without_empty_sections(self) -> list[tuple[int, Heading | None, NotebookNode]]:
-        kept: list[tuple[int, Heading | None, NotebookNode]] = []
+    def _without_what_does_not_apply(self) -> None:
+        """Cut a section that can say nothing to its heading and the reasons; one that shows nothing goes."""
+        for level in (2, 3):
+            kept: list[_Part] = []
+            for section in _sections(self._parts, level):
+                kept += _reduced(section) if section[0][0] == level else section
+            self._parts = kept
+
+    def _without_empty_sections(self) -> list[_Part]:
+        kept: list[_Part] = []
         below = 0
         for part in reversed(self._parts):
             if part[0] == _CONTENT or below > part[0]:
@@ -354,6 +392,7 @@ class _Study:
 
     def html(self) -> str:
         """The whole page."""
+        self._without_what_does_not_apply()
         parts = self._without_empty_sections()
         values = _frame(self.page, self.translate, self.title)
         values["contents"] = [heading for level, heading, _ in parts if heading is not None and level <= 3]

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 
 from cam.estimate import CannotSay
-from cam.language import together
+from cam.language import active, together
 from cam.language import translate as _
 from cam.show.canvas import svg
 
@@ -53,7 +53,8 @@ def cannot_say_html(said: CannotSay) -> str:
     '<p class="note cannot-say"><strong>Not shown.</strong> No orders.</p>'
     """
     words = together(said.reason, said.cure)
-    return f'<p class="note cannot-say"><strong>{escape(_("Not shown."))}</strong> {escape(words)}</p>'
+    space = "" if active() == "zh" else " "
+    return f'<p class="note cannot-say"><strong>{escape(_("Not shown."))}</strong>{space}{escape(words)}</p>'
 
 
 def _axes_bundle(ax: Axes, include: Any = None, exclude: Any = None) -> Bundle:
@@ -71,6 +72,10 @@ class _Said:
         self._reasons: set[CannotSay] = set()
 
     def __call__(self, said: CannotSay, include: Any = None, exclude: Any = None) -> Bundle:
-        shown = CannotSay(_("The reason stands above.")) if said in self._reasons else said
+        shown = cannot_say_html(said)
+        if said in self._reasons:
+            shown = cannot_say_html(CannotSay(_("The reason stands above."))).replace(
+                "cannot-say", "cannot-say again", 1
+            )
         self._reasons.add(said)
-        return {"text/html": cannot_say_html(shown), "text/plain": f"{said.reason} {said.cure}".strip()}, {}
+        return {"text/html": shown, "text/plain": f"{said.reason} {said.cure}".strip()}, {}
