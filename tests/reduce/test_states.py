@@ -1,0 +1,78 @@
+"""Patterns of months: equal to plain Python in every cell, on every engine."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cam.reduce.states import WORD_MONTHS, activity_patterns
+
+FIRST, AS_OF = date(2018, 11, 20), date(2025, 3, 14)
+
+
+def simulate_log(seed: int, n_customers: int = 150) -> pd.DataFrame:
+    """Orders over six years, some of them after AS_OF; some rows are refunds, and some customers only have those."""
+    rng = np.random.default_rng(seed)
+    n = rng.geometric(0.2, n_customers)
+    days = rng.integers(0, (AS_OF - FIRST).days + 31, n.sum())
+    return pd.DataFrame(
+        {
+            "customer_id": [f"c{number}" for number in np.repeat(np.arange(n_customers), n)],
+            "order_date": pd.Timestamp(FIRST)
+            + pd.to_timedelta(days, "D")
+            + pd.to_timedelta(rng.integers(0, 86_400, n.sum()), "s"),
+            "kind": rng.choice(["purchase", "netted refund"], n.sum(), p=[0.85, 0.15]),
+        }
+    )
+
+
+def by_hand(log: pd.DataFrame, groups: dict[str, str] | None = None) -> Counter:
+    """The definition, written out a second time: sets of months."""
+    months: dict[str, set[int]] = defaultdict(set)
+    for customer, moment, kind in log.itertuples(index=False):
+        if kind == "purchase" and moment.date() <= AS_OF:
+            months[customer].add(12 * (moment.year - 2018) + moment.month - 11)
+    key = (lambda one: (frozenset(months[one]), groups.get(one))) if groups is not None else None
+    return Counter(key(one) if key else frozenset(mine) for one, mine in months.items())
+
+
+def unpacked(row) -> frozenset[int]:
+    words = [int(value) for name, value in row.items() if name.startswith("pattern")]
+    return frozenset(
+        WORD_MONTHS * word + place
+        for word, bits in enumerate(words)
+        for place in range(WORD_MONTHS)
+        if bits >> place & 1
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_equals_plain_python_in_every_cell_over_more_than_one_word(place, seed):
+    log = simulate_log(seed)
+    frame = activity_patterns(place("log", log), first=FIRST, as_of=AS_OF).execute()
+    assert [name for name in frame if name.startswith("pattern")] == ["pattern_0", "pattern_1"]
+    assert Counter({unpacked(row): row["n_customers"] for row in frame.to_dict("records")}) == by_hand(log)
+
+
+def test_by_group_a_customer_without_one_keeps_an_empty_one(place):
+    log = simulate_log(3)
+    known = {f"c{number}": "ab"[number % 2] for number in range(100)}
+    groups = pd.DataFrame({"customer_id": list(known), "group": list(known.values())})
+    table = activity_patterns(place("log", log), first=FIRST, as_of=AS_OF, groups=place("groups", groups))
+    found = Counter()
+    for row in table.execute().to_dict("records"):
+        found[unpacked(row), row["group"] if isinstance(row["group"], str) else None] = row["n_customers"]
+    assert found == by_hand(log, known)
+
+
+def test_orders_after_the_last_day_and_their_order_change_nothing(place):
+    log = simulate_log(4)
+    seen = log[log["order_date"] < pd.Timestamp(AS_OF) + pd.Timedelta(days=1)]
+    one = activity_patterns(place("one", log.sample(frac=1, random_state=0)), first=FIRST, as_of=AS_OF)
+    other = activity_patterns(place("other", seen), first=FIRST, as_of=AS_OF)
+    rows = [table.execute().sort_values(["pattern_0", "pattern_1"]).values.tolist() for table in (one, other)]
+    assert rows[0] == rows[1]
