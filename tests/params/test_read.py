@@ -158,6 +158,8 @@ ONE = [
      "line 2: segmentation.features  names a column twice: age"),
     (ORDERS + "segmentation: {treatments: {champion: x}}\n",
      "line 2: segmentation.treatments.champion  unknown key; did you mean champions?"),
+    (ORDERS + "lifecycle: {at_risk_months: 6, lost_months: 3}\n", "line 2: lifecycle  "
+     "at_risk_months, dormant_months and lost_months must rise, each above the one before"),
     (ORDERS + "segmentation: {potential: wallet}\n",
      "line 2: segmentation.potential  must be 'wallet_gap' or 'residual_clv', not 'wallet'"),
     ("data: {engine: nonsense, transactions: {table: b}}\n", "line 1: data.engine  must be duckdb, or the URL of a "

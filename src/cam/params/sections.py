@@ -333,6 +333,38 @@ class Lifecycle(Section):
     """Study 02: where customers stand."""
 
     n_months: int = Field(12, ge=1, le=36, description="months after acquisition that the cohort table shows")
+    loyal_months: int = Field(
+        4, ge=2, le=60, description="months with a purchase from which on a customer is loyal"
+    )
+    at_risk_months: int | None = Field(
+        None, ge=1, le=60, description="months of silence that put at risk; by default from the purchase gaps"
+    )
+    dormant_months: int | None = Field(
+        None, ge=1, le=60, description="months of silence that make dormant; likewise"
+    )
+    lost_months: int | None = Field(
+        None, ge=1, le=120, description="months of silence that make lost; likewise"
+    )
+    compare_by: str | None = Field(
+        None, min_length=1, description="column of customers to compare by; by default acquisition_channel"
+    )
+    ticket_days: int = Field(
+        90, ge=1, le=730, description="days after a ticket in which what follows is looked at"
+    )
+
+    @model_validator(mode="after")
+    def _rising_silence(self) -> Lifecycle:
+        given = [
+            months
+            for months in (self.at_risk_months, self.dormant_months, self.lost_months)
+            if months is not None
+        ]
+        if any(after <= before for before, after in pairwise(given)):
+            raise PydanticCustomError(
+                "silence",
+                "at_risk_months, dormant_months and lost_months must rise, each above the one before",
+            )
+        return self
 
 
 class CostToServe(Section):
