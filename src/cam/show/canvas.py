@@ -34,6 +34,7 @@ _STYLE = {
     "font.sans-serif": [FONT, "DejaVu Sans"],
     "font.size": 10,
     "text.color": INK,
+    "text.parse_math": False,  # two dollar signs are amounts, not a formula
     "xtick.color": SOFT,
     "ytick.color": SOFT,
     "xtick.labelcolor": INK,
