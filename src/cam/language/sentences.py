@@ -146,6 +146,7 @@ NAMES = {
     "value_quadrant_value_share": "Share of current value by quadrant",
     "value_quadrant_potential_share": "Share of potential by quadrant",
     "value_at_stake": "Value at stake",
+    "value_potential_correlation": "Rank correlation of value and potential",
     "not_placed": "Not placed",
     "not_scored": "Not scored",
     "moved_up_share": "Share of customers who moved up",

@@ -230,7 +230,7 @@ def order_values(table: pd.DataFrame, *, ax: Axes, mean: Estimate, period: str =
     top = table.loc[table["share"].idxmax()]
     average = value_text(mean.value, mean.unit)
     limits = interval_text(mean)
-    ax = describe(
+    return describe(
         ax,
         title=_("How large are orders?"),
         subtitle=sentence(
@@ -247,7 +247,6 @@ def order_values(table: pd.DataFrame, *, ax: Axes, mean: Estimate, period: str =
             mean=average,
         ),
     )
-    return ax
 
 
 @figure
