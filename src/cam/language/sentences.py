@@ -156,6 +156,15 @@ NAMES = {
     "came_back_share": "Share of lapsed customers who came back",
     "migration_share": "Share of a segment by segment since",
     "migration_revenue": "Change of revenue by move",
+    "days_since_last": "Days since last purchase",
+    "n_categories": "Categories bought",
+    "n_clusters": "Clusters",
+    "clusters_apart": "Clusters with a valley between every two (1: yes)",
+    "clusters_silhouette": "Silhouette of the clusters",
+    "clusters_stability": "Stability of the clusters (adjusted Rand)",
+    "clusters_features_explained": "Variance of the features that clusters explain",
+    "cluster_share": "Share of customers by cluster",
+    "cluster_jaccard": "Clusters found again (Jaccard)",
 }
 
 

@@ -73,6 +73,14 @@ def activity_patterns(
 def month_number(day: ir.DateValue | ir.TimestampValue) -> ir.IntegerValue:
     """Return year x 12 + month - 1: engines do not agree on the difference of two dates in months.
 
+    Parameters
+    ----------
+    day : ibis date or timestamp
+
+    Returns
+    -------
+    ibis integer
+
     Examples
     --------
     >>> month_number(ibis.date("2026-01-31")).as_scalar().execute()
@@ -83,6 +91,14 @@ def month_number(day: ir.DateValue | ir.TimestampValue) -> ir.IntegerValue:
 
 def month_of(day: date) -> int:
     """Return :func:`month_number` of a known day.
+
+    Parameters
+    ----------
+    day : date
+
+    Returns
+    -------
+    int
 
     Examples
     --------
