@@ -285,8 +285,10 @@ def show_numbers(study: Study, found: pd.DataFrame) -> ShownTable | CannotSay:
     return show_table(shown, columns, caption="Whose numbers stand out?", notes=_suppressed(study, numbers))
 
 
-def cells_of(found: pd.DataFrame, attribute: str | None = None) -> pd.DataFrame | CannotSay:
+def cells_of(found: pd.DataFrame | CannotSay, attribute: str | None = None) -> pd.DataFrame | CannotSay:
     """Pick the cells of one attribute for a heat map; by default of the one whose levels stand out most."""
+    if isinstance(found, CannotSay):
+        return found
     levels = found[found["kind"] != "number"]
     if attribute is None:
         rated = levels[levels["verdict"] != "suppressed"]

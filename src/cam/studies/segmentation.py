@@ -243,13 +243,23 @@ def recency_frequency(study: Study, scored: ir.Table) -> pd.DataFrame:
     return cells(scored, "r_score", "f_score").order_by(["r_score", "f_score"]).execute()
 
 
-@needs()
-def scores(study: Study, scored: ir.Table) -> ir.Table:
-    """Pick the columns that go to ``customers.parquet``."""
+def scores(
+    study: Study, scored: ir.Table | CannotSay, *others: ir.Table | CannotSay | None
+) -> ir.Table | CannotSay:
+    """Put together the columns that go to ``customers.parquet``; a customer whom another table lacks keeps a gap."""
+    if isinstance(scored, CannotSay):
+        return scored
     dropped = ["recency", "T"]
     if study.params.segmentation.value_measure in ("revenue", "n_orders"):
         dropped.append("value")  # it stands there by its own name
-    return scored.drop(*dropped).rename(purchase_days_after_first="frequency")
+    table: ir.Table = scored.drop(*dropped).rename(purchase_days_after_first="frequency")
+    for other in others:
+        if isinstance(other, ir.Table):
+            new = [name for name in other.columns if name not in table.columns]
+            table = table.left_join(other.select("customer_id", *new), "customer_id").drop(
+                "customer_id_right"
+            )
+    return table
 
 
 def findings(

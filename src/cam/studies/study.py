@@ -146,8 +146,8 @@ class Study:
             path = self.folder / f"{self.name}.sheets.json"
             sheets = json.loads(path.read_text("utf-8")) if path.is_file() else []
             rows = json.loads(table.to_json(orient="values", date_format="iso", double_precision=10))
-            kept = [sheet for sheet in sheets if sheet["title"] != title]
-            kept.append({"title": title, "columns": list(table.columns), "rows": rows})
+            kept = [sheet for sheet in sheets if sheet["title"] != _(title)]
+            kept.append({"title": _(title), "columns": list(table.columns), "rows": rows})
             path.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
 
     def provenance(self) -> ShownTable:
