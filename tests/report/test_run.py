@@ -96,7 +96,7 @@ def test_what_is_touched_is_all_that_runs(house: House) -> None:
     [
         ("segmentation: {n_bins: 4}", {"01_segmentation", "03_clv_cac"}),
         ("lifecycle: {n_months: 6}", {"02_lifecycle"}),
-        ("value: {margin_rate: 0.31}", {"03_clv_cac", "05_churn"}),
+        ("value: {margin_rate: 0.31}", {"01_segmentation", "03_clv_cac", "05_churn"}),
         ("churn: {horizon_days: 60}", {"05_churn"}),
         ("client: {name: Other}", set(STUDIES)),
         ("client: {brand: {footer: Other}}", set()),

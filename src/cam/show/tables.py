@@ -17,6 +17,10 @@ from cam.language import translate as _
 MAX_ROWS = 15
 
 
+#: A text of more characters gets room, or it would stand in a column of single words.
+_LONG = 24
+
+
 @dataclass(frozen=True, slots=True)
 class Col:
     """One column of a shown table.
@@ -164,7 +168,8 @@ def _cell(row: Mapping[Any, Any], column: Col, *, first: bool) -> str:
     value = row[column.name]
     if column.unit is None:
         text = escape(_(value) if isinstance(value, str) else "" if pd.isna(value) else str(value))
-        return f'<th scope="row">{text}</th>' if first else f"<td>{text}</td>"
+        long = ' class="long"' if len(text) > _LONG else ""
+        return f'<th scope="row"{long}>{text}</th>' if first else f"<td{long}>{text}</td>"
     if pd.isna(value):
         return '<td class="num na"></td>' if column.may_be_empty else '<td class="num na">–</td>'
     text = escape(_number(value, column.unit))

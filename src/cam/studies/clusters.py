@@ -116,6 +116,9 @@ def features(
     there = [column for column in joined.columns if column != "customer_id"]
     wanted = list(names or study.params.segmentation.features or [n for n in DEFAULT_FEATURES if n in there])
     factors = [column for column in there if _FACTOR.fullmatch(column)]
+    unsaid = next((table for table in tables if isinstance(table, CannotSay)), None)
+    if names and ATTITUDES in names and unsaid and not factors:
+        return unsaid  # why there are no scores has been said
     if ATTITUDES in wanted and not factors:
         return CannotSay(
             _("Clusters of attitudes need factor scores, and this client has none."),
@@ -374,6 +377,11 @@ def findings(
             "rule does as well."
         )
     return [*found, sentence(words, **said)]
+
+
+def attitude_findings(study: Study, clustered: Clustered | CannotSay) -> list[str | CannotSay]:
+    """Say whether attitudes form groups; nothing where there are none."""
+    return [] if isinstance(clustered, CannotSay) else [verdict(study, clustered)]
 
 
 def key_figures(

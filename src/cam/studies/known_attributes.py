@@ -91,7 +91,13 @@ def known_gaps(study: Study, known: pd.DataFrame) -> pd.DataFrame | CannotSay:
 def show_known(
     study: Study, people: ir.Table, known: pd.DataFrame, gaps: pd.DataFrame
 ) -> ShownTable | CannotSay:
-    """Show whether those whose attributes are known buy like the others, and say whom a profile leaves out."""
+    """Show whether those whose attributes are known buy like the others, and say whom a profile leaves out.
+
+    Of a single attribute the largest difference is shown.
+    """
+    size = gaps["difference"].abs().fillna(0)
+    largest = size.groupby(gaps["attribute"], sort=False).idxmax()
+    gaps = gaps[(gaps["attribute"] == ANY) | gaps.index.isin(largest)].reset_index(drop=True)
     shown = gaps.assign(
         attribute=[_("any attribute") if name == ANY else named(name) for name in gaps["attribute"]],
         measure=[_(_WORDS[name]) for name in gaps["measure"]],
@@ -118,11 +124,11 @@ def show_known(
 
 
 @needs()
-def show_known_segments(study: Study, known: pd.DataFrame) -> ShownTable | CannotSay:
-    """Show of which share of each segment any attribute is known."""
+def show_known_segments(study: Study, known: pd.DataFrame) -> ShownTable | CannotSay | None:
+    """Show of which share of each segment any attribute is known; nothing where something is known of all."""
     rows = known[known["attribute"] == ANY].to_dict("records")
     if all(row["n_known"] == row["n_customers"] for row in rows):
-        return CannotSay(_("Something is known of every customer who bought: no segment is left out."))
+        return None
     shares = [proportion("known", row["n_known"], row["n_customers"]) for row in rows]
     shown = pd.DataFrame(
         {
