@@ -13,10 +13,10 @@ from cam.reduce.stages import customer_months, customer_stages, stage_revenue
 from cam.reduce.states import activity_patterns
 
 FIRST, AS_OF = date(2021, 2, 1), date(2025, 6, 30)
-RULES = {"loyal_months": 3, "at_risk_months": 2, "dormant_months": 4, "lost_months": 7}
+RULES = {"loyal_months": 5, "at_risk_months": 2, "dormant_months": 4, "lost_months": 7}
 
 
-def simulate_log(seed: int, n_customers: int = 300) -> pd.DataFrame:
+def simulate_log(seed: int, n_customers: int = 600) -> pd.DataFrame:
     """Orders over more than one word of months, some after AS_OF; some rows are refunds."""
     rng = np.random.default_rng(seed)
     n = rng.geometric(rng.beta(1, 6, n_customers).clip(0.02))

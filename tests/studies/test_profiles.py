@@ -85,6 +85,10 @@ def run(study, *, group=None, by="rfm_segment"):
     assert len(keys) == len(set(keys))
     made["figures"] = dict(zip(keys, (one for one in figured if isinstance(one, Estimate)), strict=True))
     made["html"] = {}
+    if pages["segments"] is None:  # something is known of everybody, so there is nothing to show
+        everybody = made["known"][made["known"]["attribute"] == known_attributes.ANY]
+        assert (everybody["n_known"] == everybody["n_customers"]).all()
+        del pages["segments"]
     for name, page in pages.items():
         assert isinstance(page, ShownTable | CannotSay), name
         text = page.html if isinstance(page, ShownTable) else f"{page.reason} {page.cure}"

@@ -145,7 +145,7 @@ def test_limits_of_rates_and_of_their_change_hold():
     truth = transition_table(
         *simulate(np.random.default_rng(0), 200_000), n_moves=12, compare=True
     ).set_index(key)
-    asked = [("loyal", "at_risk"), ("at_risk", "dormant"), ("repeat", "loyal")]
+    asked = [("loyal", "at_risk"), ("at_risk", "dormant"), ("dormant", "lost")]
     rng = np.random.default_rng(1)
     held, changes, n_runs = dict.fromkeys(asked, 0), dict.fromkeys(asked, 0), 1_000
     for _run in range(n_runs):
