@@ -119,6 +119,5 @@ def test_intervals_hold_though_spend_is_skewed(n):
         held["rate"] += row["low"] <= truth["rate"] <= row["high"]
         held["value"] += row["value_low"] <= truth["value"] <= row["value_high"]
     for name, count in held.items():
-        # Symmetric limits of a skewed mean miss more often in small cohorts: known, and said in the docstring.
-        print(name, n, count)
-        assert (0.89 if n < 100 else 0.93) <= count / n_runs <= 0.975, (name, held)
+        # Limits of a skewed mean miss a little more often in small cohorts: known, and said in the docstring.
+        assert (0.905 if n < 100 else 0.92) <= count / n_runs <= 0.975, (name, held)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,7 +50,7 @@ def test_counts_are_those_of_a_loop():
     table = transition_table(codes, counts, n_moves=12)
     pairs: dict[tuple[str, str], int] = {}
     for row in codes[:, -13:].tolist():
-        for before, after in zip(row, row[1:], strict=False):
+        for before, after in pairwise(row):
             key = (STAGES[before], STAGES[after])
             pairs[key] = pairs.get(key, 0) + 1
     found = table[table["n_moved"] > 0].set_index(["from", "to"])["n_moved"].to_dict()
