@@ -15,6 +15,8 @@ from cam.samples import sample_path
 from cam.studies import actions, segment_value, value_potential, valued
 from cam.studies.study import start
 
+#: Nobody grows or protects who has stopped.
+GONE = ("at_risk", "cannot_lose", "hibernating")
 ASKED = {"treatments": {"champions": "Call them by name.", "potential": "Send the catalogue."}}
 
 
@@ -57,8 +59,13 @@ def test_a_segment_s_own_treatment_goes_before_its_quadrant_s_and_nobody_is_left
             assert row["treatment"] == "Call them by name."
         elif row["value_quadrant"] == "not_placed":
             assert row["treatment"] == "Not placed: the wallet is not known."
+        elif row["value_quadrant"] == "potential":  # the parameter file names it, so it goes before win-back
+            assert row["treatment"] == "Send the catalogue."
+        elif row["rfm_segment"] in GONE and row["value_quadrant"] in ("stars", "high_consumption"):
+            assert row["treatment"].startswith("Win back: ")
         else:
             assert row["treatment"] == value_potential.strategy(study, row["value_quadrant"])
+    assert made["treatment"].str.startswith("Win back: ").any()
     assert {"Call them by name.", "Send the catalogue.", "Not placed: the wallet is not known."} <= set(
         made["treatment"]
     )

@@ -23,6 +23,10 @@ from cam.studies.valued import Ahead, Stakes, at_stake, stakes
 NOT_SCORED, NOT_PLACED = "not_scored", "not_placed"
 _GROUP = ["treatment", "rfm_segment", "value_quadrant"]
 _MONEY = ("current_value", "potential", "value_at_stake")
+#: Who has stopped or is about to, and whom it may pay to win back; growth is no plan for them.
+_GONE = ("at_risk", "cannot_lose", "hibernating")
+_WORTH_A_TRY = ("stars", "high_consumption", "potential")
+_WIN_BACK = "Win back: one personal offer, tested on some of them first; stop where nobody answers."
 #: Groups named beside a treatment; the workbook has them all.
 _MOST_NAMED = 4
 
@@ -120,7 +124,8 @@ def show_actions(study: Study, table: pd.DataFrame) -> ShownTable | CannotSay:
     notes = [
         _(
             "Treatments are those of the parameter file (segmentation.treatments), an RFM segment's own before its "
-            "quadrant's; where it names none, the report's own advice for the quadrant stands."
+            "quadrant's. Where it names none, the report's own advice stands: that of the quadrant, or to win back who "
+            "has stopped."
         )
     ]
     if table["value_at_stake"].notna().any():
@@ -228,8 +233,8 @@ def key_figures(study: Study, at: Stakes | CannotSay) -> list[Estimate | CannotS
 
 def _treatment(study: Study, table: ir.Table) -> ir.StringColumn:
     """The words, by segment first, then by quadrant; else why there are none."""
-    own = study.params.segmentation.treatments
-    segments = {name: getattr(own, name) for name in SEGMENTS if getattr(own, name)}
+    segments = [name for name in SEGMENTS if _by_segment(study, name)]
+    quadrants = [name for name in QUADRANTS if getattr(study.params.segmentation.treatments, name)]
     reasons = {
         "no_matrix": _("Not placed: value and potential cannot be set against each other."),
         "no_value": _("Not placed: there is no current value."),
@@ -237,11 +242,19 @@ def _treatment(study: Study, table: ir.Table) -> ir.StringColumn:
         "no_clv": _("Not placed: residual CLV is not known."),
     }
     return ibis.cases(
-        *((table.rfm_segment == name, words) for name, words in segments.items()),
+        *((table.rfm_segment == name, _by_segment(study, name)) for name in segments),
+        *((table.value_quadrant == name, strategy(study, name)) for name in quadrants),
+        (table.rfm_segment.isin(_GONE) & table.value_quadrant.isin(_WORTH_A_TRY), _(_WIN_BACK)),
         *((table.value_quadrant == name, strategy(study, name)) for name in QUADRANTS),
         *((table.unplaced == name, words) for name, words in reasons.items()),
         else_=reasons["no_value"],
     )
+
+
+def _by_segment(study: Study, segment: str) -> str | None:
+    """The parameter file's treatment of an RFM segment, if it names one."""
+    found: str | None = getattr(study.params.segmentation.treatments, segment, None)
+    return found
 
 
 def _group_sums(assigned: ir.Table) -> pd.DataFrame:
@@ -292,8 +305,8 @@ def _limits(stake: Estimate | None) -> dict[str, float | None]:
 
 def _whom(study: Study, part: pd.DataFrame) -> str:
     """Name those who have a treatment: the segments where these decide, else the quadrants."""
-    own = study.params.segmentation.treatments
-    by_segment = part["rfm_segment"].map(lambda name: bool(getattr(own, str(name), None)))
+    by_segment = part["rfm_segment"].map(lambda name: bool(_by_segment(study, str(name))))
+    by_segment |= part["treatment"] == _(_WIN_BACK)
     names = part["rfm_segment"].where(by_segment, part["value_quadrant"])
     sizes = part.groupby(names)["n_customers"].sum()
     ranked = sorted(sizes.index, key=lambda name: (-int(sizes[name]), str(name)))
