@@ -363,7 +363,9 @@ def test_odd_types_as_attributes_pass_and_as_columns_end_in_a_sentence(client, c
         (["-1.5", " 2 ", "0"], "DECIMAL(18,6)", [-1.5, 2, 0]),
         (["01", "02", "03"], "VARCHAR", ["01", "02", "03"]),  # a code, not a number
         (["3", "4", "5+"], "VARCHAR", ["3", "4", "5+"]),
-        (["1e5", "2", "3"], "VARCHAR", ["1e5", "2", "3"]),
+        (["1e5", "2", "7.5e-05"], "DECIMAL(18,6)", [100000, 2, 0.000075]),
+        (["0.12345678901234567", "2", "3"], "DECIMAL(18,6)", [0.123457, 2, 3]),  # as pandas writes a float
+        (["1e", "2", "3"], "VARCHAR", ["1e", "2", "3"]),
         (["13800138000123", "2", "3"], "VARCHAR", ["13800138000123", "2", "3"]),
         (["", "", ""], "VARCHAR", [None, None, None]),
     ],

@@ -28,7 +28,7 @@ def walk(study) -> SimpleNamespace:
         "value": steps.show_value(study, found.value),
         "groups": steps.show_compare(study, found.groups),
     }
-    found.findings = steps.findings(study, found.pooled, found.value, found.retained, found.groups)
+    found.findings = steps.findings(study, found.value, found.groups)
     found.figures = steps.key_figures(study, found.pooled, found.value)
     assert_presentable(found)
     return found

@@ -206,7 +206,11 @@ def test_each_score_may_have_its_own_bins_and_too_many_are_said(bank):
     _, values, fit, scored, segments = walk(study)
     assert [fit.n_bins(name) for name in ("recency", "frequency", "monetary")] == [2, 3, 10]
     frame = scored.execute()
-    assert frame["r_score"].max() == 2 and frame["f_score"].max() == 3 and scored.m_score.nunique().execute() == 6
+    assert (
+        frame["r_score"].max() == 2
+        and frame["f_score"].max() == 3
+        and scored.m_score.nunique().execute() == 6
+    )
     assert segments["n_customers"].sum() == 6
     shown = steps.show_bins(study, steps.summarise(study), values, fit)
     assert "Revenue so far: 10 bins were asked for, but there are only 6 different values." in shown.html

@@ -16,7 +16,7 @@ _DIGITS = r"(?:[0-9]{1,3}(?:[, '][0-9]{3})+|[0-9]+)(?:[.][0-9]*)?|[.][0-9]+"
 #: What an amount is once its clothes are off; 万 has become e4, 亿 e8.
 _AMOUNT = f"^[-+]? ?(?:{_DIGITS})(?:e[48])?$"
 _EXACT = "DECIMAL(18, 6)"
-_PLAIN_NUMBER = "-?(0|[1-9][0-9]{0,11})([.][0-9]{1,6})?"
+_PLAIN_NUMBER = "-?(0|[1-9][0-9]{0,11})([.][0-9]{1,20})?([eE][-+]?[0-9]{1,2})?"
 _NUMERIC = (
     *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL"),
     *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
@@ -105,7 +105,8 @@ def number(given: str, kind: str, *, decimal: str) -> str:
 def number_tests(given: str, kind: str) -> tuple[str, str]:
     """Aggregates over a column: whether each value is a plain number, and whether each is whole.
 
-    A number with a leading zero is a code, such as a postcode or a telephone number, and stays a text.
+    A number with a leading zero is a code, such as a postcode or a telephone number, and stays a text. Six decimals
+    are kept.
     """
     if kind != "VARCHAR":
         known = f"{given} IS NOT NULL AND NOT isnan({given})"
@@ -118,14 +119,14 @@ def number_tests(given: str, kind: str) -> tuple[str, str]:
     value = trimmed(given)
     return (
         f"coalesce(bool_and(regexp_full_match({value}, '{_PLAIN_NUMBER}')) FILTER ({known}), false)",
-        f"coalesce(bool_and(regexp_full_match({value}, '[^.]*([.]0+)?')) FILTER ({known}), false)",
+        f"coalesce(bool_and(regexp_full_match({value}, '[^.eE]*([.]0+)?')) FILTER ({known}), false)",
     )
 
 
 def as_number(given: str, kind: str, becomes: str) -> str:
     """A plain number, and NULL where there is none."""
     value = given if kind != "VARCHAR" else trimmed(given)
-    return f"CASE WHEN NOT {blank(given, kind)} THEN TRY_CAST(TRY_CAST({value} AS {_EXACT}) AS {becomes}) END"
+    return f"CASE WHEN NOT {blank(given, kind)} THEN TRY_CAST(TRY_CAST({value} AS DOUBLE) AS {becomes}) END"
 
 
 def currency_sign(given: str) -> str:

@@ -6,12 +6,13 @@ of the notebooks are messages like any other, one per cell.
 
 from cam.language.catalogue import active, translate, use
 from cam.language.numbers import date_text, interval_text, period_text, unit_text, value_text
-from cam.language.sentences import named, sentence, together
+from cam.language.sentences import listed, named, sentence, together
 
 __all__ = [
     "active",
     "date_text",
     "interval_text",
+    "listed",
     "named",
     "period_text",
     "sentence",

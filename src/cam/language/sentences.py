@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cam.estimate import Estimate
 from cam.language.catalogue import active, translate
 from cam.language.numbers import interval_text, value_text
@@ -170,6 +172,11 @@ NAMES = {
     "dormant_months": "Months of silence that make dormant",
     "lost_months": "Months of silence that make lost",
     "stage_months_median": "Median stay in a lifecycle stage",
+    "second_purchase_rate": "Bought again within the days",
+    "survival_rate": "Still there after the months",
+    "median_lifetime_months": "Median time until customers leave",
+    "hazard_ratio": "Hazard ratio of leaving",
+    "log_rank_p": "Log-rank test between groups (p)",
     "revenue_retention": "Revenue retention",
     "cohort_value": "Revenue so far per customer won",
     "migration_revenue": "Change of revenue by move",
@@ -248,6 +255,26 @@ def together(*sentences: str) -> str:
     'No orders. Add them.'
     """
     return ("" if active() == "zh" else " ").join(text for text in sentences if text)
+
+
+def listed(words: Iterable[str]) -> str:
+    """Put words side by side as a list, as the language in use does.
+
+    Parameters
+    ----------
+    words : iterable of str
+        Translated, or the client's own.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> listed(["app", "web"])
+    'app, web'
+    """
+    return ("、" if active() == "zh" else ", ").join(words)
 
 
 class _Filled:

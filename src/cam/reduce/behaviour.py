@@ -257,7 +257,7 @@ def discount_depth(bought: ir.Table, *, limits: Sequence[float]) -> ir.Table:
     bought : ibis.Table
         As from :func:`orders`, with ``discount`` and ``price``.
     limits : sequence of float
-        Rising, 0 to 1; a share equal to a limit is below it.
+        Rising, 0 to 1; a share, to a thousandth, equal to a limit is below it.
 
     Returns
     -------
@@ -272,7 +272,8 @@ def discount_depth(bought: ir.Table, *, limits: Sequence[float]) -> ir.Table:
     [1, 3]
     """
     known = bought.filter(bought.discount.notnull() & (bought.price > 0))
-    depth = known.discount.cast("float64") / known.price.cast("float64")
+    # To a thousandth: 20 % off, rounded to the cent, is a little more or less than 0.2.
+    depth = (known.discount.cast("float64") / known.price.cast("float64") * 1000 + 0.5).floor() / 1000
     return known.select("customer_id", "revenue", level=score_by_limits(depth, limits))
 
 

@@ -90,13 +90,15 @@ def segment_sums(customers: ir.Table, by: str) -> ir.Table:
     >>> segment_sums(people, "segment").execute().value_squared.astype(float).tolist()
     [10.0]
     """
+    # Wide enough for its square; a product of narrower amounts overflows at ten million.
+    wide = customers.value.cast("decimal(19, 2)")
     return (
         customers.group_by(by)
         .aggregate(
             n_customers=customers.count(),
             value=customers.value.sum(),
             # Named, or the product of two amounts would be rounded to the cent like the amounts.
-            value_squared=(customers.value * customers.value).cast("decimal(38, 4)").sum(),
+            value_squared=(wide * wide).cast("decimal(38, 4)").sum(),
             frequency=customers.frequency.sum(),
             days_since_last=customers.days_since_last.sum(),
         )

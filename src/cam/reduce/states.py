@@ -76,6 +76,7 @@ def month_number(day: ir.DateValue | ir.TimestampValue) -> ir.IntegerValue:
     Parameters
     ----------
     day : ibis date or timestamp
+        Any.
 
     Returns
     -------
@@ -95,6 +96,7 @@ def month_of(day: date) -> int:
     Parameters
     ----------
     day : date
+        Any.
 
     Returns
     -------

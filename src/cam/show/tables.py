@@ -168,15 +168,26 @@ def _cell(row: Mapping[Any, Any], column: Col, *, first: bool) -> str:
     value = row[column.name]
     if column.unit is None:
         text = escape(_(value) if isinstance(value, str) else "" if pd.isna(value) else str(value))
-        long = ' class="long"' if len(text) > _LONG else ""
+        long = ' class="long"' if _width(text) > _LONG else ""
         return f'<th scope="row"{long}>{text}</th>' if first else f"<td{long}>{text}</td>"
     if pd.isna(value):
         return '<td class="num na"></td>' if column.may_be_empty else '<td class="num na">–</td>'
     text = escape(_number(value, column.unit))
     if column.low and column.high and not pd.isna(row[column.low]):
         low, high = (_number(row[name], column.unit) for name in (column.low, column.high))
-        text += f' <span class="ci">{escape(low)}–{escape(high)}</span>'
+        # A dash beside a minus cannot be read.
+        between = (
+            f"{low}–{high}"
+            if float(row[column.low]) >= 0
+            else _("{low} to {high}").format(low=low, high=high)
+        )
+        text += f' <span class="ci">{escape(between)}</span>'
     return f'<td class="num">{text}</td>'
+
+
+def _width(text: str) -> int:
+    """Characters, those of Chinese as two."""
+    return sum(2 if character > "\u2e7f" else 1 for character in text)
 
 
 def _number(value: float, unit: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate
-from cam.language import named, sentence, value_text
+from cam.language import listed, named, sentence, value_text
 from cam.language import translate as _
 from cam.measures.segmentation.rules import SEGMENTS
 from cam.measures.segmentation.value_matrix import QUADRANTS
@@ -23,6 +23,8 @@ from cam.studies.valued import Ahead, Stakes, at_stake, stakes
 NOT_SCORED, NOT_PLACED = "not_scored", "not_placed"
 _GROUP = ["treatment", "rfm_segment", "value_quadrant"]
 _MONEY = ("current_value", "potential", "value_at_stake")
+#: What the sheet of the workbook is called.
+SHEET = "Actions"
 #: Who has stopped or is about to, and whom it may pay to win back; growth is no plan for them.
 _GONE = ("at_risk", "cannot_lose", "hibernating")
 _WORTH_A_TRY = ("stars", "high_consumption", "potential")
@@ -94,10 +96,12 @@ def action_table(study: Study, assigned: ir.Table, at: Stakes) -> pd.DataFrame:
     for treatment, part in sums.groupby("treatment", sort=True):
         chosen = np.zeros(len(sums), dtype=bool)
         chosen[part.index] = True
+        by_name = any(_by_segment(study, str(name)) for name in part["rfm_segment"])
         rows.append(
             {
                 "treatment": str(treatment),
                 "for_whom": _whom(study, part),
+                "is_unplaced": bool((part["value_quadrant"] == NOT_PLACED).all() and not by_name),
                 **_added(part),
                 **_limits(at_stake(study, at, chosen)),
             }
@@ -105,7 +109,9 @@ def action_table(study: Study, assigned: ir.Table, at: Stakes) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     order = [name for name in ("value_at_stake", "n_customers") if table[name].notna().any()]
     return table.sort_values(
-        [*order, "treatment"], ascending=[False] * len(order) + [True], ignore_index=True
+        ["is_unplaced", *order, "treatment"],
+        ascending=[True, *[False] * len(order), True],
+        ignore_index=True,
     )
 
 
@@ -140,6 +146,9 @@ def show_actions(study: Study, table: pd.DataFrame) -> ShownTable | CannotSay:
                 months=study.params.value.horizon_months,
             )
         )
+        serving = study.params.value.cost_to_serve
+        if serving.order or serving.refund or serving.ticket:
+            notes.append(_("The cost to serve is taken off current value, not off value at stake."))
     else:
         notes.append(_("What is at stake is not shown: residual CLV is not known."))
     return show_table(shown, columns, caption="What to do, and what is at stake", notes=notes, max_rows=20)
@@ -193,7 +202,8 @@ def findings(study: Study, table: pd.DataFrame | CannotSay) -> list[str | Cannot
     """Say for whom most is at stake, and what is done for them."""
     if isinstance(table, CannotSay):
         return [table]
-    if not table["value_at_stake"].notna().any():
+    table = table[table["value_at_stake"].notna() & ~table["is_unplaced"]]
+    if table.empty:
         return []
     row = table.iloc[0]
     stake = Estimate(
@@ -206,8 +216,7 @@ def findings(study: Study, table: pd.DataFrame | CannotSay) -> list[str | Cannot
     )
     return [
         sentence(
-            "Most is at stake with {whom}: {stake} in margin over the next {months} months. What is set down for them: "
-            "{treatment}",
+            "Most is at stake with {whom}: {stake} in margin over the next {months} months. Recommended: {treatment}",
             whom=str(row["for_whom"]),
             stake=stake,
             months=study.params.value.horizon_months,
@@ -310,10 +319,17 @@ def _whom(study: Study, part: pd.DataFrame) -> str:
     names = part["rfm_segment"].where(by_segment, part["value_quadrant"])
     sizes = part.groupby(names)["n_customers"].sum()
     ranked = sorted(sizes.index, key=lambda name: (-int(sizes[name]), str(name)))
-    listed = [named(str(name)) for name in ranked[:_MOST_NAMED]]
+    whom = [_group_name(study, part, str(name)) for name in ranked[:_MOST_NAMED]]
     if len(ranked) > _MOST_NAMED:
-        listed.append(sentence("{n} others", n=value_text(len(ranked) - _MOST_NAMED, "count")))
-    return _(", ").join(listed)
+        whom.append(sentence("{n} others", n=value_text(len(ranked) - _MOST_NAMED, "count")))
+    return listed(whom)
+
+
+def _group_name(study: Study, part: pd.DataFrame, name: str) -> str:
+    """A quadrant whose customers have another treatment where they have stopped holds those who still buy."""
+    own = getattr(study.params.segmentation.treatments, name, None)
+    is_split = name in _WORTH_A_TRY and not own and part["rfm_segment"].isin(SEGMENTS).any()
+    return sentence("{group} who still buy", group=named(name)) if is_split else named(name)
 
 
 def _value_unit(study: Study) -> str:

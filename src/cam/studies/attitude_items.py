@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cam.estimate import CannotSay
-from cam.language import sentence, together
+from cam.language import listed, sentence, together
 from cam.language import translate as _
 from cam.measures.segmentation.items import ItemsFit, copies, measure_items, singular_items
 from cam.reduce.attitudes import ANSWER_UNIT, item_sums, review_items
@@ -155,7 +155,7 @@ def measure(study: Study, review: pd.DataFrame) -> ItemsFit | CannotSay:
         return CannotSay(
             sentence(
                 "Everybody who answered all items gave the same answer to {items}.",
-                items=_(", ").join(words(item) for item in still),
+                items=listed(words(item) for item in still),
             ),
             _("Leave it out under segmentation.attitudes."),
         )
@@ -176,7 +176,7 @@ def measure(study: Study, review: pd.DataFrame) -> ItemsFit | CannotSay:
         return CannotSay(
             sentence(
                 "One of the attitude items is a sum of others: {items}.",
-                items=_(", ").join(words(item) for item in bound),
+                items=listed(words(item) for item in bound),
             ),
             _("Leave it out under segmentation.attitudes."),
         )
@@ -202,7 +202,7 @@ def _left_out(review: pd.DataFrame) -> list[str]:
         "constant": "Left out, as everybody gave the same answer: {items}.",
     }
     return [
-        sentence(reason, items=_(", ").join(words(item) for item in out))
+        sentence(reason, items=listed(words(item) for item in out))
         for state, reason in reasons.items()
         if len(out := review.loc[review["state"] == state, "item"].tolist())
     ]

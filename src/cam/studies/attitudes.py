@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate
-from cam.language import sentence, value_text
+from cam.language import listed, sentence, value_text
 from cam.language import translate as _
 from cam.measures.segmentation.factors import (
     COUNTS_FROM,
@@ -215,8 +215,13 @@ def show_scored(study: Study, found: FactorFit, scored: ir.Table) -> ShownTable 
     n_all = int(scored.count().execute())
     names = factor_names(found)
     table = factor_correlations(found)
+    words = (
+        "{n} of {all} customers answered every item and have scores. For the other {without} none is guessed."
+        if found.n < n_all
+        else "All {all} customers answered every item and have scores."
+    )
     note = sentence(
-        "{n} of {all} customers answered every item and have scores. For the other {without} none is guessed.",
+        words,
         n=found.n,
         all=n_all,
         without=n_all - found.n,
@@ -305,9 +310,7 @@ def factor_names(found: FactorFit) -> list[str]:
         ]
         number = short_name(factor + 1)
         names.append(
-            sentence("{factor} ({items})", factor=number, items=_(", ").join(strongest))
-            if strongest
-            else number
+            sentence("{factor} ({items})", factor=number, items=listed(strongest)) if strongest else number
         )
     return names
 
@@ -358,7 +361,7 @@ def _notes(study: Study, review: pd.DataFrame, checks: FactorChecks, found: Fact
         "Fewer factors, or more items, would mend it.": [words(item) for item in found.bare],
         "{items}: fewer than two items of its own, so it is no common factor.": thin,
     }
-    notes += [sentence(text, items=_(", ").join(some)) for text, some in named.items() if some]
+    notes += [sentence(text, items=listed(some)) for text, some in named.items() if some]
     return notes
 
 

@@ -11,7 +11,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate
-from cam.language import named, sentence, together
+from cam.language import listed, named, sentence, together
 from cam.language import translate as _
 from cam.measures.segmentation.clusters import (
     Floats,
@@ -140,7 +140,7 @@ def _refused(joined: ir.Table, wanted: Sequence[str], there: Sequence[str]) -> C
     """Say which feature is none of the columns, or is a date; and that there must be one."""
     if not wanted:
         return CannotSay(
-            sentence("None of the usual features is there: {names}.", names=", ".join(DEFAULT_FEATURES)),
+            sentence("None of the usual features is there: {names}.", names=listed(DEFAULT_FEATURES)),
             _("Name others under segmentation.features."),
         )
     for name in wanted:
@@ -151,7 +151,7 @@ def _refused(joined: ir.Table, wanted: Sequence[str], there: Sequence[str]) -> C
                     name=name,
                     hint=did_you_mean(name, there) or ".",
                 ),
-                sentence("There is: {names}.", names=", ".join(sorted(there))),
+                sentence("There is: {names}.", names=listed(sorted(there))),
             )
         if joined[name].type().is_temporal():
             return CannotSay(
@@ -286,7 +286,8 @@ def verdict(study: Study, clustered: Clustered | CannotSay) -> str | CannotSay:
     if clustered.fit.has_structure:
         return sentence(
             "Clear structure: {n} customers fall into {k} groups. Between every two of them there are fewer customers "
-            "than within either, also among customers who had no part in making the groups.",
+            "than within either, also among customers who had no part in making the groups. Why they are apart is for "
+            "you to judge: price points and the months in which customers were won make gaps too.",
             n=n,
             k=k,
         )
@@ -351,7 +352,7 @@ def findings(
         found.append(
             sentence(
                 "Clusters not found again in resampled customers: {clusters}. Plan nothing on them.",
-                clusters=", ".join(str(cluster) for cluster in weak["cluster"]),
+                clusters=listed(str(cluster) for cluster in weak["cluster"]),
             )
         )
     if isinstance(compared, CannotSay):
@@ -361,7 +362,7 @@ def findings(
         "ours": Estimate("features_explained", ours["features"], "share"),
         "rule": Estimate("features_explained", rule["features"], "share"),
     }
-    if clustered.fit.has_structure:
+    if clustered.fit.has_structure and ours["features"] > rule["features"] + 0.05:
         words = (
             "The clusters explain {ours} of how customers differ in the features, equal parts by revenue {rule}: "
             "address them as groups."

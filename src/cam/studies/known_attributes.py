@@ -29,7 +29,7 @@ _VERDICTS = {
     "more": "more than chance",
     "less": "more than chance",
     "slight": "more than chance, but small",
-    "chance": "nothing to be seen",
+    "chance": "no clear difference",
     "suppressed": "cannot be said",
 }
 

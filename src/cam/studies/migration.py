@@ -13,7 +13,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate, proportion
-from cam.language import date_text, sentence, value_text
+from cam.language import date_text, listed, sentence, value_text
 from cam.language import translate as _
 from cam.measures.segmentation.migration import NOT_YET, STATES, move_table, name_moves, total_change
 from cam.measures.segmentation.migration import transition_table as rate_rows
@@ -367,10 +367,9 @@ def _how_scored(study: Study, table: pd.DataFrame, chosen: Windows) -> list[str]
             "bought before the window, but not in it."
         ),
         sentence(
-            "The data begin on {first}, {n} days before the first window: who had bought before that day alone and "
-            "came back counts as new, not as lapsed.",
+            "The data begin on {first}: who had bought before that day alone and came back counts as new, not as "
+            "lapsed.",
             first=date_text(chosen.first),
-            n=(chosen.earlier - chosen.first).days + 1 - chosen.days,
         ),
     ]
     if study.params.segmentation.value_measure not in ("revenue", "margin", "n_orders"):
@@ -397,7 +396,7 @@ def _near_words(moved: pd.DataFrame) -> list[str]:
     said = [
         sentence(
             "Up and down follow the order {order}; between at risk and must not lose is no move.",
-            order=_(", ").join(state_text(name) for name in STATES),
+            order=listed(state_text(name) for name in STATES),
         )
     ]
     movers = moved[moved["migration"].isin(["up", "down"])]

@@ -24,7 +24,7 @@ _VERDICTS = {
     "more": "more than elsewhere",
     "less": "less than elsewhere",
     "slight": "more than chance, but small",
-    "chance": "nothing to be seen",
+    "chance": "no clear difference",
     "suppressed": "too few customers to be rated",
     "": "",
 }
@@ -78,6 +78,8 @@ def findings(study: Study, places: pd.DataFrame | CannotSay) -> list[str | Canno
         return [places]
     rated = places[~places["verdict"].isin(["suppressed", ""]) & (places["kind"] == "level")]
     telling = rated[rated["verdict"].isin(["more", "less"])]
+    if rated.empty:
+        return []
     if telling.empty:
         return [
             sentence(

@@ -11,7 +11,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate
-from cam.language import named, sentence, together
+from cam.language import listed, named, sentence, together
 from cam.language import translate as _
 from cam.measures.segmentation.profiles import (
     FEWEST_EXPECTED,
@@ -75,7 +75,7 @@ def choose(study: Study, people: ir.Table) -> pd.DataFrame | CannotSay:
                     name=unknown[0],
                     hint=did_you_mean(unknown[0], own) or ".",
                 ),
-                sentence("Its columns are {columns}.", columns=", ".join(own)),
+                sentence("Its columns are {columns}.", columns=listed(own)),
             )
     found = segment_value.attributes(study, people)
     if isinstance(found, CannotSay):
@@ -112,6 +112,7 @@ def show_choice(study: Study, chosen: pd.DataFrame, known: pd.DataFrame) -> Show
         "id": _("left out: nearly every customer has a value of his or her own"),
         "attitude": _("left to the attitudes"),
         "unread": _("left out: no number that can be read"),
+        "made_of": _("left out: the segments were made of it"),
     }
     counts = known.groupby("attribute")[["n_known", "n_customers"]].sum()
     shares = (counts["n_known"] / counts["n_customers"]).to_dict()
@@ -206,7 +207,8 @@ def show_effects(study: Study, found: pd.DataFrame) -> ShownTable | CannotSay:
         size=[_(word) for word in found["size"]],
         p=[f"{p:.3f}" if p >= _SMALLEST_P else f"< {_SMALLEST_P}" for p in found["p_adjusted"]],
         verdict=[
-            _("more than chance") if p < SIGNIFICANT else _("nothing to be seen") for p in found["p_adjusted"]
+            _("more than chance") if p < SIGNIFICANT else _("no clear difference")
+            for p in found["p_adjusted"]
         ],
     )
     columns = [
@@ -405,6 +407,9 @@ def _use(study: Study, row: Mapping[Any, Any], asked: set[str]) -> tuple[str | N
     attitudes = study.params.segmentation.attitudes or []
     if name not in asked and (name in attitudes or name.startswith(_ATTITUDE)):
         return None, "attitude"
+    measure = study.params.segmentation.value_measure
+    if measure not in ("revenue", "margin", "n_orders") and name == measure:
+        return None, "made_of"  # segments were cut by it: that they differ in it is no finding
     if why is None and row["n_levels"] == 1:
         return None, "constant"
     if why == "continuous" and not row["is_place"]:
@@ -468,7 +473,7 @@ def _suppressed(study: Study, found: pd.DataFrame) -> list[str]:
             sentence(
                 "Not rated, because fewer than {fewest} of their customers have the attribute known: {segments}.",
                 fewest=study.params.segmentation.min_group,
-                segments=_(", ").join(few),
+                segments=listed(few),
             )
         )
     rare = found[found["why"] == "expected"]

@@ -63,7 +63,7 @@ def show_serving(study: Study, served: ir.Table) -> ShownTable:
     pairs["Cost to serve"] = value_text(float(totals["cost_to_serve"]), study.currency)
     remarks = _remarks(study, served, rates)
     if remarks:
-        pairs["To be known"] = together(*remarks)
+        pairs["Note"] = together(*remarks)
     return show_pairs(pairs, caption="What serving customers has cost")
 
 

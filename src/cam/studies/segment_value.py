@@ -165,7 +165,7 @@ def show_strength(study: Study, strength: pd.DataFrame) -> ShownTable | CannotSa
         attribute=strength["attribute"].map(named),
         p=[f"{p:.3f}" if p >= _SMALLEST_P else f"< {_SMALLEST_P}" for p in strength["p_adjusted"]],
         verdict=[
-            _("more than chance") if p < _SIGNIFICANT else _("nothing to be seen")
+            _("more than chance") if p < _SIGNIFICANT else _("no clear difference")
             for p in strength["p_adjusted"]
         ],
     )

@@ -8,7 +8,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate, proportion
-from cam.language import named, sentence, value_text
+from cam.language import listed, named, sentence, value_text
 from cam.language import translate as _
 from cam.measures.segmentation.rfm import MEASURES, RfmFit, bin_table, fixed_rfm
 from cam.measures.segmentation.rfm import fit_rfm as cut_at_quantiles
@@ -138,7 +138,7 @@ def show_bins(study: Study, customers: ir.Table, values: Values, fit: RfmFit) ->
         sentence(
             "{measure}: no customer scores {scores}, because equal customers share a bin.",
             measure=_measure_title(study, str(measure)),
-            scores=", ".join(str(score) for score in sorted(group["score"])),
+            scores=listed(str(score) for score in sorted(group["score"])),
         )
         for measure, group in empty.groupby("measure", sort=False)
     ]
@@ -159,6 +159,8 @@ def show_bins(study: Study, customers: ir.Table, values: Values, fit: RfmFit) ->
             low=value_text(row.low, units[row.measure]),
             high=value_text(row.high, units[row.measure]),
         )
+        if row.low < row.high
+        else value_text(row.low, units[row.measure])
         for row in bins.itertuples()
     ]
     titles = [_measure_title(study, str(name)) for name in bins["measure"]]
@@ -227,7 +229,7 @@ def show_segments(study: Study, segments: pd.DataFrame) -> ShownTable | CannotSa
         Col(
             "mean_value",
             sentence("{value} per customer", value=value[0].upper() + value[1:]),
-            unit,
+            "ratio" if unit == "count" else unit,  # a mean of counts is no count
             "mean_value_low",
             "mean_value_high",
         ),
@@ -281,7 +283,7 @@ def findings(
     if once.value >= MANY_ONCE:
         words = (
             "{once} of customers have bought on one day only so far. The second purchase is the step to work on: give "
-            "them a reason to return."
+            "new customers a reason to return soon after the first."
         )
     else:
         words = "Only {once} of customers have bought on one day only so far: the second purchase is not the obstacle."
@@ -379,7 +381,7 @@ def _lacks_measure(study: Study, name: str) -> CannotSay | None:
         sentence("The table customers has no column of numbers named {name}.", name=name),
         sentence(
             "Set segmentation.value_measure to one of: {names}.",
-            names=_(", ").join(["revenue", "margin", "n_orders", *numeric]),
+            names=listed(["revenue", "margin", "n_orders", *numeric]),
         ),
     )
 

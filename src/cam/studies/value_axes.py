@@ -139,7 +139,7 @@ def show_axes(
         pairs["How far they go together"] = sentence(words, r=r)
     remarks = _remarks(placed)
     if remarks:
-        pairs["To be known"] = together(*remarks)
+        pairs["Note"] = together(*remarks)
     return show_pairs(pairs, caption="What the two axes are")
 
 
@@ -248,7 +248,7 @@ def _potential_words(study: Study, base: Basis) -> str:
     if base.value == "revenue":
         return together(gap, _("In revenue, as margin is not known."))
     rate = value_text(base.margin, "share")
-    return together(gap, sentence("Times the gross margin, {rate}, so that both axes are margin.", rate=rate))
+    return together(gap, sentence("Times the gross margin, {rate}, so that it is margin too.", rate=rate))
 
 
 def _line_words(line: Estimate) -> str:

@@ -110,11 +110,8 @@ def density(study: Study, placed: ir.Table, drawn: list[Estimate]) -> pd.DataFra
 
 @needs()
 def show_matrix(study: Study, base: Basis, table: pd.DataFrame) -> ShownTable | CannotSay:
-    """Show the quadrants with what they hold and what to do about each."""
-    shown = table.assign(
-        strategy=[strategy(study, name) for name in table["quadrant"]],
-        quadrant=table["quadrant"].map(named),
-    )
+    """Show the quadrants with what they hold; what to do for each customer is the action table's."""
+    shown = table.assign(quadrant=table["quadrant"].map(named))
     columns = [
         Col("quadrant", "Quadrant"),
         Col("n_customers", "Customers", "count"),
@@ -122,7 +119,6 @@ def show_matrix(study: Study, base: Basis, table: pd.DataFrame) -> ShownTable | 
         Col("value_share", "of current value", "share", "value_share_low", "value_share_high"),
         Col("potential_share", "of potential", "share", "potential_share_low", "potential_share_high"),
         Col("near_share", "near a line", "share", "near_low", "near_high", may_be_empty=True),
-        Col("strategy", "Strategy"),
     ]
     own = (
         _(
@@ -171,16 +167,20 @@ def findings(
                 r=r,
             )
         )
-    elif "potential" in room and room["potential"].value > shares["potential"].value:
+    elif "potential" in room and (room["potential"].low or 0) > (shares["potential"].high or 1):
         found.append(
             sentence(
                 "{share} of customers have brought little so far but hold {room} of all potential. Test an offer on "
-                "them first: that is where growth is.",
+                "those of them who bought lately: that is where growth is.",
                 share=shares["potential"],
                 room=room["potential"],
             )
         )
-    elif "stars" in room and "stars" in held:
+    elif (
+        "stars" in room
+        and "stars" in held
+        and round(shares["stars"].value * (shares["stars"].n or 0)) >= (study.params.segmentation.min_group)
+    ):
         found.append(
             sentence(
                 "The stars, {share} of customers, have brought {held} of current value and hold {room} of all "

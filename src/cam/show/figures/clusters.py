@@ -121,7 +121,10 @@ def cluster_heat_map(table: pd.DataFrame, *, ax: Axes, shares: list[float], n: i
             dark = abs(values[row, column]) > 0.72 * most
             ax.text(column, row, text, ha="center", va="center", color="white" if dark else INK)
     ax.set_yticks(range(len(means)), [_level_name(name) for name in means.index])
-    heads = [f"{cluster}\n{100 * share:.0f} %" for cluster, share in zip(means.columns, shares, strict=True)]
+    heads = [
+        f"{cluster}\n{value_text(share, 'share')}"
+        for cluster, share in zip(means.columns, shares, strict=True)
+    ]
     ax.set_xticks(range(len(heads)), heads)
     ax.xaxis.tick_top()
     ax.spines["bottom"].set_visible(False)

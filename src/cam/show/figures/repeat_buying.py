@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from cam.estimate import CannotSay
-from cam.language import named, sentence, value_text
+from cam.language import listed, named, sentence, value_text
 from cam.language import translate as _
 from cam.show.canvas import ACCENT, GREY, INK, SOFT, describe, figure, value_grid
 
@@ -317,7 +317,7 @@ def _guesses(values: dict[str, float], unit: str = "count") -> str:
         for name, value in reversed(values.items())
         if name != "actual"
     ]
-    return _(", ").join(parts)
+    return listed(parts)
 
 
 def _lines(ax: Axes, table: pd.DataFrame, picked: str, *, numbers: bool) -> dict[str, float]:
