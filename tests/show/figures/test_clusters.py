@@ -52,7 +52,7 @@ def test_the_heat_map_says_what_stands_out():
     ax = cluster_heat_map(table, shares=[0.75, 0.25], n=400)
     texts = [text.get_text() for text in ax.texts]
     assert texts == ["0.5", "−1.5", "0.1", "−0.2"]
-    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1\n75 %", "2\n25 %"]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["1\n75.0\u00a0%", "2\n25.0\u00a0%"]
     assert "Cluster 2 stands out most: Purchase days after the first is −1.5" in ax.figure.get_gid()
 
 
