@@ -197,3 +197,17 @@ def test_the_week_holds_every_order(place):
     cells = behaviour.week_cells(bought).execute()
     assert cells["n_orders"].sum() == bought.count().execute()
     assert not cells.duplicated(["weekday", "hour"]).any()
+
+
+def test_a_discount_rounded_to_the_cent_stays_in_its_band(place):
+    # 20 % off 33.33 and off 17.77, to the cent: 0.2001 and 0.1998 of the price.
+    frame = pd.DataFrame(
+        {
+            "customer_id": ["a", "b"],
+            "revenue": [26.66, 14.22],
+            "discount": [6.67, 3.55],
+            "price": [33.33, 17.77],
+        }
+    )
+    made = behaviour.discount_depth(place("cents", frame), limits=[0, 0.05, 0.1, 0.2, 0.5]).execute()
+    assert made["level"].tolist() == [4, 4]

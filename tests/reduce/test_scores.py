@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from cam.measures.segmentation.rfm import score_values
 from cam.reduce.scores import distinct_values, score_by_limits, segment_sums
@@ -53,3 +54,12 @@ def test_sums_conserve_everything(place):
     squared = frame.assign(squared=frame["revenue"] ** 2).groupby("segment")["squared"].sum()
     np.testing.assert_allclose(sums["value_squared"].astype(float), squared, rtol=1e-12)
     assert sums["frequency"].sum() == frame["frequency"].sum()
+
+
+def test_one_customer_of_a_billion_overflows_nothing(place):
+    frame = pd.DataFrame(
+        {"segment": ["a", "a"], "value": [1e9, 0.01], "frequency": [1, 2], "days_since_last": [3, 4]}
+    )
+    table = place("rich", frame)
+    sums = segment_sums(table.mutate(value=table.value.cast("decimal(18, 2)")), "segment").execute()
+    assert float(sums["value_squared"].iloc[0]) == pytest.approx(1e18, rel=1e-12)

@@ -277,3 +277,9 @@ def test_scores_of_several_studies_stand_side_by_side(client):
     table = steps.scores(study, customers, worth, CannotSay("Why."), None)
     assert list(table.columns) == ["customer_id", "margin_so_far", "residual_clv", "margin"]
     assert table.count().execute() == customers.count().execute()
+
+
+def test_what_cannot_be_said_of_optional_parts_is_no_finding():
+    gone, kept = CannotSay("No wallet."), CannotSay("No orders.")
+    found = steps.most_important(None, ["one", kept], optional=[[gone], ["two", "three"]], most=2)
+    assert found == ["one", "two", kept]

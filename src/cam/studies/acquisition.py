@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate
-from cam.language import period_text, sentence, together, value_text
+from cam.language import listed, period_text, sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.value.acquisition import (
     COST_TYPES,
@@ -405,7 +405,7 @@ def _barren(channels: pd.DataFrame) -> pd.DataFrame:
 
 
 def _listed(names: pd.Series | Sequence[str]) -> str:
-    return _(", ").join(_(str(name)) for name in names)
+    return listed(_(str(name)) for name in names)
 
 
 def _rows_as_estimates(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import ibis.expr.types as ir
@@ -198,10 +199,16 @@ def findings(
 
 
 def most_important(
-    study: Study, *said: list[str | CannotSay], most: int = MOST_FINDINGS
+    study: Study,
+    *said: list[str | CannotSay],
+    optional: Sequence[list[str | CannotSay]] = (),
+    most: int = MOST_FINDINGS,
 ) -> list[str | CannotSay]:
-    """Take the first finding of each list, then the second, until there are enough; and all that cannot be said."""
-    found = [[one for one in each if isinstance(one, str)] for each in said]
+    """Take the first finding of each list, then the second, until there are enough; and all that cannot be said.
+
+    What cannot be said of *optional* parts stands where it belongs on the page, not among the findings.
+    """
+    found = [[one for one in each if isinstance(one, str)] for each in (*said, *optional)]
     ranked = sorted((place, number) for number, each in enumerate(found) for place in range(len(each)))
     chosen = sorted((number, place) for place, number in ranked[:most])
     unsaid = [one for each in said for one in each if isinstance(one, CannotSay)]

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cam.estimate import Estimate
-from cam.language import named, sentence
+from cam.language import listed, named, sentence
 from cam.language import translate as _
 from cam.measures.value.newton import profile_interval
 
@@ -39,7 +39,7 @@ def troubles(fits: Mapping[str, Any]) -> list[str]:
                 sentence(
                     "{model}: the data do not hold {names}. The likelihood is flat that way, so the model is not used.",
                     model=named(name),
-                    names=_(", ").join(optimum.runaways or optimum.weak or optimum.names),
+                    names=listed(optimum.runaways or optimum.weak or optimum.names),
                 )
             )
         elif optimum.weak:
@@ -47,7 +47,7 @@ def troubles(fits: Mapping[str, Any]) -> list[str]:
                 sentence(
                     "{model}: {names} are hardly known; what follows from them jointly can be known better.",
                     model=named(name),
-                    names=_(", ").join(optimum.weak),
+                    names=listed(optimum.weak),
                 )
             )
     peak = (

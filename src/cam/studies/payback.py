@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate
-from cam.language import sentence, together, value_text
+from cam.language import listed, sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.value.acquisition import cac_by_period
 from cam.measures.value.future import weekly_discount
@@ -127,7 +127,7 @@ def show_payback(
             sentence(
                 "Not shown, for fewer than {fewest} new customers or no spend: {names}.",
                 fewest=FEWEST,
-                names=_(", ").join(small),
+                names=listed(small),
             )
         )
     return show_table(
@@ -277,7 +277,7 @@ def ratio_findings(study: Study, ratios: pd.DataFrame | CannotSay) -> list[str |
             sentence(
                 "Customers from {names} are worth less than they cost ({ratio} for {worst}). Stop, or find cheaper "
                 "ways in.",
-                names=_(", ").join(_(str(row["channel"])) for row in losing),
+                names=listed(_(str(row["channel"])) for row in losing),
                 ratio=_ratio(worst),
                 worst=_(str(worst["channel"])),
             )

@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate
-from cam.language import named, period_text, sentence, together, value_text
+from cam.language import listed, named, period_text, sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.value.bg_nbd import fit_bg_nbd
 from cam.measures.value.holdout import (
@@ -445,9 +445,7 @@ def _left_out(scores: pd.DataFrame, totals: list[Estimate]) -> list[str]:
     if not names:
         return []
     return [
-        sentence(
-            "Not in the running, as the data do not hold its parameters: {names}.", names=_(", ").join(names)
-        )
+        sentence("Not in the running, as the data do not hold its parameters: {names}.", names=listed(names))
     ]
 
 

@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate, proportion
-from cam.language import named, period_text, sentence, together, value_text
+from cam.language import listed, named, period_text, sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.satisfaction.scores import (
     DETRACTOR_TO,
@@ -286,7 +286,7 @@ def _notes(study: Study, counts: pd.DataFrame) -> list[str]:
                 "{figure}: not rated, with fewer than {fewest} answers: {groups}.",
                 figure=named(str(figure)),
                 fewest=fewest,
-                groups=_(", ").join(f"{row.group} ({row.n})" for row in group.itertuples()),
+                groups=listed(f"{row.group} ({row.n})" for row in group.itertuples()),
             )
         )
     whole = counts[(counts["grouping"] == "") & (counts["figure"] != "response_rate")]

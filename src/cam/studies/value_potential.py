@@ -198,13 +198,14 @@ def findings(
                 share=shares["negative_value"],
             )
         )
-    found.append(
-        sentence(
-            "{near} of customers stand so near a line of value or potential that their quadrant is a guess. Begin "
-            "with those far from it.",
-            near=_near(table),
+    if _near(table).value:
+        found.append(
+            sentence(
+                "{near} of customers stand so near a line of value or potential that their quadrant is a guess. Begin "
+                "with those far from it.",
+                near=_near(table),
+            )
         )
-    )
     return found
 
 
