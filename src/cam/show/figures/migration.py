@@ -227,8 +227,7 @@ def transition_grid(table: pd.DataFrame, *, ax: Axes, dates: tuple[str, str] = (
         ax,
         title=_("Which segment leads where?"),
         subtitle=sentence(
-            "Share of each row's customers, % (framed: stayed; in brackets: customers of rows too small to rate); "
-            "n = {n}",
+            "Share of each row's customers, % (framed: stayed; in brackets: number of customers); n = {n}",
             n=int(totals.sum()),
         ),
         alt=sentence("Grid. Customers who stayed in their segment: {parts}.", parts=_("; ").join(parts))
