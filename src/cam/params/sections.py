@@ -348,9 +348,6 @@ class Lifecycle(Section):
     compare_by: str | None = Field(
         None, min_length=1, description="column of customers to compare by; by default acquisition_channel"
     )
-    ticket_days: int = Field(
-        90, ge=1, le=730, description="days after a ticket in which what follows is looked at"
-    )
 
     @model_validator(mode="after")
     def _rising_silence(self) -> Lifecycle:
