@@ -10,9 +10,11 @@ from matplotlib.text import Text
 
 from cam.data import prepare
 from cam.estimate import CannotSay, Estimate
+from cam.measures.lifecycle.stages import StageRules
 from cam.params import params_from_sections
 from cam.show.figures import lifecycle as figures
 from cam.studies import lifecycle as steps
+from cam.studies import stages
 from cam.studies.study import Study
 
 
@@ -56,7 +58,7 @@ def run(study):
     curve = figures.retention_curve(pooled, cohorts=cohorts, period=study.period)
     steps.show_retention(study, pooled)
     steps.show_falls(study, pooled)
-    found = steps.findings(study, repeat, cohorts)
+    found = [*steps.findings(study, cohorts), *steps.lesser_findings(study, repeat, cohorts)]
     return found, steps.key_figures(study, repeat, cohorts), steps.scores(study, customers), curve
 
 
@@ -85,7 +87,7 @@ def test_known_figures(client):
     assert list(figures["retention_rate", "2026-04", "2"].segment) == ["cohort", "age"]
     assert all(figure.low is not None and figure.n for figure in figures.values())
     assert scores.order_by("customer_id").execute().iloc[0].tolist() == ["2026-03-01-0", "2026-03", 3]
-    assert len(found) == 3 and all(isinstance(said, str) for said in found)
+    assert len(found) == 2 and all(isinstance(said, str) for said in found)
 
 
 def test_it_says_that_customers_drift_away_over_the_same_customers(client):
@@ -93,22 +95,34 @@ def test_it_says_that_customers_drift_away_over_the_same_customers(client):
     found, *_ = run(
         client({"transactions": orders({"2026-01-01": [90] * 5 + [40], "2026-04-01": [60, 3, 3]})})
     )
-    assert "n = 90) of new customers bought in the month after their first" in found[1].replace("\xa0", " ")
-    assert "They drift away, and half of that fall is done by month 5" in found[1]
-    assert "more than chance, and worse" in found[2]
+    assert "n = 90) of new customers bought in the month after their first" in found[0].replace("\xa0", " ")
+    assert "They drift away, and half of that fall is done by month 5" in found[0]
+    assert "more than chance, and worse" in found[0]
 
 
 def test_steady_customers_are_not_said_to_drift(client):
     found, *_ = run(client({"transactions": orders({"2026-01-01": [60, 20, 21, 19, 20, 20]})}))
-    assert "no drift beyond chance" in found[1]
-    assert isinstance(found[2], CannotSay) and "fewer than two months of new customers" in found[2].reason
+    assert "no drift beyond chance" in found[0]
+    assert isinstance(found[1], CannotSay) and "fewer than two months of new customers" in found[1].reason
 
 
 def test_old_customers_who_look_new_are_noticed_and_left_out(client):
     cohorts = {"2026-01-01": [900] * 6, "2026-02-01": [60] + [20] * 4, "2026-03-01": [50] + [15] * 3}
     found, *_ = run(client({"transactions": orders(cohorts)}))
-    assert "2026-01 holds 89.1" in found[1] and "bought before these data start" in found[1]
-    assert "n = 60" in found[2].replace("\xa0", " ")
+    assert "2026-01 holds 89.1" in found[0] and "bought before these data start" in found[0]
+    assert "n = 60" in found[0].replace("\xa0", " ")
+    assert "within chance, so newer customers are not shown to differ" in found[1]
+
+
+def test_stages_and_cohorts_stand_side_by_side_for_each_customer(client):
+    study = client({"transactions": orders({"2025-01-01": [60, 40, 30, 20] * 4, "2025-06-01": [50, 20] * 4})})
+    months = stages.months(study)
+    rules = StageRules(loyal_months=4, at_risk_months=2, dormant_months=3, lost_months=5)
+    stood = stages.scores(study, months, stages.customer_table(study, months, rules))
+    scores = steps.scores(study, steps.summarise(study), stood).execute().set_index("customer_id")
+    assert len(scores) == 110 and scores.notna().all(axis=None)
+    assert list(scores) == ["cohort", "months_since_first", "lifecycle_stage", "months_silent"]
+    assert scores.loc["2025-01-01-0"].tolist() == ["2025-01", 17, "at_risk", 2]
 
 
 def test_a_month_that_is_not_over_is_left_out(client):
@@ -121,7 +135,7 @@ def test_a_month_that_is_not_over_is_left_out(client):
 def test_one_month_of_data_cannot_say(client):
     found, key, _, curve = run(client({"transactions": orders({"2026-06-01": [40]})}))
     assert isinstance(curve, CannotSay) and "has a complete calendar month after it yet" in curve.reason
-    assert isinstance(found[0], str) and isinstance(found[1], CannotSay)
+    assert isinstance(found[0], CannotSay) and isinstance(found[1], str)
     assert [figure.figure for figure in key if isinstance(figure, Estimate)] == ["repeat_rate"]
 
 

@@ -141,7 +141,7 @@ def show_compare(study: Study, table: pd.DataFrame) -> ShownTable | CannotSay:
     kept = table.sort_values("n_customers", ascending=False, kind="stable").head(_MOST_GROUPS)
     shown = table[table["group"].isin(kept["group"])]
     columns = [
-        Col("group", _column(study)),
+        Col("group", _column(study).capitalize()),
         Col("n_customers", "Customers", "count"),
         Col("value", "Revenue so far per customer won", study.currency, "value_low", "value_high"),
         Col("revenue_retention", "Revenue retention", "share", "low", "high"),
@@ -159,16 +159,12 @@ def show_compare(study: Study, table: pd.DataFrame) -> ShownTable | CannotSay:
 
 
 def findings(
-    study: Study,
-    pooled: pd.DataFrame | CannotSay,
-    value: pd.DataFrame | CannotSay,
-    retained: pd.DataFrame | CannotSay,
-    groups: pd.DataFrame | CannotSay,
+    study: Study, value: pd.DataFrame | CannotSay, groups: pd.DataFrame | CannotSay
 ) -> list[str | CannotSay]:
     """Say what share of first revenue is still there, what a customer has brought, and which group brought most."""
-    if isinstance(pooled, CannotSay) or isinstance(value, CannotSay):
-        return [next(one for one in (pooled, value) if isinstance(one, CannotSay))]
-    return [_still_there(study, value, retained), *_best_group(study, groups)]
+    if isinstance(value, CannotSay):
+        return [value]
+    return [_still_there(study, value), *_best_group(study, groups)]
 
 
 def key_figures(
@@ -219,7 +215,7 @@ def _old_age(summed: pd.DataFrame) -> int:
     return min(max(ages, default=int(seen.max())), YEAR)
 
 
-def _still_there(study: Study, value: pd.DataFrame, retained: pd.DataFrame | CannotSay) -> str | CannotSay:
+def _still_there(study: Study, value: pd.DataFrame) -> str | CannotSay:
     end = value.iloc[-1]
     age = int(end["age"])
     if not (end["low"] == end["low"] and end["value_low"] == end["value_low"]):
@@ -263,7 +259,7 @@ def _best_group(study: Study, groups: pd.DataFrame | CannotSay) -> list[str | Ca
 
 
 def _column(study: Study) -> str:
-    return named(study.params.lifecycle.compare_by or "acquisition_channel")
+    return named(study.params.lifecycle.compare_by or "acquisition_channel").lower()
 
 
 def _rate(row: pd.Series | dict, segment: dict[str, str]) -> Estimate:

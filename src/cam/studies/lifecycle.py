@@ -6,16 +6,15 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate, difference, proportion
-from cam.language import sentence
+from cam.language import sentence, together
 from cam.measures.lifecycle.retention import MIN_COHORT, cohorts_of_age, pooled_retention, retention_table
 from cam.reduce.cohorts import cohort_activity, customer_cohorts
 from cam.reduce.summary import cells
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.segmentation import summarise as summarise
+from cam.studies.stages import CROWDED
 from cam.studies.study import Study, needs
 
-#: A first month with so many times the customers of any later one holds old customers who look new.
-_CROWDED = 3
 #: With so many who came back, the second purchase is not where customers are lost.
 _NEARLY_ALL = 0.9
 
@@ -96,26 +95,38 @@ def show_falls(study: Study, pooled: pd.DataFrame) -> ShownTable | CannotSay:
     )
 
 
-@needs()
-def scores(study: Study, customers: ir.Table) -> ir.Table:
-    """Pick each customer's cohort and the months since for ``customers.parquet``."""
-    return customer_cohorts(customers, as_of=study.as_of)
+def scores(
+    study: Study, customers: ir.Table | CannotSay, *others: ir.Table | CannotSay
+) -> ir.Table | CannotSay:
+    """Pick each customer's cohort and the months since for ``customers.parquet``, and join what others say."""
+    if isinstance(customers, CannotSay):
+        return customers
+    table = customer_cohorts(customers, as_of=study.as_of)
+    for other in others:
+        if isinstance(other, ir.Table):
+            table = table.left_join(other, "customer_id").drop("customer_id_right")
+    return table
 
 
-def findings(
+def findings(study: Study, table: pd.DataFrame | CannotSay) -> list[str | CannotSay]:
+    """Say whether customers drift away, and whether the newest differ where that is more than chance."""
+    if isinstance(table, CannotSay):
+        return [table]
+    won = _newly_won(table)
+    newest, is_news = _newest(won)
+    news = [newest] if is_news and isinstance(newest, str) else []
+    return [together(_crowded_start(table) or "", _drift(won), *news)]
+
+
+def lesser_findings(
     study: Study, repeat: pd.DataFrame | CannotSay, table: pd.DataFrame | CannotSay
 ) -> list[str | CannotSay]:
-    """Say what the client should know and do, each with its number and interval."""
+    """Say what deserves room only where there is some: newest customers who do not differ, and who came back at all."""
     found: list[str | CannotSay] = []
-    found.append(repeat if isinstance(repeat, CannotSay) else _came_back(repeat))
-    if isinstance(table, CannotSay):
-        return [*found, table]
-    crowded = _crowded_start(table)
-    if crowded:
-        # Old customers who look new must not be the measure for those who are.
-        found.append(crowded)
-        table = table[table["cohort"] > table["cohort"].min()]
-    return [*found, _drift(table), _newest(table)]
+    if not isinstance(table, CannotSay):
+        newest, is_news = _newest(_newly_won(table))
+        found += [] if is_news else [newest]
+    return [*found, repeat if isinstance(repeat, CannotSay) else _came_back(repeat)]
 
 
 def key_figures(
@@ -183,28 +194,29 @@ def _drift(table: pd.DataFrame) -> str:
     return sentence(words, start=start, end=end, last=last, half=half)
 
 
-def _newest(table: pd.DataFrame) -> str | CannotSay:
-    """Compare the newest cohort's first month of age with that of all before it."""
+def _newest(table: pd.DataFrame) -> tuple[str | CannotSay, bool]:
+    """Compare the newest cohort's first month of age with that of all before it; and whether that is beyond chance."""
     first = table[(table["age"] == 1) & (table["n_customers"] >= MIN_COHORT)].sort_values("cohort")
     if len(first) < 2:
-        return CannotSay(
-            sentence(
-                "Whether newer customers stay longer cannot be said: fewer than two months of new customers, with "
-                "at least {n} each, have a complete month after them.",
-                n=MIN_COHORT,
-            )
+        unsaid = sentence(
+            "Whether newer customers stay longer cannot be said: fewer than two months of new customers, with "
+            "at least {n} each, have a complete month after them.",
+            n=MIN_COHORT,
         )
+        return CannotSay(unsaid), False
     newest = first.iloc[-1]
     before = pooled_retention(first.iloc[:-1]).iloc[0]
     one, other = _rate(newest, {}), _rate(before, {})
     change = difference("retention_change", one, other)
-    if change.low is not None and change.low > 0:
+    is_better = change.low is not None and change.low > 0
+    is_worse = change.high is not None and change.high < 0
+    if is_better:
         words = (
             "Of the new customers of {cohort}, {one} bought in the next month, of those of earlier months "
             "{other} (months with at least {least} new customers): more than chance, and better. Find out "
             "what was done differently, and do it again."
         )
-    elif change.high is not None and change.high < 0:
+    elif is_worse:
         words = (
             "Of the new customers of {cohort}, {one} bought in the next month, of those of earlier months "
             "{other} (months with at least {least} new customers): more than chance, and worse. Find out "
@@ -216,18 +228,24 @@ def _newest(table: pd.DataFrame) -> str | CannotSay:
             "{other} (months with at least {least} new customers): within chance, so newer customers are not shown to "
             "differ."
         )
-    return sentence(words, cohort=str(newest["cohort"]), one=one, other=other, least=MIN_COHORT)
+    said = sentence(words, cohort=str(newest["cohort"]), one=one, other=other, least=MIN_COHORT)
+    return said, is_better or is_worse
+
+
+def _newly_won(table: pd.DataFrame) -> pd.DataFrame:
+    """Leave out a first month of old customers who look new: they must not be the measure for those who are."""
+    return table[table["cohort"] > table["cohort"].min()] if _crowded_start(table) else table
 
 
 def _crowded_start(table: pd.DataFrame) -> str | None:
     """Notice a history that starts before the data do: then the first month is full of old customers."""
     sizes = table.groupby("cohort")["n_customers"].first()
-    if len(sizes) < 2 or sizes.iloc[0] < _CROWDED * sizes.iloc[1:].max():
+    if len(sizes) < 2 or sizes.iloc[0] < CROWDED * sizes.iloc[1:].max():
         return None
     share = proportion("share", int(sizes.iloc[0]), int(sizes.sum()))
     return sentence(
         "{first} holds {share.short} of all customers, and no later month comes near: most of them bought before these "
-        "data start. The sentences below leave that month out. Add older orders to judge it too.",
+        "data start. What is said of new customers leaves that month out; add older orders to judge it too.",
         first=str(sizes.index[0]),
         share=share,
     )

@@ -195,12 +195,14 @@ def show_stages(
     if "change" in shown:
         columns += [
             Col("n_before", "a year before", "count"),
-            Col("change", "Change, percentage points", "points", "change_low", "change_high"),
+            Col("change", "Change", "points", "change_low", "change_high"),
         ]
-    note = sentence(
-        "At the end of {date}; of all customers who had bought by then.",
-        date=date_text(complete_until(study.as_of)),
+    words = (
+        "On {date}, of all customers who had bought by then; the change is in percentage points."
+        if "change" in shown
+        else "On {date}, of all customers who had bought by then."
     )
+    note = sentence(words, date=date_text(complete_until(study.as_of)))
     return show_table(shown, columns, caption="Customers by stage", note=note)
 
 
@@ -233,9 +235,9 @@ def show_moves(study: Study, table: pd.DataFrame) -> ShownTable | CannotSay:
         Col("after", "To"),
         Col("n_moved", "Moves", "count"),
         Col("rate", "per month", "share", "low", "high"),
-        Col("change", "Change, percentage points", "points", "change_low", "change_high"),
+        Col("change", "Change", "points", "change_low", "change_high"),
     ]
-    note = _("The last twelve months against the twelve before.")
+    note = _("The last twelve months against the twelve before; the change is in percentage points.")
     return show_table(shown, columns, caption="Moves that have become more or less frequent", note=note)
 
 
@@ -343,6 +345,8 @@ def show_worth(
                 date=date_text(_months_before(seen.last, ahead) - timedelta(days=1)),
             )
         )
+        if shown["next_each"].isna().any():
+            notes.append(_("Empty: too few customers, or none, were in this stage on that day."))
     return show_table(shown, columns, caption="What each stage is worth", notes=notes)
 
 
@@ -393,10 +397,10 @@ def _rule_words(study: Study, fit: StageRules, table: pd.DataFrame) -> list[str]
         sentence(
             "At risk: longer than {share} of the gaps that ended, or fewer than {half} still come back, whichever is "
             "earlier. Dormant: fewer than {quarter} still come back. Lost: fewer than {tenth}.",
-            share=value_text(UNUSUAL, "share"),
-            half=value_text(CHANCES["at_risk"], "share"),
-            quarter=value_text(CHANCES["dormant"], "share"),
-            tenth=value_text(CHANCES["lost"], "share"),
+            share=_whole(UNUSUAL),
+            half=_whole(CHANCES["at_risk"]),
+            quarter=_whole(CHANCES["dormant"]),
+            tenth=_whole(CHANCES["lost"]),
         ),
         sentence(
             "First-time: one month with a purchase; loyal: {loyal} or more; repeat: between. Reactivated: bought again "
@@ -413,7 +417,14 @@ def _rule_words(study: Study, fit: StageRules, table: pd.DataFrame) -> list[str]
                 months=int(table["months"].iloc[-1]),
             )
         )
+    if not all(limit in set(table["months"].iloc[:-1]) for limit in limits(fit).values()):
+        said.append(_("Empty: so long a silence lies at the end of what can be seen, or beyond."))
     return said
+
+
+def _whole(share: float) -> str:
+    """Write a limit that somebody has set: 95 %, not 95.0 %."""
+    return value_text(share, "share").replace(".0", "")
 
 
 def can_compare(seen: Months, fit: StageRules) -> bool:

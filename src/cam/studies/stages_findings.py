@@ -10,7 +10,7 @@ from cam.language import sentence, value_text
 from cam.language import translate as _
 from cam.measures.lifecycle.stages import FEWEST, STAGES, StageRules, share_change
 from cam.show.figures.stages import stage_text
-from cam.studies.stages import CROWDED, YEAR, Months, can_compare, limits, months_ahead
+from cam.studies.stages import YEAR, Months, can_compare, limits, months_ahead
 from cam.studies.study import Study
 
 _AT_RISK, _DORMANT, _LOST = (STAGES.index(name) for name in ("at_risk", "dormant", "lost"))
@@ -27,11 +27,8 @@ def findings(
     unsaid = [one for one in (seen, fit, codes) if isinstance(one, CannotSay)]
     if unsaid or isinstance(seen, CannotSay) or isinstance(fit, CannotSay) or isinstance(codes, CannotSay):
         return [*unsaid[:1]]
-    crowded = _crowded_start(seen)
-    found: list[str | CannotSay] = [crowded] if crowded else []
-    found.append(_slipping(study, seen, codes, fit))
-    found.append(cost if isinstance(cost, CannotSay) else _dearest(study, seen, cost))
-    return found
+    dearest = cost if isinstance(cost, CannotSay) else _dearest(study, seen, cost)
+    return [_slipping(study, seen, codes, fit), dearest]
 
 
 def key_figures(
@@ -138,16 +135,4 @@ def _dearest(study: Study, seen: Months, cost: pd.DataFrame) -> str | CannotSay:
         n=value_text(float(row["per_month"]), "count"),
         months=months_ahead(seen),
         loss=loss,
-    )
-
-
-def _crowded_start(seen: Months) -> str | None:
-    """Notice a history that starts before the data do: then the first month is full of old customers."""
-    first = np.bincount(seen.bought.argmax(axis=1), weights=seen.n_customers, minlength=seen.n_months)
-    if seen.n_months < 2 or first[0] < CROWDED * first[1:].max():
-        return None
-    return sentence(
-        "Most customers bought before these data start: they look new in {month}, and the stages of the first months "
-        "say little. Stages at the end are sound. Add older orders to judge the start too.",
-        month=f"{seen.first.year}-{seen.first.month:02d}",
     )

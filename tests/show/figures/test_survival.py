@@ -59,9 +59,9 @@ def words(ax):
 
 
 def curves(basis="purchases", table=CURVES, at_risk=AT_RISK):
-    return figures.survival_curves(
-        table, at_risk=at_risk, basis=basis, by="acquisition_channel", period="1 Jul 2023 to 30 Jun 2026"
-    )
+    if isinstance(table, pd.DataFrame):
+        table = table.assign(basis=basis, by="acquisition_channel")
+    return figures.survival_curves(table, at_risk=at_risk, period="1 Jul 2023 to 30 Jun 2026")
 
 
 @pytest.mark.parametrize("basis", ["second", "contract", "snapshot", "purchases"])
@@ -121,6 +121,8 @@ def test_ratios_beyond_chance_are_blue_and_changing_ones_are_told_early_and_late
     ]
     assert len(blue) == 2  # line and dot of referral
     assert ax.get_xscale() == "log"
+    low, high = ax.get_xlim()
+    assert low < 0.6 and high > 1.9  # where the ratio of social begins and ends
 
 
 def test_nothing_draws_nothing():

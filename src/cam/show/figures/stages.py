@@ -117,7 +117,7 @@ def stage_flow(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
     )
     return describe(
         ax,
-        title=_("Where do customers stand?"),
+        title=_("In which stage do customers stand?"),
         subtitle=sentence(
             "All who have bought so far, by stage at each month's end; n = {n} at the end, {period}",
             n=n,

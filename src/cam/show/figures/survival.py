@@ -28,28 +28,24 @@ _TICKS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10)
 def survival_curves(
     table: pd.DataFrame | CannotSay | None,
     *,
-    at_risk: pd.DataFrame,
-    basis: str,
-    by: str = "",
-    period: str = "",
+    at_risk: Any,
     ax: Axes | None = None,
+    period: str = "",
 ) -> Axes | CannotSay | None:
     """Draw who has bought again, or is still there, after how long, with the numbers at risk below.
 
     Parameters
     ----------
     table : DataFrame, CannotSay or None
-        ``group`` (empty: all customers), ``told`` (time), ``survival``, ``low``, ``high``. None draws nothing.
+        ``group`` (empty: all customers), ``told`` (time), ``survival``, ``low``, ``high``; ``by`` (what the groups
+        are made of); ``basis``: ``second`` draws who has bought again, rising, and ``contract``, ``purchases`` or
+        ``snapshot`` who is still there, falling. None draws nothing.
     at_risk : DataFrame
         ``group``, ``told``, ``n_at_risk``: the numbers under the figure; its last time ends the axis.
-    basis : str
-        ``second`` draws who has bought again, rising; another who is still there, falling.
-    by : str
-        What the groups are made of.
-    period : str
-        Ready to print.
     ax : Axes, optional
         Where to draw.
+    period : str
+        Ready to print.
 
     Returns
     -------
@@ -57,7 +53,7 @@ def survival_curves(
     """
     drawn: Any = None
     if table is not None:
-        drawn = _survival_curves(table, at_risk=at_risk, basis=basis, by=by, period=period, ax=ax)
+        drawn = _survival_curves(table, at_risk=at_risk, ax=ax, period=period)
     return drawn
 
 
@@ -85,9 +81,8 @@ def hazard_ratios(
 
 
 @figure
-def _survival_curves(
-    table: pd.DataFrame, *, ax: Axes, at_risk: pd.DataFrame, basis: str, by: str, period: str
-) -> Axes:
+def _survival_curves(table: pd.DataFrame, *, ax: Axes, at_risk: pd.DataFrame, period: str) -> Axes:
+    basis, by = (str(table[name].iloc[0]) for name in ("basis", "by"))
     is_rising = basis == "second"
     groups = list(dict.fromkeys(table["group"]))
     colours = dict(zip([name for name in groups if name], _COLOURS, strict=False)) | {"": GREY}
@@ -101,7 +96,7 @@ def _survival_curves(
         name: table[(table["group"] == name) & (table["told"] <= at_risk["told"].max())] for name in groups
     }
     # Shares are told at a time that every group has reached; elsewhere they would be those of different times.
-    reached = min(float(curve["told"].iloc[-1]) for curve in curves.values())
+    reached = float(table.groupby("group")["told"].max().min())
     common = max([at for at in ticks if 0 < at <= reached], default=reached)
     ends, shares = {}, {}
     for name, curve in curves.items():
@@ -127,13 +122,30 @@ def _survival_curves(
         shares[name] = value_text(float(told), "share")
     top = max(x for x, _y in ends.values())
     ceiling = 100.0 if not is_rising else min(100.0, 1.12 * max(y for _x, y in ends.values()))
-    for name, height in _apart({key: y for key, (_x, y) in ends.items()}, _LABEL * ceiling, ceiling).items():
-        label = _(name) if name else _("All") if len(groups) > 1 else ""
+    if len(groups) == 1:
+        curve = curves[groups[0]]
+        place = np.searchsorted(curve["told"].to_numpy(float), common, side="right") - 1
+        stayed = 100 * float(curve["survival"].iloc[place])
+        spot = (common, 100 - stayed if is_rising else stayed)
+        ax.scatter(*spot, s=42, color=ACCENT, zorder=4, clip_on=False)
+        down = -16 if is_rising else 12
         ax.annotate(
-            f"{label} {shares[name]}".strip(),
+            shares[groups[0]],
+            spot,
+            xytext=(0, down),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            color=ACCENT,
+            fontsize=10.5,
+        )
+        ends = {}
+    for name, height in _apart({key: y for key, (_x, y) in ends.items()}, _LABEL * ceiling, ceiling).items():
+        ax.annotate(
+            f"{_(name) if name else _('All')} {shares[name]}",
             ends[name],
             xytext=(top * 1.02, height),
-            color=SOFT if name == "" and len(groups) > 1 else colours[name],
+            color=colours[name] if name else SOFT,
             fontsize=9.5,
             va="center",
             annotation_clip=False,
@@ -215,10 +227,12 @@ def _hazard_ratios(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
             fontsize=9.5,
         )
     ax.axvline(1, color=INK, linewidth=0.8, zorder=1)
-    finite = table["high"].replace(np.inf, np.nan).max()
-    low, high = min(float(table[["low", "early", "late"]].min().min()), 0.9), max(float(finite), 1.1)
+    moving = table.loc[~table["is_steady"].astype(bool), ["early", "late"]]
+    marks = pd.concat([table["low"], table["high"], moving["early"], moving["late"]]).replace(np.inf, np.nan)
+    low, high = min(float(marks.min()), 0.9), max(float(marks.max()), 1.1)
     ax.set_xscale("log")
-    ax.set_xlim(low / 1.06, high * (high / low) ** 0.22)
+    # The words behind the marks need room.
+    ax.set_xlim(low / 1.06, high * (high / low) ** (0.22 if moving.empty else 0.5))
     ax.xaxis.set_major_locator(FixedLocator([tick for tick in _TICKS if low / 1.06 <= tick <= high * 1.1]))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
@@ -257,7 +271,7 @@ def _numbers_below(
     ax.get_figure(root=True).set_figheight(3.9 + (len(groups) + 1) * _ROW_POINTS / 72)  # type: ignore[union-attr]
     start = -42
     ax.annotate(
-        _("At risk"),
+        _("Number at risk"),
         (0, 0),
         xycoords="axes fraction",
         xytext=(-22, start),
