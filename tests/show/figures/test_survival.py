@@ -134,3 +134,11 @@ def _is(colour, name):
     from matplotlib.colors import to_hex
 
     return to_hex(colour).upper() == name
+
+
+def test_a_long_curve_is_thinned_to_what_can_be_seen():
+    share = 100 * np.exp(-np.arange(3000) / 900)
+    seen = figures._visible(share)
+    assert seen[0] == 0 and seen[-1] == 2999 and len(seen) < 450
+    # Between two places that are drawn the curve moves by less than the finest step.
+    assert np.abs(np.diff(share[seen])).max() <= 2 * figures._FINEST

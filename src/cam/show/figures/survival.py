@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+from numpy.typing import NDArray
 
 from cam.estimate import CannotSay
 from cam.language import named, sentence, value_text
@@ -17,6 +18,8 @@ from cam.language import translate as _
 from cam.show.canvas import ACCENT, GREY, INK, PALETTE, SOFT, describe, figure, value_grid
 
 #: One per group; the seventh of Okabe and Ito's colours is their black.
+#: Percentage points below which two steps of a curve look the same.
+_FINEST = 0.25
 _COLOURS = (*PALETTE, INK)
 #: Of the height: the least distance between two labels.
 _LABEL = 0.055
@@ -107,10 +110,13 @@ def _survival_curves(table: pd.DataFrame, *, ax: Axes, at_risk: pd.DataFrame, pe
         # All is background where there are groups.
         is_back = name == "" and len(groups) > 1
         depth = 0.22 if len(groups) == 1 else 0.1
-        ax.fill_between(at, low, high, step="post", color=colours[name], alpha=depth, linewidth=0)
+        seen = _visible(share)
+        ax.fill_between(
+            at[seen], low[seen], high[seen], step="post", color=colours[name], alpha=depth, linewidth=0
+        )
         ax.step(
-            at,
-            share,
+            at[seen],
+            share[seen],
             where="post",
             color=colours[name],
             linewidth=3.5 if is_back else 1.8,
@@ -339,3 +345,9 @@ def _lines(text: str, width: int) -> str:
     if any(ord(sign) > 0x2E7F for sign in text):
         width //= 2
     return "\n".join(textwrap.wrap(text, width)) or text
+
+
+def _visible(share: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Places at which a curve has moved far enough to be seen, the last one among them: a page carries no more."""
+    moved = np.flatnonzero(np.diff(np.floor(share / _FINEST), prepend=np.inf))
+    return np.union1d(moved, [len(share) - 1])
