@@ -171,13 +171,13 @@ def test_the_intervals_of_auc_and_brier_cover():
 
 @pytest.mark.slow
 def test_the_intervals_of_lift_and_average_precision_cover():
-    """1,000 tests of 1,000 customers. A bootstrap of ranks is a little short; two points are allowed for that."""
+    """400 tests of 1,000 customers. A bootstrap of ranks is a little short; two points are allowed for that."""
     truth = evaluate(scored(400_000, seed=9), seed=1)
     lift, precision = [], []
-    for seed in range(1000):
+    for seed in range(400):
         fit = evaluate(scored(1000, seed=seed), seed=seed)
         lift.append(fit.lift_top_decile.low <= truth.lift_top_decile.value <= fit.lift_top_decile.high)
         one = fit.average_precision
         precision.append(one.low <= truth.average_precision.value <= one.high)
     for covered in (lift, precision):
-        assert abs(np.mean(covered) - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 1000) + 0.02, np.mean(covered)
+        assert abs(np.mean(covered) - 0.95) < 3 * np.sqrt(0.95 * 0.05 / 400) + 0.02, np.mean(covered)

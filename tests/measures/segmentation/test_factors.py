@@ -183,7 +183,7 @@ def test_scores_tell_the_factors_as_well_as_they_say():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("steps", [False, True], ids=["normal", "1 to 7"])
+@pytest.mark.parametrize("steps", [True], ids=["1 to 7"])  # the harder case; False draws normal answers
 def test_intervals_hold_the_truth(steps):
     """1,000 data sets of 300 customers; answers in steps have the loadings of an endless sample as their truth."""
     half = np.linalg.cholesky(MODEL)
