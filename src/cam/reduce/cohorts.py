@@ -7,6 +7,8 @@ from datetime import date
 import ibis
 import ibis.expr.types as ir
 
+from cam.reduce.states import month_number, month_of
+
 
 def cohort_activity(transactions: ir.Table, *, as_of: date) -> ir.Table:
     """Count the customers of each cohort who bought in each calendar month of their age.
@@ -47,7 +49,7 @@ def cohort_activity(transactions: ir.Table, *, as_of: date) -> ir.Table:
     """
     day = transactions.order_date.date()
     bought = transactions.filter((transactions.kind == "purchase") & (day <= ibis.date(as_of)))
-    months = bought.select("customer_id", month=_month_number(bought.order_date)).distinct()
+    months = bought.select("customer_id", month=month_number(bought.order_date)).distinct()
     active = months.mutate(cohort=months.month.min().over(group_by="customer_id"))
     active = active.mutate(age=active.month - active.cohort)
     table = active.group_by(["cohort", "age"]).aggregate(n_active=active.count())
@@ -84,9 +86,5 @@ def customer_cohorts(customers: ir.Table, *, as_of: date) -> ir.Table:
     return customers.select(
         "customer_id",
         cohort=first.year().cast("string") + "-" + month,
-        months_since_first=12 * as_of.year + as_of.month - 1 - _month_number(first),
+        months_since_first=month_of(as_of) - month_number(first),
     )
-
-
-def _month_number(day: ir.DateValue | ir.TimestampValue) -> ir.IntegerValue:
-    return (day.year() * 12 + day.month() - 1).cast("int64")

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import ibis
 import ibis.expr.types as ir
 
-from cam.reduce.earnings import DAYS_PER_MONTH
+from cam.reduce.earnings import DAYS_PER_MONTH, rounded_money
 
 #: Days of a year, on average, as residual CLV is discounted by; and those that a wallet is set against.
 DAYS_PER_YEAR, WINDOW_DAYS = 365.25, 365
@@ -221,7 +221,7 @@ def yearly_revenue(transactions: ir.Table, *, as_of: date, min_days: int) -> ir.
     one_more = people.whole.cast("float64") / people.n_days.cast("float64")
     return people.select(
         "customer_id",
-        yearly_revenue=_money(people.late.cast("float64") / 100 * scale),
+        yearly_revenue=rounded_money(people.late.cast("float64") / 100 * scale),
         yearly_error=(people.squares.cast("float64") + one_more * one_more).sqrt() / 100 * scale,
     )
 
@@ -263,7 +263,7 @@ def yearly_fees(contracts: ir.Table, *, as_of: date, min_days: int) -> ir.Table:
     scale = _to_a_year(people.first, as_of, min_days)
     return people.select(
         "customer_id",
-        yearly_revenue=_money(people.units.cast("float64") / _PARTS * scale),
+        yearly_revenue=rounded_money(people.units.cast("float64") / _PARTS * scale),
         yearly_error=ibis.literal(0.0),
     )
 
@@ -297,7 +297,7 @@ def _discounted(events: list[ir.Table], first: ir.Table, annual_rate: float) -> 
     fade = ibis.literal(1 + annual_rate) ** (days * (-1 / DAYS_PER_YEAR))
     rows = rows.select("customer_id", units=_units(rows.amount * fade))
     people = rows.group_by("customer_id").aggregate(units=rows.units.sum())
-    return people.select("customer_id", current_value=_money(people.units.cast("float64") / _PARTS))
+    return people.select("customer_id", current_value=rounded_money(people.units.cast("float64") / _PARTS))
 
 
 def _spans(contracts: ir.Table, as_of: date) -> ir.Table:
@@ -318,8 +318,3 @@ def _to_a_year(first: ir.DateColumn, as_of: date, min_days: int) -> ir.FloatingC
 
 def _units(amount: ir.FloatingColumn) -> ir.DecimalColumn:
     return (amount * _PARTS + 0.5).floor().cast("decimal(19,0)")
-
-
-def _money(amount: ir.FloatingColumn) -> ir.DecimalColumn:
-    """Rounded to the cent, halves upwards: engines differ in how they round a half."""
-    return ((amount * 100 + 0.5).floor() / 100).cast("decimal(18,2)")

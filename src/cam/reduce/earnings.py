@@ -101,7 +101,7 @@ def contract_earnings(contracts: ir.Table, *, as_of: date, margin_rate: float | 
     last = ibis.least(end, ibis.date(as_of))
     days = ibis.greatest(last.delta(started.start_date.cast("date"), unit="day") + 1, 0)
     # One row's own arithmetic may be in floats: only sums depend on the order of threads.
-    fee = _cents(started.monthly_fee.cast("float64") * days.cast("float64") / DAYS_PER_MONTH)
+    fee = rounded_money(started.monthly_fee.cast("float64") * days.cast("float64") / DAYS_PER_MONTH)
     priced = started.select("customer_id", fee=fee)
     people = priced.group_by("customer_id").aggregate(revenue=priced.fee.sum())
     people = people.mutate(revenue=_money(people.revenue))
@@ -133,7 +133,7 @@ def earnings_sums(customers: ir.Table, columns: Sequence[str]) -> ir.Table:
     {'n_customers': 2, 'n_orders': 3, 'revenue': 300, 'n_orders_n_orders': 5, 'n_orders_revenue': 450,
      'revenue_revenue': 45000}
     """
-    whole = {name: _whole(customers[name]) for name in columns}
+    whole = {name: whole_units(customers[name]) for name in columns}
     sums = {"n_customers": customers.count()} | {name: column.sum() for name, column in whole.items()}
     for place, first in enumerate(columns):
         for second in columns[place:]:
@@ -172,7 +172,7 @@ def ranked_groups(
     >>> ranked_groups(people, "revenue", n_groups=3).execute()[["place", "lowest"]].astype(int).values.tolist()
     [[0, 5], [1, 2], [2, 1]]
     """
-    valued = customers.select("customer_id", value=_whole(customers[column]))
+    valued = customers.select("customer_id", value=whole_units(customers[column]))
     rank = ibis.row_number().over(order_by=[valued.value.desc(), valued.customer_id.asc()])
     ranked = valued.mutate(place=(rank * n_groups) // valued.count().over())
     below = (ranked.value < 0).ifelse(1, 0) if cut_at_zero else ibis.literal(0)
@@ -188,11 +188,26 @@ def ranked_groups(
 def _with_margin(people: ir.Table, uncosted: ir.DecimalColumn, margin_rate: float | None) -> ir.Table:
     if margin_rate is None:
         raise ValueError("the margin of a row without a cost needs margin_rate")
-    return people.mutate(margin=_cents(uncosted.cast("float64") * margin_rate))
+    return people.mutate(margin=rounded_money(uncosted.cast("float64") * margin_rate))
 
 
-def _cents(amount: ir.FloatingColumn) -> ir.DecimalColumn:
-    """Rounded to the cent, halves upwards: engines differ in how they round a half."""
+def rounded_money(amount: ir.FloatingColumn) -> ir.DecimalColumn:
+    """Round money to the cent, halves upwards: engines differ in how they round a half.
+
+    Parameters
+    ----------
+    amount : ibis floating column
+        Money.
+
+    Returns
+    -------
+    ibis decimal column
+
+    Examples
+    --------
+    >>> str(rounded_money(ibis.literal(0.125)).execute())
+    '0.13'
+    """
     return ((amount * 100 + 0.5).floor() / 100).cast("decimal(18,2)")
 
 
@@ -200,6 +215,21 @@ def _money(amount: ir.NumericColumn) -> ir.DecimalColumn:
     return amount.cast("decimal(18,2)")
 
 
-def _whole(column: ir.NumericColumn) -> ir.DecimalColumn:
-    """Cents or counts without a fraction: a product of two has none either, so no engine rounds it."""
+def whole_units(column: ir.NumericColumn) -> ir.DecimalColumn:
+    """Return cents or counts without a fraction: a product of two has none either, so no engine rounds it.
+
+    Parameters
+    ----------
+    column : ibis numeric column
+        Money (decimal) or a count.
+
+    Returns
+    -------
+    ibis decimal column
+
+    Examples
+    --------
+    >>> int(whole_units(ibis.literal("1.50").cast("decimal(18, 2)")).execute())
+    150
+    """
     return ((column * 100) if column.type().is_decimal() else column).cast("decimal(19,0)")

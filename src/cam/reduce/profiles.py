@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import ibis
 import ibis.expr.types as ir
 
+from cam.reduce.earnings import whole_units
 from cam.reduce.segment_value import LEVEL, MISSING, OTHER
 
 #: What machines write where nothing is known. "None" and "NA" are not among them: no children, North America.
@@ -199,7 +200,7 @@ def known_sums(people: ir.Table, attributes: Sequence[str], measures: Sequence[s
     [[2, 1, 8, 3]]
     """
     known = {f"is_{index}": people[name].notnull().ifelse(1, 0) for index, name in enumerate(attributes)}
-    whole = {f"x_{name}": _whole(people[name]) for name in measures}
+    whole = {f"x_{name}": whole_units(people[name]) for name in measures}
     rows = people.select(segment=people[by].cast("string"), **known, **whole)
     rows = rows.filter(rows.segment.notnull())
     rows = rows.mutate(is_any=ibis.greatest(*(rows[name] for name in known)))
@@ -232,10 +233,6 @@ def _number(column: ir.Column) -> ir.FloatingColumn:
 
 def _steps(number: ir.FloatingColumn, unit: float) -> ir.DecimalColumn:
     return (number / unit + 0.5).floor().cast("decimal(19,0)")
-
-
-def _whole(column: ir.NumericColumn) -> ir.DecimalColumn:
-    return ((column * 100) if column.type().is_decimal() else column).cast("decimal(19,0)")
 
 
 def _sums(column: ir.NumericColumn, end: str, *, where: ir.BooleanValue | None = None) -> dict[str, ir.Value]:

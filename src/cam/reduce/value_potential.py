@@ -5,6 +5,8 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
+from cam.reduce.earnings import rounded_money
+
 #: Steps of the figure's grid, on the logarithm.
 GRID_STEP = 0.2
 
@@ -49,13 +51,16 @@ def place_values(customers: ir.Table, *, potential: str, margin: float, z: float
         def gap(spend: ir.FloatingColumn) -> ir.DecimalColumn:
             left = ibis.greatest(wallet - ibis.greatest(spend, 0.0), 0.0)
             # An engine's greatest() may pass over what is missing.
-            return _money(wallet.isnull().ifelse(ibis.null("float64"), left * margin))
+            return rounded_money(wallet.isnull().ifelse(ibis.null("float64"), left * margin))
 
         ends = {"": gap(spent), "_low": gap(spent + unsure), "_high": gap(spent - unsure)}
         more = {"share_of_wallet": spent / wallet.nullif(0.0)}
         reason = "no_wallet"
     else:
-        ends = {end: _money(customers[f"residual_clv{end}"].cast("float64")) for end in ("", "_low", "_high")}
+        ends = {
+            end: rounded_money(customers[f"residual_clv{end}"].cast("float64"))
+            for end in ("", "_low", "_high")
+        }
         more, reason = {}, "no_clv"
     placed = customers.select(
         "customer_id", "current_value", **{f"potential{end}": value for end, value in ends.items()}, **more
@@ -317,11 +322,6 @@ def density_grid(placed: ir.Table, *, value_scale: float, potential_scale: float
 def _above_nought(placed: ir.Table, column: str) -> ir.Table:
     known = placed.filter(placed.unplaced.isnull(), placed[column] > 0)
     return known.select(value=known[column].cast("float64"))
-
-
-def _money(amount: ir.FloatingColumn) -> ir.DecimalColumn:
-    """Rounded to the cent, halves upwards: engines differ in how they round a half."""
-    return ((amount * 100 + 0.5).floor() / 100).cast("decimal(18,2)")
 
 
 def _cents(amount: ir.DecimalColumn) -> ir.DecimalColumn:

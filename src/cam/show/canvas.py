@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Callable
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,39 @@ def value_grid(ax: Axes, axis: str) -> None:
     """
     ax.grid(axis=axis, color=RULE, linewidth=0.8)  # type: ignore[arg-type]
     ax.set_axisbelow(True)
+
+
+def spread_labels(heights: dict[str, float], gap: float, top: float) -> dict[str, float]:
+    """Move labels apart where they would lie on each other.
+
+    Parameters
+    ----------
+    heights : dict of str to float
+        Where each label belongs.
+    gap : float
+        Least distance between two.
+    top : float
+        None stands above it.
+
+    Returns
+    -------
+    dict of str to float
+
+    Examples
+    --------
+    >>> spread_labels({"a": 1.0, "b": 1.5}, 1.0, 9.0)
+    {'a': 1.0, 'b': 2.0}
+    """
+    names = sorted(heights, key=lambda name: heights[name])
+    found = dict(heights)
+    for before, name in pairwise(names):
+        found[name] = max(found[name], found[before] + gap)
+    # Down again from the top, where the last ones were pushed out.
+    ceiling = top
+    for name in reversed(names):
+        found[name] = min(found[name], ceiling)
+        ceiling = found[name] - gap
+    return found
 
 
 def svg(figure: Figure) -> str:

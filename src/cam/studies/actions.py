@@ -15,7 +15,7 @@ from cam.language import translate as _
 from cam.measures.segmentation.rules import SEGMENTS
 from cam.measures.segmentation.value_matrix import QUADRANTS
 from cam.show.tables import Col, ShownTable, show_table
-from cam.studies.study import Study, needs
+from cam.studies.study import Study, join_customers, needs
 from cam.studies.value_potential import strategy
 from cam.studies.valued import Ahead, Stakes, at_stake, stakes
 
@@ -60,7 +60,7 @@ def assign(
     if isinstance(scored, CannotSay):
         table = table.mutate(rfm_segment=ibis.literal(NOT_SCORED))
     else:
-        table = _joined(table, scored.select("customer_id", "rfm_segment"))
+        table = join_customers(table, scored.select("customer_id", "rfm_segment"))
         table = table.mutate(rfm_segment=table.rfm_segment.fill_null(NOT_SCORED))
     if isinstance(placed, CannotSay):
         table = table.mutate(
@@ -70,7 +70,7 @@ def assign(
         names = ["current_value", "value_quadrant", "near_a_line", "unplaced"]
         # Where potential is residual CLV, it stands there as the value at stake already.
         names += ["potential", "share_of_wallet"] if "share_of_wallet" in placed.columns else []
-        table = _joined(table, placed.select("customer_id", *names))
+        table = join_customers(table, placed.select("customer_id", *names))
         table = table.mutate(
             unplaced=table.value_quadrant.isnull().ifelse(table.unplaced.fill_null("no_value"), "placed"),
             value_quadrant=table.value_quadrant.fill_null(NOT_PLACED),
@@ -336,8 +336,3 @@ def _value_unit(study: Study) -> str:
     asked = study.params.segmentation
     is_own = asked.value_measure not in ("revenue", "margin", "n_orders")
     return "count" if is_own and asked.value_unit == "count" else study.currency
-
-
-def _joined(table: ir.Table, other: ir.Table) -> ir.Table:
-    joined: ir.Table = table.left_join(other, "customer_id")
-    return joined.drop("customer_id_right")

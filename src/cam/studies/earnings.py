@@ -23,7 +23,7 @@ from cam.reduce.occasions import occasion_histories, purchase_days
 from cam.reduce.summary import cells
 from cam.show.tables import Col, ShownTable, show_pairs, show_table
 from cam.studies.margin import has_cost, lacks_margin, margin_words
-from cam.studies.study import Study, needs
+from cam.studies.study import Study, join_customers, needs
 
 #: A curve by hundredths needs a customer in each.
 _FEWEST_FOR_CURVE = 100
@@ -244,10 +244,7 @@ def scores(
     table: ir.Table = customers.select("customer_id", **kept)
     for other in others:
         if isinstance(other, ir.Table):
-            added = [name for name in other.columns if name not in table.columns]
-            table = table.left_join(other.select("customer_id", *added), "customer_id").drop(
-                "customer_id_right"
-            )
+            table = join_customers(table, other)
     if len(table.columns) == 1:
         return CannotSay(_("There is no score per customer without a margin."))
     return table

@@ -19,7 +19,7 @@ from cam.reduce.scores import distinct_values, score_by_limits, segment_sums
 from cam.reduce.summary import cells, customer_summary
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.margin import lacks_margin
-from cam.studies.study import Study, needs
+from cam.studies.study import Study, join_customers, needs
 
 #: Fewer customers than this carry no advice.
 MIN_CUSTOMERS = 30
@@ -257,10 +257,7 @@ def scores(
     table: ir.Table = scored.drop(*dropped).rename(purchase_days_after_first="frequency")
     for other in others:
         if isinstance(other, ir.Table):
-            new = [name for name in other.columns if name not in table.columns]
-            table = table.left_join(other.select("customer_id", *new), "customer_id").drop(
-                "customer_id_right"
-            )
+            table = join_customers(table, other)
     return table
 
 

@@ -304,6 +304,29 @@ def start(name: str, namespace: Mapping[str, Any]) -> Study:
     return Study(name, params, prepared, tables, engine, folder, is_run)
 
 
+def join_customers(table: ir.Table, other: ir.Table) -> ir.Table:
+    """Add the columns of another table of customers that are not there yet; who is not in it keeps gaps.
+
+    Parameters
+    ----------
+    table, other : ibis.Table
+        One row per ``customer_id``.
+
+    Returns
+    -------
+    ibis.Table
+
+    Examples
+    --------
+    >>> one, other = ibis.memtable({"customer_id": ["a"], "x": [1]}), ibis.memtable({"customer_id": ["a"], "y": [2]})
+    >>> join_customers(one, other).execute().values.tolist()
+    [['a', 1, 2]]
+    """
+    new = [name for name in other.columns if name not in table.columns]
+    joined: ir.Table = table.left_join(other.select("customer_id", *new), "customer_id")
+    return joined.select(*table.columns, *new)
+
+
 def open_engine() -> Any:
     """Return a DuckDB engine in memory that spills to the system's temporary folder, never into the project.
 

@@ -14,7 +14,7 @@ from cam.reduce.current_value import discounted_fees, discounted_orders, yearly_
 from cam.reduce.value_potential import place_values, rank_sums
 from cam.show.tables import ShownTable, show_pairs
 from cam.studies import segmentation
-from cam.studies.study import Study, needs
+from cam.studies.study import Study, join_customers, needs
 from cam.studies.valued import Ahead
 
 #: A younger customer's revenue is scaled to a year as if he or she had been here for so many days.
@@ -105,10 +105,10 @@ def place(study: Study, people: ir.Table, ahead: Ahead, base: Basis) -> ir.Table
             if by_contract
             else yearly_revenue(study.tables["transactions"], as_of=study.as_of, min_days=MIN_DAYS)
         )
-        known = _joined(known, spent)
+        known = join_customers(known, spent)
     else:
         known = people.select("customer_id", *(f"residual_clv{end}" for end in ("", "_low", "_high")))
-    placed = place_values(_joined(known, valued), potential=base.potential, margin=base.margin, z=Z)
+    placed = place_values(join_customers(known, valued), potential=base.potential, margin=base.margin, z=Z)
     return study.engine.create_table("value_places", placed, overwrite=True)
 
 
@@ -283,8 +283,3 @@ def _remarks(placed: ir.Table) -> list[str]:
                 )
             )
     return said
-
-
-def _joined(table: ir.Table, other: ir.Table) -> ir.Table:
-    joined: ir.Table = table.left_join(other, "customer_id")
-    return joined.drop("customer_id_right")

@@ -25,6 +25,7 @@ from cam.reduce.durations import (
     snapshot_durations,
 )
 from cam.reduce.profiles import attribute_columns
+from cam.studies.stages import CROWDED
 from cam.studies.study import Study, needs
 
 MONTH_DAYS = 30.4375
@@ -34,8 +35,6 @@ MOST_GROUPS = 7
 FEWEST = 30
 #: Of those silent for so long that they count as lost, fewer come back.
 _RETURN_CHANCE = 0.1
-#: A first month with so many times the customers of any later one holds old customers who look new.
-_CROWDED = 3
 #: So many ends where none is seen: before, ends were not recorded (chance alone has that once in 20,000 times).
 _MISSED_ENDS = 10
 #: A month is 28 to 31 days, and both its ends are counted: a contract of three months has 90 to 93 days.
@@ -262,7 +261,7 @@ def _first_from(study: Study) -> tuple[date | None, list[str]]:
     firsts = bought.group_by("customer_id").aggregate(day=bought.order_date.date().min())
     months = firsts.group_by(month=firsts.day.truncate("M")).aggregate(n=lambda table: table.count())
     sizes = months.order_by("month").execute()
-    if len(sizes) < 2 or sizes["n"].iloc[0] < _CROWDED * sizes["n"].iloc[1:].max():
+    if len(sizes) < 2 or sizes["n"].iloc[0] < CROWDED * sizes["n"].iloc[1:].max():
         return None, []
     first = (pd.Timestamp(sizes["month"].iloc[0]) + pd.offsets.MonthBegin(1)).date()
     note = sentence(

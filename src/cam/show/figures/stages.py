@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from cam.language import named, sentence, unit_text, value_text
 from cam.language import translate as _
 from cam.measures.lifecycle.retention import MIN_COHORT
-from cam.show.canvas import ACCENT, GREY, INK, PALETTE, SOFT, describe, figure, value_grid
+from cam.show.canvas import ACCENT, GREY, INK, PALETTE, SOFT, describe, figure, spread_labels, value_grid
 
 #: From the bottom: who is active in blues, who is slipping in orange, who is gone in grey.
 _COLOURS = {
@@ -82,7 +80,7 @@ def stage_flow(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
         if wide[stage].iloc[-1] > 0:
             middles[stage] = float(bottom[-1] + top[-1]) / 2
     last = len(wide) - 1
-    for stage, height in _apart(middles, _LABEL * n, n).items():
+    for stage, height in spread_labels(middles, _LABEL * n, n).items():
         share = value_text(wide[stage].iloc[-1] / n, "share")
         ax.annotate(
             f"{stage_text(stage)} {share}",
@@ -344,20 +342,6 @@ def value_curves(
             age=int(end["age"]),
         ),
     )
-
-
-def _apart(middles: dict[str, float], gap: float, top: float) -> dict[str, float]:
-    """Heights for labels, moved apart where they would lie on each other."""
-    heights = dict(middles)
-    names = list(heights)
-    for before, name in pairwise(names):
-        heights[name] = max(heights[name], heights[before] + gap)
-    # Down again from the top, where the last ones were pushed out.
-    ceiling = top
-    for name in reversed(names):
-        heights[name] = min(heights[name], ceiling)
-        ceiling = heights[name] - gap
-    return heights
 
 
 def _percent(rate: float) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cam.estimate import CannotSay
 from cam.language import named, sentence, value_text
 from cam.language import translate as _
-from cam.show.canvas import ACCENT, GREY, INK, PALETTE, SOFT, describe, figure, value_grid
+from cam.show.canvas import ACCENT, GREY, INK, PALETTE, SOFT, describe, figure, spread_labels, value_grid
 
 #: One per group; the seventh of Okabe and Ito's colours is their black.
 #: Percentage points below which two steps of a curve look the same.
@@ -146,7 +146,9 @@ def _survival_curves(table: pd.DataFrame, *, ax: Axes, at_risk: pd.DataFrame, pe
             fontsize=10.5,
         )
         ends = {}
-    for name, height in _apart({key: y for key, (_x, y) in ends.items()}, _LABEL * ceiling, ceiling).items():
+    for name, height in spread_labels(
+        {key: y for key, (_x, y) in ends.items()}, _LABEL * ceiling, ceiling
+    ).items():
         ax.annotate(
             f"{_(name) if name else _('All')} {shares[name]}",
             ends[name],
@@ -325,19 +327,6 @@ def _starts(basis: str) -> str:
         "purchases": _("Months after the second purchase"),
     }
     return words[basis]
-
-
-def _apart(heights: dict[str, float], gap: float, top: float) -> dict[str, float]:
-    """Heights for labels, moved apart where they would lie on each other."""
-    names = sorted(heights, key=lambda name: heights[name])
-    found = dict(heights)
-    for before, name in pairwise(names):
-        found[name] = max(found[name], found[before] + gap)
-    ceiling = top
-    for name in reversed(names):
-        found[name] = min(found[name], ceiling)
-        ceiling = found[name] - gap
-    return found
 
 
 def _lines(text: str, width: int) -> str:
