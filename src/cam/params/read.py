@@ -13,7 +13,8 @@ from pydantic_core import ErrorDetails
 from cam.errors import ParamsError
 from cam.params.hints import did_you_mean
 from cam.params.problems import Notes, problem, problem_error
-from cam.params.sections import ID_PATTERN, SECTIONS, Params
+from cam.params.sections import SECTIONS, Params
+from cam.params.values import ID_PATTERN
 from cam.schema import STARTING_TABLES
 
 

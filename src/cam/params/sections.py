@@ -2,104 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from cam.params.hints import did_you_mean
+from cam.params.values import (
+    Amount,
+    Change,
+    Color,
+    Columns,
+    IsoDate,
+    Limits,
+    Names,
+    Rate,
+    Section,
+    Share,
+    Treatment,
+    _client_id,
+    _currency,
+    _delimiter,
+    _engine,
+)
 from cam.schema import STARTING_TABLES, TABLES
-
-#: A client's id, and so the name of its folder under ``reports/``: nothing that could climb out of it.
-ID_PATTERN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-
-
-def _iso_date(value: Any) -> Any:
-    if isinstance(value, date):
-        return value
-    if not isinstance(value, str):
-        raise PydanticCustomError("date", "must be a date as YYYY-MM-DD")
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise PydanticCustomError("date", "must be a date of the calendar, as YYYY-MM-DD") from None
-
-
-def _rising(values: list[float]) -> list[float]:
-    if any(after <= before for before, after in pairwise(values)):
-        raise PydanticCustomError("rising", "must rise strictly, each limit above the one before")
-    return values
-
-
-def _no_repeats(values: list[str]) -> list[str]:
-    twice = sorted({value for value in values if values.count(value) > 1})
-    if twice:
-        raise PydanticCustomError("repeats", "names a column twice: {twice}", {"twice": ", ".join(twice)})
-    return values
-
-
-def _client_id(value: str) -> str:
-    if not ID_PATTERN.fullmatch(value):
-        raise PydanticCustomError("id", "must be lower-case letters, digits and single hyphens")
-    return value
-
-
-def _currency(value: str) -> str:
-    if not re.fullmatch(r"[A-Z]{3}", value):
-        raise PydanticCustomError("currency", "must be an ISO code of three capitals, such as CNY")
-    return value
-
-
-def _color(value: str) -> str:
-    if not re.fullmatch(r"#[0-9A-Fa-f]{6}", value):
-        raise PydanticCustomError("color", 'must be a colour as "#1F6F8B", in quotes')
-    return value
-
-
-def _rate(value: float) -> float:
-    if not 0 <= value < 1:
-        raise PydanticCustomError("rate", "must be in [0, 1): a rate, not per cent")
-    return value
-
-
-def _engine(value: str) -> str:
-    if value != "duckdb" and not re.match(r"[a-z][a-z0-9+]*://|\$\{\w+\}", value):
-        raise PydanticCustomError(
-            "engine", "must be duckdb, or the URL of a database such as postgres://user:${NAME}@host/shop"
-        )
-    user, _, _ = value.partition("://")[2].rpartition("@")
-    named = re.findall(r"[?&](?:password|passwd|pwd|token|secret)=([^&]*)", value, re.IGNORECASE)
-    secrets = [*([user.partition(":")[2]] if ":" in user else []), *named]
-    if any(secret and not re.fullmatch(r"\$\{\w+\}", secret) for secret in secrets):
-        raise PydanticCustomError(
-            "password", "must not hold a password; write ${NAME} in its place and set NAME in the environment"
-        )
-    return value
-
-
-def _delimiter(value: str) -> str:
-    if value != "whitespace" and (len(value) != 1 or value in '"\r\n\0'):
-        raise PydanticCustomError("delimiter", 'must be one character, such as ";", or the word whitespace')
-    return value
-
-
-IsoDate = Annotated[date, BeforeValidator(_iso_date)]
-Limits = Annotated[
-    list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1), AfterValidator(_rising)
-]
-Rate = Annotated[float, AfterValidator(_rate)]
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Change = Annotated[float, Field(gt=-1, le=10, allow_inf_nan=False)]
-Color = Annotated[str, AfterValidator(_color)]
-
-
-class Section(BaseModel):
-    """What all sections share: unknown keys and wrong types are refused, and nothing changes afterwards."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Brand(Section):
@@ -258,9 +185,6 @@ class Thresholds(Section):
     monetary: Limits = Field(description="the value, by default revenue in the client's currency; likewise")
 
 
-Treatment = Annotated[str, Field(min_length=1, max_length=200)]
-
-
 class Treatments(Section):
     """What is done for a customer, by quadrant of value x potential; an RFM segment named here goes first."""
 
@@ -277,9 +201,6 @@ class Treatments(Section):
     at_risk: Treatment | None = Field(None, description="likewise")
     cannot_lose: Treatment | None = Field(None, description="likewise")
     hibernating: Treatment | None = Field(None, description="likewise")
-
-
-Columns = Annotated[list[str], Field(min_length=1, max_length=40), AfterValidator(_no_repeats)]
 
 
 class Segmentation(Section):
@@ -347,6 +268,19 @@ class Lifecycle(Section):
     )
     compare_by: str | None = Field(
         None, min_length=1, description="column of customers to compare by; by default acquisition_channel"
+    )
+    rate_months: Literal[1, 3, 6, 12] | None = Field(
+        None, description="months in a period of the rates; by default from the purchase gaps"
+    )
+    lead_stages: Names = Field(
+        default_factory=list,
+        description="stages of leads, first to last; by default as known words have it",
+    )
+    ticket_days: int = Field(
+        90, ge=7, le=730, description="days after a ticket in which the next purchase is looked for"
+    )
+    slow_ticket_days: int = Field(
+        7, ge=1, le=365, description="days after which a ticket still open was handled slowly"
     )
 
     @model_validator(mode="after")
@@ -429,12 +363,75 @@ class Satisfaction(Section):
     min_answers: int = Field(30, ge=1, description="groups with fewer answers are named, not rated")
 
 
+class Offer(Section):
+    """What is offered to keep a customer, in the client's currency per customer."""
+
+    offer_cost: Amount | None = Field(
+        None,
+        description="of an offer that is taken; needed for profit and the list",
+    )
+    contact_cost: Amount | None = Field(
+        None, description="what one contact costs, whatever comes of it; likewise"
+    )
+    save_rate: float = Field(
+        0.30, gt=0, lt=1, description="share of those about to leave whom the offer keeps, 0 to 1"
+    )
+    save_weight: float = Field(
+        20.0, gt=0, le=1e6, description="how surely that is known: as if learnt from so many customers"
+    )
+    budget: Amount | None = Field(
+        None, description="money for contacts and offers; by default there is no limit"
+    )
+
+
+class Trial(Section):
+    """How to read the table experiment, and how to size the next test."""
+
+    control: str | None = Field(
+        None, min_length=1, description="the arm that got nothing; by default the one called control"
+    )
+    outcome: Literal["stayed", "left"] | None = Field(
+        None,
+        description="what an outcome of 1 says; without it no arm is called better",
+    )
+    planned: dict[str, Share] = Field(
+        default_factory=dict, description="planned share of each arm, by name; by default all alike"
+    )
+    power: float = Field(
+        0.80, ge=0.5, lt=1, description="chance that the next test finds the effect if it is there"
+    )
+
+
 class Churn(Section):
     """Study 05: who leaves."""
 
     observation_days: int = Field(365, ge=1, description="days before the cut-off in which a customer bought")
+    gap_days: int = Field(
+        0, ge=0, le=365, description="days between cut-off and horizon: the time it takes to act"
+    )
     horizon_days: int = Field(
-        90, ge=1, description="days after the cut-off without a purchase: counted as left"
+        90, ge=1, description="days after cut-off and gap without a purchase: counted as left"
+    )
+    label: Literal["purchases", "contract", "snapshot"] | None = Field(
+        None, description="which leaving the model learns; by default the one that rules"
+    )
+    n_cut_offs: int = Field(
+        6, ge=1, le=36, description="earlier cut-offs that a model may learn from, at most"
+    )
+    leave_out: Names = Field(
+        default_factory=list,
+        description="features that no model may use, as they know the answer",
+    )
+    keep: Names = Field(
+        default_factory=list,
+        description="features that seem to know the answer, and were known before",
+    )
+    offer: Offer = Field(
+        default_factory=lambda: Offer.model_validate({}), description="what is offered to keep a customer"
+    )
+    test: Trial = Field(
+        default_factory=lambda: Trial.model_validate({}),
+        description="how to read the table experiment, and to size one",
     )
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from cam.params.sections import Params, Section, Source
+from cam.params.sections import Params, Source
+from cam.params.values import Section
 from cam.schema import TABLES
 
 _HEAD = """\
