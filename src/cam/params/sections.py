@@ -382,6 +382,9 @@ class Offer(Section):
     budget: Amount | None = Field(
         None, description="money for contacts and offers; by default there is no limit"
     )
+    customer_value: Amount | None = Field(
+        None, description="margin of a customer who stays, where no CLV can be worked out"
+    )
 
 
 class Trial(Section):
