@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from cam.reduce.cohort_revenue import N_PARTS, cohort_members, cohort_revenue, cohort_sizes
+from cam.reduce.cohort_revenue import N_PARTS, cohort_members, cohort_revenue, cohort_sizes, customer_cohorts
 
 AS_OF = date(2025, 3, 14)
 
@@ -114,3 +114,16 @@ def test_what_comes_after_the_last_day_changes_nothing(place):
         found = cohort_revenue(table, cohort_members(table, as_of=AS_OF), as_of=AS_OF).execute()
         rows.append(sorted(tuple(map(float, row)) for row in found.itertuples(index=False)))
     assert rows[0] == rows[1]
+
+
+def test_each_customer_has_the_cohort_of_the_first_purchase(place):
+    people = pd.DataFrame(
+        {
+            "customer_id": ["a", "b", "c"],
+            "first_date": [date(2024, 12, 31), date(2025, 1, 1), date(2025, 3, 14)],
+        }
+    )
+    found = (
+        customer_cohorts(place("people", people), as_of=date(2025, 3, 14)).order_by("customer_id").execute()
+    )
+    assert found.values.tolist() == [["a", "2024-12", 3], ["b", "2025-01", 2], ["c", "2025-03", 0]]

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cam.reduce.states import WORD_MONTHS, activity_patterns
+from cam.measures.lifecycle.stages import activity_by_cohort, bought_months
+from cam.reduce.states import WORD_MONTHS, activity_patterns, month_of
 
 FIRST, AS_OF = date(2018, 11, 20), date(2025, 3, 14)
 
@@ -76,3 +77,16 @@ def test_orders_after_the_last_day_and_their_order_change_nothing(place):
     other = activity_patterns(place("other", seen), first=FIRST, as_of=AS_OF)
     rows = [table.execute().sort_values(["pattern_0", "pattern_1"]).values.tolist() for table in (one, other)]
     assert rows[0] == rows[1]
+
+
+@pytest.mark.parametrize("seed", [4, 5])
+def test_cohorts_follow_from_the_patterns_in_every_cell(place, seed):
+    log = simulate_log(seed)
+    cells: Counter = Counter()
+    for mine, n in by_hand(log).items():
+        cells.update({(min(mine), month - min(mine)): n for month in mine})
+    patterns = activity_patterns(place("log", log), first=FIRST, as_of=AS_OF).execute()
+    bought = bought_months(patterns, n_months=month_of(AS_OF) - month_of(FIRST) + 1)
+    found = activity_by_cohort(bought, patterns["n_customers"].to_numpy(), first_month=0)
+    expected = sorted((cohort, age, n, cells[cohort, 0]) for (cohort, age), n in cells.items())
+    assert list(found.itertuples(index=False, name=None)) == expected

@@ -52,7 +52,7 @@ def run(study):
     customers = steps.summarise(study)
     repeat = steps.count_repeat(study, customers)
     steps.show_repeat(study, repeat)
-    cohorts = steps.retention(study)
+    cohorts = steps.retention(study, stages.months(study))
     figures.cohort_heat_map(cohorts, period=study.period)
     pooled = steps.retention_by_age(study, cohorts)
     curve = figures.retention_curve(pooled, cohorts=cohorts, period=study.period)
@@ -151,7 +151,7 @@ def test_figures_say_what_they_draw(client, n_cohorts):
     starts = pd.date_range(end="2026-05-01", periods=n_cohorts, freq="MS")
     cohorts = {day.strftime("%Y-%m-%d"): [40, 10] for day in starts}
     study = client({"transactions": orders(cohorts)})
-    table = steps.retention(study)
+    table = steps.retention(study, stages.months(study))
     ax = figures.cohort_heat_map(table, period=study.period)
     assert len(ax.get_yticklabels()) == min(n_cohorts, 18)
     assert ("the latest 18 of 24 cohorts are drawn" in words_of(ax)) == (n_cohorts == 24)
@@ -161,7 +161,8 @@ def test_figures_say_what_they_draw(client, n_cohorts):
 
 
 def test_cohorts_too_small_to_judge_are_grey(client):
-    table = steps.retention(client({"transactions": orders({"2026-03-01": [90, 40], "2026-04-01": [5, 5]})}))
+    study = client({"transactions": orders({"2026-03-01": [90, 40], "2026-04-01": [5, 5]})})
+    table = steps.retention(study, stages.months(study))
     ax = figures.cohort_heat_map(table)
     assert np.isnan(np.asarray(ax.images[0].get_array().filled(np.nan))[1]).all()
     assert "cohorts below 30 customers are grey" in words_of(ax)

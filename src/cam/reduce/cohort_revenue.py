@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import ibis
 import ibis.expr.types as ir
 
-from cam.reduce.states import month_number
+from cam.reduce.states import month_number, month_of
 
 #: Parts of the customers; a prime, so that digits of an id spread over all of them.
 N_PARTS = 61
@@ -123,6 +123,39 @@ def cohort_revenue(transactions: ir.Table, members: ir.Table, *, as_of: date) ->
     sums = rows.group_by([*by, "month"]).aggregate(n_rows=rows.count(), revenue=rows.revenue.sum())
     age = (month_number(sums.month) - sums.cohort).cast("int64")
     return sums.select(*by, "n_rows", "revenue", age=age).relocate("age", after=by[-1])
+
+
+def customer_cohorts(customers: ir.Table, *, as_of: date) -> ir.Table:
+    """Name each customer's cohort and count the months since.
+
+    Turns *customer_id, first_date* into *customer_id, cohort, months_since_first*.
+
+    Parameters
+    ----------
+    customers : ibis.Table
+        One row per customer: ``customer_id``, ``first_date`` (date of the first purchase).
+    as_of : date
+        Last day seen.
+
+    Returns
+    -------
+    ibis.Table
+        ``customer_id``, ``cohort`` (text, ``YYYY-MM``), ``months_since_first`` (integer, calendar months from
+        the month of the first purchase to that of *as_of*); in no order.
+
+    Examples
+    --------
+    >>> people = ibis.memtable({"customer_id": ["a"], "first_date": [date(2025, 11, 30)]})
+    >>> customer_cohorts(people, as_of=date(2026, 1, 1)).execute().values.tolist()
+    [['a', '2025-11', 2]]
+    """
+    first = customers.first_date
+    month = first.month().cast("string").lpad(2, "0")
+    return customers.select(
+        "customer_id",
+        cohort=first.year().cast("string") + "-" + month,
+        months_since_first=month_of(as_of) - month_number(first),
+    )
 
 
 def is_seen(transactions: ir.Table, as_of: date) -> ir.BooleanValue:

@@ -8,11 +8,13 @@ import pandas as pd
 from cam.estimate import CannotSay, Estimate, difference, proportion
 from cam.language import sentence, together
 from cam.measures.lifecycle.retention import MIN_COHORT, cohorts_of_age, pooled_retention, retention_table
-from cam.reduce.cohorts import cohort_activity, customer_cohorts
+from cam.measures.lifecycle.stages import activity_by_cohort
+from cam.reduce.cohort_revenue import customer_cohorts
+from cam.reduce.states import month_of
 from cam.reduce.summary import cells
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.segmentation import summarise as summarise
-from cam.studies.stages import CROWDED
+from cam.studies.stages import CROWDED, Months
 from cam.studies.study import Study, needs
 
 #: With so many who came back, the second purchase is not where customers are lost.
@@ -48,12 +50,11 @@ def show_repeat(study: Study, repeat: pd.DataFrame) -> ShownTable | CannotSay:
     return show_table(repeat, columns, caption="Who came back at all")
 
 
-@needs("transactions")
-def retention(study: Study) -> pd.DataFrame | CannotSay:
+@needs()
+def retention(study: Study, seen: Months) -> pd.DataFrame | CannotSay:
     """Say which share of each month's new customers bought in each complete month after."""
-    activity = cohort_activity(study.tables["transactions"], as_of=study.as_of)
     table = retention_table(
-        activity.order_by(["cohort", "age"]).execute(),
+        activity_by_cohort(seen.bought, seen.n_customers, first_month=month_of(seen.first)),
         as_of=study.as_of,
         n_months=study.params.lifecycle.n_months,
     )

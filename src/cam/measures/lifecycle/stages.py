@@ -78,7 +78,7 @@ def bought_months(patterns: pd.DataFrame, *, n_months: int) -> np.ndarray:
     [[1, 0, 1, 0]]
     """
     names = sorted((name for name in patterns if str(name).startswith("pattern_")), key=lambda n: int(n[8:]))
-    bought = np.zeros((len(patterns), n_months), dtype=bool)
+    bought = np.zeros((len(patterns), n_months), dtype=bool, order="F")
     for word, name in enumerate(names):
         bits = patterns[name].to_numpy(np.int64)
         for month in range(_WORD_MONTHS * word, min(_WORD_MONTHS * (word + 1), n_months)):
@@ -115,30 +115,29 @@ def stage_codes(bought: np.ndarray, *, rules: StageRules) -> np.ndarray:
     ['first_time', 'first_time', 'at_risk', 'dormant', 'reactivated', 'loyal']
     """
     n, n_months = bought.shape
-    codes = np.full((n, n_months), NOT_YET, dtype=np.int8)
+    # By column and by table: a month of all patterns lies together, and each is looked up, not compared.
+    codes = np.full((n, n_months), NOT_YET, dtype=np.int8, order="F")
+    silences = np.arange(n_months + 1)
+    limits = [rules.at_risk_months, rules.dormant_months, rules.lost_months]
+    by_silence = np.array([NOT_YET, _AT_RISK, _DORMANT, _LOST], dtype=np.int8)[
+        np.searchsorted(limits, silences, side="right")
+    ]
+    by_count = np.full(n_months + 1, _REPEAT, dtype=np.int8)
+    by_count[rules.loyal_months :] = _LOYAL
+    by_count[1] = _FIRST
     last = np.full(n, -1, dtype=np.int16)
     count = np.zeros(n, dtype=np.int16)
     is_back = np.zeros(n, dtype=bool)
     for month in range(n_months):
-        now = bought[:, month]
+        now = np.flatnonzero(bought[:, month])
+        before = last[now]
+        is_back[now] = (before >= 0) & (month - before > rules.dormant_months)
+        count[now] += 1
+        last[now] = month
         silent = month - last
-        is_back = np.where(now, (last >= 0) & (silent - 1 >= rules.dormant_months), is_back)
-        count += now
-        last = np.where(now, np.int16(month), last)
-        silent = np.where(now, 0, silent)
-        active = np.select(
-            [is_back, count == 1, count >= rules.loyal_months], [_BACK, _FIRST, _LOYAL], _REPEAT
-        )
-        codes[:, month] = np.select(
-            [
-                last < 0,
-                silent >= rules.lost_months,
-                silent >= rules.dormant_months,
-                silent >= rules.at_risk_months,
-            ],
-            [NOT_YET, _LOST, _DORMANT, _AT_RISK],
-            active,
-        )
+        active = np.where(is_back, np.int8(_BACK), by_count[count])
+        code = np.where(silent < rules.at_risk_months, active, by_silence[np.minimum(silent, n_months)])
+        codes[:, month] = np.where(last < 0, np.int8(NOT_YET), code)
     return codes
 
 
@@ -350,7 +349,9 @@ def activity_by_cohort(bought: np.ndarray, n_customers: np.ndarray, *, first_mon
     Returns
     -------
     DataFrame
-        As from :func:`cam.reduce.cohorts.cohort_activity`, in order of cohort and age.
+        *cohort, age, n_active, n_customers* (integers), in order of cohort and age, where anybody bought: ``cohort`` is
+        the month of the first purchase as year x 12 + month - 1, ``age`` counts calendar months from it,
+        ``n_customers`` is the cohort's size.
 
     Examples
     --------
@@ -361,8 +362,7 @@ def activity_by_cohort(bought: np.ndarray, n_customers: np.ndarray, *, first_mon
     first = np.where(bought.any(axis=1), bought.argmax(axis=1), n_months)
     cells = np.zeros((n_months + 1, n_months), dtype=np.int64)
     for month in range(n_months):
-        now = bought[:, month]
-        counts = np.bincount(first[now], weights=n_customers[now], minlength=n_months + 1)
+        counts = np.bincount(first, weights=n_customers * bought[:, month], minlength=n_months + 1)
         cells[:, month] = counts.astype(np.int64)
     rows = [
         (first_month + cohort, month - cohort, int(cells[cohort, month]), int(cells[cohort, cohort]))
