@@ -5,26 +5,27 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from cam.params.hints import did_you_mean
 from cam.params.values import (
     Amount,
     Change,
+    ClientId,
     Color,
     Columns,
+    Currency,
+    Delimiter,
+    Engine,
     IsoDate,
     Limits,
     Names,
     Rate,
+    Scale,
     Section,
     Share,
     Treatment,
-    _client_id,
-    _currency,
-    _delimiter,
-    _engine,
 )
 from cam.schema import STARTING_TABLES, TABLES
 
@@ -40,14 +41,10 @@ class Brand(Section):
 class Client(Section):
     """Who the report is for."""
 
-    id: Annotated[str, AfterValidator(_client_id)] = Field(
-        description="short name, also the report's folder; by default the file's stem"
-    )
+    id: ClientId = Field(description="short name, also the report's folder; by default the file's stem")
     name: str | None = Field(None, description="name as the report prints it; by default the id")
     language: Literal["en", "zh"] = Field("en", description="language of the report: en or zh")
-    currency: Annotated[str, AfterValidator(_currency)] = Field(
-        "USD", description="currency of all amounts, ISO code"
-    )
+    currency: Currency = Field("USD", description="currency of all amounts, ISO code")
     as_of: IsoDate | None = Field(
         None, description="last day seen, to its end; by default the last day in the data"
     )
@@ -63,7 +60,7 @@ class Options(Section):
     """How one table is read and cleaned."""
 
     encoding: str | None = Field(None, description="of a CSV file; by default found from its bytes")
-    delimiter: Annotated[str, AfterValidator(_delimiter)] | None = Field(
+    delimiter: Delimiter | None = Field(
         None, description="of a CSV file, or the word whitespace; by default found"
     )
     names: list[str] | None = Field(
@@ -77,6 +74,18 @@ class Options(Section):
     decimal: Literal[".", ","] = Field(".", description="decimal sign of numbers written as text")
     refund_column: str | None = Field(
         None, description="column with the amount paid back on the order, subtracted from its revenue"
+    )
+    more_header_rows: int | None = Field(
+        None, ge=0, le=20, description="lines under the header that are no answers; by default found"
+    )
+    scales: dict[str, Scale] = Field(
+        default_factory=dict, description="of a score, as its source has it, such as nps: [1, 11]"
+    )
+    words: dict[str, dict[str, int]] = Field(
+        default_factory=dict, description="of a score written in words: its column, then word: number"
+    )
+    blanks: Names = Field(
+        default_factory=list, description="texts that mean no answer, beside those that always do"
     )
     drop_missing_ids: bool = Field(False, description="leave out rows without a key, instead of an error")
     drop_unreadable: bool = Field(False, description="leave out rows whose values cannot be read, likewise")
@@ -116,7 +125,7 @@ class Source(Section):
 class Data(Section):
     """Where the client's tables are."""
 
-    engine: Annotated[str, AfterValidator(_engine)] = Field(
+    engine: Engine = Field(
         "duckdb", description="duckdb for files; else the URL of a database, its password as ${NAME}"
     )
     root: str = Field(".", description="where relative paths start; itself relative to the project's root")
@@ -361,6 +370,26 @@ class Satisfaction(Section):
     """Study 04: how satisfied customers are."""
 
     min_answers: int = Field(30, ge=1, description="groups with fewer answers are named, not rated")
+    group_by: Names = Field(
+        default_factory=list, description="columns to rate by; by default wave, touchpoint, segment, channel"
+    )
+    weight_by: Names = Field(
+        default_factory=list, description="known margins that answers are weighted to; by default found"
+    )
+    outcome: Literal["nps", "csat", "ces"] | None = Field(
+        None, description="the score that drivers explain; by default the one answered most"
+    )
+    drivers: Names = Field(
+        default_factory=list, description="columns of responses; by default all items on one scale"
+    )
+    n_themes: int | None = Field(None, ge=2, le=30, description="themes of comments; by default found")
+    sentiment: str | None = Field(
+        None, min_length=1, description="column with the tone of comments as people labelled it, if any"
+    )
+    recent_days: int = Field(
+        90, ge=1, le=730, description="days back in which a detractor is still called back"
+    )
+    overdue_days: int = Field(7, ge=1, le=365, description="days after which an open ticket is overdue")
 
 
 class Offer(Section):

@@ -31,6 +31,12 @@ def _rising(values: list[float]) -> list[float]:
     return values
 
 
+def _rising_scale(values: list[int]) -> list[int]:
+    if values[1] <= values[0]:
+        raise PydanticCustomError("scale", "must be the lowest and the highest answer, such as [1, 11]")
+    return values
+
+
 def _no_repeats(values: list[str]) -> list[str]:
     twice = sorted({value for value in values if values.count(value) > 1})
     if twice:
@@ -83,6 +89,10 @@ def _delimiter(value: str) -> str:
     return value
 
 
+ClientId = Annotated[str, AfterValidator(_client_id)]
+Currency = Annotated[str, AfterValidator(_currency)]
+Delimiter = Annotated[str, AfterValidator(_delimiter)]
+Engine = Annotated[str, AfterValidator(_engine)]
 IsoDate = Annotated[date, BeforeValidator(_iso_date)]
 Limits = Annotated[
     list[Annotated[float, Field(allow_inf_nan=False)]], Field(min_length=1), AfterValidator(_rising)
@@ -90,6 +100,7 @@ Limits = Annotated[
 Rate = Annotated[float, AfterValidator(_rate)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Change = Annotated[float, Field(gt=-1, le=10, allow_inf_nan=False)]
+Scale = Annotated[list[int], Field(min_length=2, max_length=2), AfterValidator(_rising_scale)]
 Share = Annotated[float, Field(gt=0, le=1)]
 Names = Annotated[list[str], Field(max_length=100), AfterValidator(_no_repeats)]
 Treatment = Annotated[str, Field(min_length=1, max_length=200)]

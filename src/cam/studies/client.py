@@ -13,7 +13,7 @@ STUDIES: dict[str, tuple[str, ...]] = {
     "01_segmentation": ("segmentation", "value"),
     "02_lifecycle": ("lifecycle",),
     "03_clv_cac": ("segmentation", "value"),
-    "04_satisfaction_nps": ("satisfaction",),
+    "04_satisfaction_nps": ("satisfaction", "segmentation", "value"),
     "05_churn": ("churn", "value"),
 }
 
