@@ -19,7 +19,7 @@ from cam import key_figures
 from cam.data import Prepared, read_prepared
 from cam.errors import ParamsError
 from cam.estimate import CannotSay, Estimate
-from cam.language import period_text, sentence, together, use
+from cam.language import date_text, period_text, sentence, together, use
 from cam.language import translate as _
 from cam.params import SECTIONS, Params, params_from_sections, read_params
 from cam.project import project_root
@@ -76,8 +76,9 @@ class Study:
     def period(self) -> str:
         """First to last day of the transactions, ready to print; the last day seen where there are none."""
         review = self.prepared.review["tables"].get("transactions")
-        first = date.fromisoformat(review["first_date"]) if review else self.as_of
-        return period_text(first, self.as_of)
+        if not review:
+            return date_text(self.as_of)
+        return period_text(date.fromisoformat(review["first_date"]), self.as_of)
 
     def lacks(self, table: str) -> CannotSay | None:
         """Say that a table is missing, or nothing if it is there."""

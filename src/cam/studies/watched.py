@@ -39,6 +39,8 @@ _RETURN_CHANCE = 0.1
 _MISSED_ENDS = 10
 #: A month is 28 to 31 days, and both its ends are counted: a contract of three months has 90 to 93 days.
 _SLACK_DAYS = 4.0
+#: Tenures are completed months: whoever left in the thirteenth has twelve, and was still there after twelve.
+_HALF_MONTH = 0.5
 #: Before the names of attributes, within the engine: "duration" may be one.
 PREFIX = "of_"
 UNKNOWN = "unknown"
@@ -86,7 +88,7 @@ class Watched:
 
     def time(self, told: float) -> float:
         """Turn a time that a reader sees into one of the cells."""
-        return told * self.in_unit + (_SLACK_DAYS if self.basis == "contract" else 0.0)
+        return told * self.in_unit + {"contract": _SLACK_DAYS, "snapshot": -_HALF_MONTH}.get(self.basis, 0.0)
 
 
 Stays = Mapping[str, Watched | CannotSay]
