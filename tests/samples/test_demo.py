@@ -290,7 +290,7 @@ def test_unknown_sample_lists_what_there_is(reference: str, tmp_path: Path) -> N
     assert str(caught.value).startswith(
         f"{reference}: no such sample. There are:\n    sample:demo/transactions.csv\n"
     )
-    assert str(caught.value).endswith("sample:demo/truth/comments.csv")
+    assert str(caught.value).endswith("sample:telecom/truth/parameters.csv")
     assert not list(tmp_path.iterdir())
 
 

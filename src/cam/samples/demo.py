@@ -47,7 +47,6 @@ retailer's; none was set to make a method look good. A change of any byte is a n
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +55,7 @@ import pandas as pd
 from cam.errors import ParamsError
 from cam.samples import acquisition, membership, orders, people, plan, truth, voice
 from cam.samples.draws import Draws
+from cam.samples.files import write_files
 
 DEMO_VERSION = 1
 
@@ -68,8 +68,9 @@ _STREAMS = (
 )  # fmt: skip
 _TABLES = ("transactions", "customers", "spend", "leads", "responses", "tickets", "contracts")
 _TRUTH = ("customers", "channels", "parameters", "drivers", "categories", "comments")
-_WITH_HOURS = ("transactions", "tickets")
-_PREFIX = "sample:"
+_WITH_HOURS = ("transactions.csv", "tickets.csv")
+#: Files of this client, its truth among them.
+DEMO_FILES = (*(f"{name}.csv" for name in _TABLES), *(f"truth/{name}.csv" for name in _TRUTH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,14 +202,10 @@ def simulate_demo(*, n_customers: int = 20_000, seed: int = _SEED) -> DemoClient
 def write_demo(folder: Path) -> None:
     """Write the demo client as CSV files: tables into `folder`, the truth into `folder/truth`.
 
-    All is written beside `folder` first and then moved there in one step; in a folder that is there already,
-    file by file. Either way no reader sees half a file, and two processes may do it at once: both bring the
-    same bytes.
-
     Parameters
     ----------
     folder : Path
-        Made where missing. Files of other names in it are left alone.
+        Made where missing; written as :func:`cam.samples.files.write_files` does.
 
     Raises
     ------
@@ -223,90 +220,7 @@ def write_demo(folder: Path) -> None:
     ...     sorted(path.name for path in (Path(place) / "demo" / "truth").iterdir())[:2]
     ['categories.csv', 'channels.csv']
     """
-    folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as place:
-        # A folder of our own within it: the temporary one is closed to other users, and the demo need not be.
-        fresh = Path(place) / "demo"
-        _write_files(simulate_demo(), fresh)
-        try:
-            fresh.replace(folder)
-        except OSError:  # it is there already and holds something
-            (folder / "truth").mkdir(parents=True, exist_ok=True)
-            for name in _file_names():
-                (fresh / name).replace(folder / name)
-
-
-def sample_path(reference: str, *, cache: Path) -> Path:
-    """Find a file of the demo client, making the whole client on first use.
-
-    Parameters
-    ----------
-    reference : str
-        `sample:demo/` and the name of a file, such as `sample:demo/transactions.csv`.
-    cache : Path
-        Where made samples are kept, in a folder per version.
-
-    Returns
-    -------
-    Path
-        The file, which exists.
-
-    Raises
-    ------
-    ParamsError
-        No such sample; the text lists those there are.
-
-    Examples
-    --------
-    >>> sample_path("sample:demo/orders.csv", cache=Path("unused"))
-    Traceback (most recent call last):
-        ...
-    cam.errors.ParamsError: sample:demo/orders.csv: no such sample. There are:
-        sample:demo/transactions.csv
-        sample:demo/customers.csv
-        sample:demo/spend.csv
-        sample:demo/leads.csv
-        sample:demo/responses.csv
-        sample:demo/tickets.csv
-        sample:demo/contracts.csv
-        sample:demo/truth/customers.csv
-        sample:demo/truth/channels.csv
-        sample:demo/truth/parameters.csv
-        sample:demo/truth/drivers.csv
-        sample:demo/truth/categories.csv
-        sample:demo/truth/comments.csv
-    """
-    known = {f"{_PREFIX}demo/{name}": name for name in _file_names()}
-    if reference not in known:
-        listed = "\n".join(f"    {each}" for each in known)
-        raise ParamsError(f"{reference}: no such sample. There are:\n{listed}")
-    folder = Path(cache) / f"demo-v{DEMO_VERSION}"
-    path = folder / known[reference]
-    if not path.is_file():
-        write_demo(folder)
-    return path
-
-
-def _file_names() -> list[str]:
-    return [f"{name}.csv" for name in _TABLES] + [f"truth/{name}.csv" for name in _TRUTH]
-
-
-def _write_files(client: DemoClient, folder: Path) -> None:
-    (folder / "truth").mkdir(parents=True)
-    for name in _TABLES:
-        date_format = "%Y-%m-%d %H:%M:%S" if name in _WITH_HOURS else "%Y-%m-%d"
-        _write_csv(client.tables[name], folder / f"{name}.csv", "%.2f", date_format)
-    for name in _TRUTH:
-        _write_csv(client.truth[name], folder / "truth" / f"{name}.csv", "%.6f", "%Y-%m-%d")
-
-
-def _write_csv(table: pd.DataFrame, path: Path, float_format: str, date_format: str) -> None:
-    table.to_csv(
-        path,
-        index=False,
-        float_format=float_format,
-        date_format=date_format,
-        lineterminator="\n",
-        encoding="utf-8",
-    )
+    client = simulate_demo()
+    files = {f"{name}.csv": client.tables[name] for name in _TABLES}
+    files |= {f"truth/{name}.csv": client.truth[name] for name in _TRUTH}
+    write_files(files, folder, with_hours=_WITH_HOURS)

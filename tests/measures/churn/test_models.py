@@ -62,6 +62,23 @@ def test_bootstrap_intervals_are_as_wide_as_the_fisher_information_says(logistic
     assert np.log(days["high"] / days["low"]) == pytest.approx(2 * 1.96 * error, rel=0.2)
 
 
+def test_one_step_per_resample_is_as_good_as_a_refit_where_rows_are_many(logistic, monkeypatch):
+    from cam.measures.churn import models
+
+    slow = odds_ratios(logistic, FEATURES, seed=1)
+    monkeypatch.setattr(models, "_MOST_REFITTED", 0)
+    quick = odds_ratios(logistic, FEATURES, seed=1)
+    # The same resamples, so that only the step differs: of the order of one over the rows.
+    for side in ("low", "high"):
+        np.testing.assert_allclose(np.log(quick[side]), np.log(slow[side]), atol=0.02)
+
+
+def test_a_penalty_or_a_number_of_trees_that_is_given_is_not_chosen_again(logistic, boosting):
+    again = fit_logistic(FEATURES, seed=2, penalty=logistic.penalty)
+    assert again.coefficients.tobytes() == logistic.coefficients.tobytes()
+    assert fit_boosting(FEATURES, seed=1, n_trees=7).n_trees == 7
+
+
 def test_both_models_come_near_the_truth_and_are_calibrated(logistic, boosting):
     truth = auc(TEST, score="truth").value
     for fit, near in ((logistic, 0.01), (boosting, 0.02)):

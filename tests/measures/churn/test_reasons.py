@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from measures.churn.scores import people
 
 from cam.measures.churn.models import expit, fit_boosting, fit_logistic
 from cam.measures.churn.reasons import (
+    believable,
     contributions,
     partial_dependence,
     permutation_importance,
@@ -92,3 +94,35 @@ def test_a_feature_that_is_none():
         partial_dependence(FITS[0], TEST, feature="age")
     with pytest.raises(ValueError, match="the model has no feature 'age'"):
         permutation_importance(FITS[0], TEST, groups={"both": ["age", "days"]}, seed=1)
+
+
+@both
+def test_a_group_is_made_typical_together(fit):
+    """Alone it is what the feature moves; of the logistic model a group moves the sum of its members."""
+    alone = contributions(fit, TEST, typical=TYPICAL)
+    joined = contributions(fit, TEST, typical=TYPICAL, groups={"both": ["days", "plan"], "days": ["days"]})
+    np.testing.assert_allclose(joined["days"], alone["days"], atol=1e-12)
+    changed = TEST.assign(days=TYPICAL["days"], plan=TYPICAL["plan"])
+    there = fit.log_odds(TEST) - fit.log_odds(changed)
+    np.testing.assert_allclose(joined["both"], there, atol=1e-9)
+
+
+def test_only_what_a_feature_alone_bears_out_can_be_believed():
+    """Orders lower the risk; in a model beside another feature they may raise it, and that is no reason."""
+    moved = contributions(FITS[0], TEST, typical=TYPICAL)
+    kept = believable(moved, TEST, typical=TYPICAL, train=TRAIN)
+    long, short = TEST["days"] > TYPICAL["days"] + 1, TEST["days"] < TYPICAL["days"] - 1
+    pd.testing.assert_series_equal(kept.loc[long, "days"], moved.loc[long, "days"])
+    assert not kept.loc[short, "days"].any() and moved.loc[short, "days"].any()
+    basic, pro = TEST["plan"] == "basic", TEST["plan"] == "pro"
+    np.testing.assert_array_equal(kept.loc[basic, "plan"], moved.loc[basic, "plan"])
+    assert not kept.loc[pro, "plan"].any()
+    blank = TEST["spend"].isna()
+    np.testing.assert_array_equal(kept.loc[blank, "spend"], moved.loc[blank, "spend"])
+
+
+def test_what_readers_are_given_is_recalibrated():
+    plain = partial_dependence(FITS[0], TEST, feature="days")
+    half = partial_dependence(FITS[0], TEST, feature="days", recalibrate=lambda p: p / 2)
+    np.testing.assert_allclose(half["p_churn"], plain["p_churn"] / 2)
+    assert plain["n"].nunique() == 1 and plain["n"].iloc[0] <= 1000

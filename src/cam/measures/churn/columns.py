@@ -58,7 +58,8 @@ class ColumnsFit:
     def design(self, table: pd.DataFrame) -> Floats:
         """Return rows by columns, each in standard deviations from the training rows' mean."""
         parts = zip(self.names["feature"], self.names["part"], self.names["level"], strict=True)
-        columns = np.column_stack([self._column(table, *part) for part in parts])
+        texts = {name: as_levels(table[name]) for name in self.levels}
+        columns = np.column_stack([self._column(table, texts, *part) for part in parts])
         return (columns - self.means) / self.sds
 
     def codes(self, table: pd.DataFrame) -> Floats:
@@ -70,9 +71,11 @@ class ColumnsFit:
             columns.append(np.where(text.isna(), np.nan, np.where(code < 0, len(levels), code)))
         return np.column_stack(columns)
 
-    def _column(self, table: pd.DataFrame, feature: str, part: str, level: str) -> Floats:
-        if feature in self.levels:
-            text = as_levels(table[feature])
+    def _column(
+        self, table: pd.DataFrame, texts: Mapping[str, pd.Series], feature: str, part: str, level: str
+    ) -> Floats:
+        if feature in texts:
+            text = texts[feature]
             if part == "missing":
                 return text.isna().to_numpy(float)
             if part == "other":

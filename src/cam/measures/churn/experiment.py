@@ -320,9 +320,9 @@ def uplift_by_risk(
             continue
         gap = difference("uplift", *(proportion("rate", left, n) for left, n in counts))
         (a, m), (b, n) = counts
-        low_all, high_all = _newcombe(a, m, b, n, wide)
+        low_all, high_all = newcombe_limits(counts[0], control=counts[1], z=wide)
         rates = (a / m, b / n)
-        limits = (gap.low, gap.high, 100 * low_all, 100 * high_all)
+        limits = (gap.low, gap.high, low_all, high_all)
         found.append((one, float(np.sort(own[score]).mean()), m, n, *rates, gap.value, *limits))
         # Half a customer is added to each cell, so that no bin is infinitely sure.
         p, q = (a + 0.5) / (m + 1), (b + 0.5) / (n + 1)
@@ -409,6 +409,45 @@ def sample_ratio(table: pd.DataFrame, *, planned: Mapping[str, float] | None = N
     return SampleRatioFit(frame, float(chi2.sf(spread, len(frame) - 1)))
 
 
+def newcombe_limits(
+    treated: tuple[int, int], *, control: tuple[int, int], z: float = Z
+) -> tuple[float, float]:
+    """Return limits of the difference of two shares at any confidence.
+
+    Parameters
+    ----------
+    treated, control : tuple of int
+        Customers with the outcome, and all, of each arm.
+    z : float
+        Of the normal: 1.96 for 95 %, more where several limits must hold at once.
+
+    Returns
+    -------
+    tuple of float
+        Of treated minus control, percentage points.
+
+    References
+    ----------
+    Newcombe, R. G. (1998). Statistics in Medicine 17, 873-890. (Method 10.)
+
+    Examples
+    --------
+    >>> [round(limit, 2) for limit in newcombe_limits((56, 70), control=(48, 80))]
+    [5.24, 33.39]
+    """
+
+    def wilson(k: int, size: int) -> tuple[float, float]:
+        p = k / size
+        centre = (p + z**2 / (2 * size)) / (1 + z**2 / size)
+        half = z / (1 + z**2 / size) * float(np.sqrt(p * (1 - p) / size + z**2 / (4 * size**2)))
+        return max(0.0, centre - half), min(1.0, centre + half)
+
+    (low, high), (other_low, other_high) = wilson(*treated), wilson(*control)
+    p, q = treated[0] / treated[1], control[0] / control[1]
+    down, up = np.hypot(p - low, other_high - q), np.hypot(high - p, q - other_low)
+    return float(100 * (p - q - down)), float(100 * (p - q + up))
+
+
 def _check(table: pd.DataFrame) -> None:
     outcome = as_numbers(table["outcome"])
     if not np.isin(outcome, (0.0, 1.0)).all():
@@ -434,18 +473,3 @@ def _welch(one: Floats, other: Floats, unit: str) -> Estimate:
         half = float(t.ppf(0.975, freedom)) * error
     n = min(one.size, other.size)
     return Estimate("experiment_value_effect", gap, unit, n, gap - half, gap + half)
-
-
-def _newcombe(a: int, m: int, b: int, n: int, z: float) -> tuple[float, float]:
-    """Limits of a/m - b/n by Newcombe's method 10 at any confidence, on a scale of 0 to 1."""
-
-    def wilson(k: int, size: int) -> tuple[float, float]:
-        p = k / size
-        centre = (p + z**2 / (2 * size)) / (1 + z**2 / size)
-        half = z / (1 + z**2 / size) * float(np.sqrt(p * (1 - p) / size + z**2 / (4 * size**2)))
-        return max(0.0, centre - half), min(1.0, centre + half)
-
-    (low, high), (other_low, other_high) = wilson(a, m), wilson(b, n)
-    p, q = a / m, b / n
-    down, up = np.hypot(p - low, other_high - q), np.hypot(high - p, q - other_low)
-    return float(p - q - down), float(p - q + up)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cam.measures.churn.columns import ColumnsFit, Floats, as_numbers, fit_columns
 from cam.measures.churn.folds import folds, in_order, labels_of
@@ -20,6 +19,10 @@ PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
 #: Probabilities stay this far from 0 and 1, so that a log-odds is finite.
 EDGE = 1e-6
 _CHOOSING_FOLDS, _N_BOOTSTRAP, _MOST_TREES = 3, 200, 300
+#: Trees are grown in steps, until one brings nothing.
+_TREES_AT_ONCE = 50
+#: Numbers in a design beyond which a resample is one step from the fit; fewer rows need refits, and these are quick.
+_MOST_REFITTED = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,22 @@ class LogisticFit:
     n: int
     n_churned: int
 
+    @property
+    def owners(self) -> Floats:
+        """The feature of each column of the inputs."""
+        return self.columns.names["feature"].to_numpy()
+
+    def inputs(self, table: pd.DataFrame) -> Floats:
+        """Return what the model sees of each row."""
+        return self.columns.design(table)
+
+    def log_odds_of(self, inputs: Floats) -> Floats:
+        """Return the log-odds of leaving that go with each row of inputs."""
+        return self.intercept + np.einsum("ij,j->i", inputs, self.coefficients)
+
     def log_odds(self, table: pd.DataFrame) -> Floats:
         """Return each row's log-odds of leaving."""
-        return self.intercept + np.einsum("ij,j->i", self.columns.design(table), self.coefficients)
+        return self.log_odds_of(self.inputs(table))
 
     def probability(self, table: pd.DataFrame) -> Floats:
         """Return each row's probability (0-1) of leaving."""
@@ -78,10 +94,23 @@ class BoostingFit:
     n: int
     n_churned: int
 
+    @property
+    def owners(self) -> Floats:
+        """The feature of each column of the inputs."""
+        return np.array(self.columns.features)
+
+    def inputs(self, table: pd.DataFrame) -> Floats:
+        """Return what the model sees of each row."""
+        return self.columns.codes(table)
+
+    def log_odds_of(self, inputs: Floats) -> Floats:
+        """Return the log-odds of leaving that go with each row of inputs."""
+        with one_thread():
+            return self.model.decision_function(inputs)
+
     def log_odds(self, table: pd.DataFrame) -> Floats:
         """Return each row's log-odds of leaving."""
-        with one_thread():
-            return self.model.decision_function(self.columns.codes(table))
+        return self.log_odds_of(self.inputs(table))
 
     def probability(self, table: pd.DataFrame) -> Floats:
         """Return each row's probability (0-1) of leaving."""
@@ -153,7 +182,7 @@ def expit(log_odds: Floats) -> Floats:
     return scipy_expit(log_odds)
 
 
-def fit_logistic(table: pd.DataFrame, *, seed: int) -> LogisticFit:
+def fit_logistic(table: pd.DataFrame, *, seed: int, penalty: float | None = None) -> LogisticFit:
     """Fit the logistic regression, its penalty chosen by cross-validation with all rows of a customer in one fold.
 
     Parameters
@@ -162,6 +191,8 @@ def fit_logistic(table: pd.DataFrame, *, seed: int) -> LogisticFit:
         Training rows.
     seed : int
         Of the folds.
+    penalty : float, optional
+        By default chosen among :data:`PENALTIES`.
 
     Returns
     -------
@@ -187,25 +218,26 @@ def fit_logistic(table: pd.DataFrame, *, seed: int) -> LogisticFit:
     """
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
-    def fitted(x: Floats, y: Floats, penalty: float) -> tuple[float, Floats]:
-        model = LogisticRegression(C=1 / penalty, solver="newton-cholesky", tol=1e-8, max_iter=200).fit(x, y)
+    def fitted(x: Floats, y: Floats, penalty: float, *, tol: float = 1e-8) -> tuple[float, Floats]:
+        model = LogisticRegression(C=1 / penalty, solver="newton-cholesky", tol=tol, max_iter=200).fit(x, y)
         return float(model.intercept_[0]), model.coef_[0]
 
     rows = in_order(table)
     y = labels_of(rows)
     columns = fit_columns(rows)
-    x, fold = columns.design(rows), folds(rows, n_folds=_CHOOSING_FOLDS, seed=seed)
-    losses = np.zeros(len(PENALTIES))
+    x = columns.design(rows)
     with one_thread():
-        for one in range(_CHOOSING_FOLDS):
-            inside, outside = fold != one, fold == one
-            for place, penalty in enumerate(PENALTIES):
-                intercept, coefficients = fitted(x[inside], y[inside], penalty)
-                score = intercept + np.einsum("ij,j->i", x[outside], coefficients)
-                losses[place] += float((np.logaddexp(0, score) - y[outside] * score).sum())
-        chosen = PENALTIES[int(losses.argmin())]
-        intercept, coefficients = fitted(x, y, chosen)
-    return LogisticFit(columns, intercept, coefficients, chosen, len(rows), int(y.sum()))
+        if penalty is None:
+            fold, losses = folds(rows, n_folds=_CHOOSING_FOLDS, seed=seed), np.zeros(len(PENALTIES))
+            for one in range(_CHOOSING_FOLDS):
+                inside, outside = fold != one, fold == one
+                for place, tried in enumerate(PENALTIES):
+                    intercept, coefficients = fitted(x[inside], y[inside], tried, tol=1e-4)
+                    score = intercept + np.einsum("ij,j->i", x[outside], coefficients)
+                    losses[place] += float((np.logaddexp(0, score) - y[outside] * score).sum())
+            penalty = PENALTIES[int(losses.argmin())]
+        intercept, coefficients = fitted(x, y, penalty)
+    return LogisticFit(columns, intercept, coefficients, penalty, len(rows), int(y.sum()))
 
 
 def odds_ratios(fit: LogisticFit, table: pd.DataFrame, *, seed: int) -> pd.DataFrame:
@@ -218,7 +250,8 @@ def odds_ratios(fit: LogisticFit, table: pd.DataFrame, *, seed: int) -> pd.DataF
     table : DataFrame
         The rows that it was fitted on.
     seed : int
-        Of the 200 resamples of customers; the penalty stays as it is, so it draws the intervals to 1 too.
+        Of the 200 resamples of customers; the penalty stays as it is, so it draws the intervals to 1 too. Where the
+        design holds more than half a million numbers, each is one Newton step from the fit.
 
     Returns
     -------
@@ -243,18 +276,29 @@ def odds_ratios(fit: LogisticFit, table: pd.DataFrame, *, seed: int) -> pd.DataF
     start = np.concatenate([[fit.intercept], fit.coefficients])
     draws = np.empty((_N_BOOTSTRAP, start.size))
     customers = pd.factorize(rows["customer_id"])[0]
-    rng, y = np.random.default_rng(seed), labels_of(rows)
+    rng, y, n = np.random.default_rng(seed), labels_of(rows), int(customers.max()) + 1
     with one_thread():
+        step = _steps(x, y, customers, start, fit.penalty) if x.size > _MOST_REFITTED else None
         for place in range(_N_BOOTSTRAP):
-            drawn = np.bincount(
-                rng.integers(0, customers.max() + 1, customers.max() + 1), minlength=customers.max() + 1
-            )
-            draws[place] = _refitted(x, y, drawn[customers].astype(float), start, fit.penalty)
+            drawn = np.bincount(rng.integers(0, n, n), minlength=n)
+            if step is None:
+                draws[place] = _refitted(x, y, drawn[customers].astype(float), start, fit.penalty)
+            else:
+                draws[place] = start + np.einsum("i,ij->j", drawn - 1.0, step)
     low, high = np.quantile(draws[:, 1:], [0.025, 0.975], axis=0)
     found = fit.columns.names.assign(
         sd=fit.columns.sds, odds_ratio=np.exp(fit.coefficients), low=np.exp(low), high=np.exp(high)
     )
     return found.iloc[np.argsort(-np.abs(fit.coefficients), kind="stable")].reset_index(drop=True)
+
+
+def _steps(x: Floats, y: Floats, customers: Floats, start: Floats, penalty: float) -> Floats:
+    """How far one more copy of each customer moves the fit, to first order; customers x columns."""
+    p, ridge = expit(np.einsum("ij,j->i", x, start)), np.full(start.size, penalty)
+    ridge[0] = 0.0
+    bend = (x * (p * (1 - p))[:, None]).T @ x + np.diag(ridge)  # one thread: one order of adding
+    pulls = np.column_stack([np.bincount(customers, (y - p) * column) for column in x.T])
+    return np.einsum("ij,jk->ik", pulls, np.linalg.inv(bend + 1e-9 * np.eye(start.size)))
 
 
 def _refitted(x: Floats, y: Floats, weights: Floats, start: Floats, penalty: float) -> Floats:
@@ -319,7 +363,7 @@ def fit_boosting(table: pd.DataFrame, *, seed: int, n_trees: int | None = None) 
     x = columns.codes(rows)
     named = np.arange(x.shape[1]) >= len(columns.numeric)
 
-    def fitted(inside: NDArray[np.bool_], trees: int) -> Any:
+    def grower(trees: int) -> Any:
         return HistGradientBoostingClassifier(
             learning_rate=0.08,
             max_iter=trees,
@@ -330,19 +374,26 @@ def fit_boosting(table: pd.DataFrame, *, seed: int, n_trees: int | None = None) 
             early_stopping=False,
             categorical_features=named,
             random_state=seed,
-        ).fit(x[inside], y[inside])
+            warm_start=True,
+        )
 
     with one_thread():
         if n_trees is None:
+            n_trees = 1
             fold = folds(rows, n_folds=_CHOOSING_FOLDS, seed=seed)
-            losses = np.zeros(_MOST_TREES)
-            for one in range(_CHOOSING_FOLDS):
-                model, outside = fitted(fold != one, _MOST_TREES), fold == one
-                for trees, score in enumerate(model.staged_predict_proba(x[outside])):
-                    p = np.clip(score[:, 1], EDGE, 1 - EDGE)
-                    losses[trees] -= np.log(np.where(y[outside] == 1, p, 1 - p)).sum()
-            n_trees = int(losses.argmin()) + 1
-        model = fitted(np.ones(len(y), dtype=bool), n_trees)
+            growing = [grower(0) for _ in range(_CHOOSING_FOLDS)]
+            for size in range(_TREES_AT_ONCE, _MOST_TREES + 1, _TREES_AT_ONCE):
+                losses = np.zeros(size)
+                for one, model in enumerate(growing):
+                    outside = fold == one
+                    model.set_params(max_iter=size).fit(x[~outside], y[~outside])
+                    for trees, score in enumerate(model.staged_predict_proba(x[outside])):
+                        p = np.clip(score[:, 1], EDGE, 1 - EDGE)
+                        losses[trees] -= np.log(np.where(y[outside] == 1, p, 1 - p)).sum()
+                n_trees = int(losses.argmin()) + 1
+                if n_trees <= size - _TREES_AT_ONCE:  # the latest trees brought nothing
+                    break
+        model = grower(n_trees).fit(x, y)
     return BoostingFit(columns, model, n_trees, len(rows), int(y.sum()))
 
 

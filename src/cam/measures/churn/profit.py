@@ -214,13 +214,14 @@ def expected_gains(table: pd.DataFrame, *, offer: Offer, budget: float | None = 
     saved, spent = p * (clv - d), (1 - p) * d + f
     even = np.divide(spent, saved, out=np.full(p.size, np.nan), where=saved > 0)
     listed = table.assign(
-        # What rounding leaves of equal gains must not rank them.
-        expected_gain=(offer.save_rate * saved - spent).round(9),
-        expected_cost=(f + d * (p * offer.save_rate + 1 - p)).round(9),
+        # To the hundredth of a cent, as in the engine: what rounding leaves of equal gains must not rank them.
+        expected_gain=_rounded(offer.save_rate * saved - spent),
+        expected_cost=_rounded(f + d * (p * offer.save_rate + 1 - p)),
         break_even_save_rate=np.where(even <= 1, even, np.nan),
     ).sort_values(["expected_gain", "customer_id"], ascending=[False, True], ignore_index=True)
     worth = listed["expected_gain"] > 0
-    cost = listed["expected_cost"].cumsum()
+    # What adding leaves beyond that must not move the line of the budget.
+    cost = listed["expected_cost"].cumsum().round(4)
     return listed.assign(
         rank=np.arange(1, len(listed) + 1),
         cumulative_gain=listed["expected_gain"].cumsum(),
@@ -262,18 +263,78 @@ def list_gain(listed: pd.DataFrame, *, offer: Offer, currency: str) -> Estimate:
     """
     if listed.empty:
         raise ValueError("the list is empty")
-    from scipy.stats import beta  # here, because it makes every start slower
-
     p, clv = as_numbers(listed["p_churn"]), as_numbers(listed["residual_clv"])
     d, rate = offer.offer_cost, offer.save_rate
-    saved, spent = float((p * (clv - d)).sum()), float(((1 - p) * d + offer.contact_cost).sum())
-    value = rate * saved - spent
     # Of one customer: clv - d with chance p x rate, -d with 1 - p, else nothing.
-    mean = p * rate * (clv - d) - (1 - p) * d
-    chance = Z * float(np.sqrt((p * rate * (clv - d) ** 2 + (1 - p) * d**2 - mean**2).sum()))
-    limits = sorted(float(end) * saved - spent for end in beta.ppf([0.025, 0.975], *offer.beta))
-    low, high = value - np.hypot(value - limits[0], chance), value + np.hypot(limits[1] - value, chance)
-    return Estimate("retention_gain", value, currency, len(listed), float(low), float(high))
+    mean, accepts = p * rate * (clv - d) - (1 - p) * d, p * rate + 1 - p
+    sums = {
+        "n": len(listed),
+        "risk": p.sum(),
+        "saved": (p * (clv - d)).sum(),
+        "gain": (mean - offer.contact_cost).sum(),
+        "cost": (offer.contact_cost + d * accepts).sum(),
+        "gain_variance": (p * rate * (clv - d) ** 2 + (1 - p) * d**2 - mean**2).sum(),
+        "cost_variance": (d**2 * accepts * (1 - accepts)).sum(),
+    }
+    return sums_of_list(pd.DataFrame([sums]), offer=offer, currency=currency)[0]
+
+
+def sums_of_list(sums: pd.DataFrame, *, offer: Offer, currency: str) -> tuple[Estimate, Estimate]:
+    """Return what a list earns and costs, from sums over its customers: a long list need not leave the engine.
+
+    Parameters
+    ----------
+    sums : DataFrame
+        One row, of sums over the list: *n*; *risk*, of p; *saved*, of p x (residual CLV - offer); *gain* and *cost*;
+        *gain_variance* and *cost_variance*, by chance.
+    offer : Offer
+        What is offered.
+    currency : str
+        ISO code of the money.
+
+    Returns
+    -------
+    tuple of Estimate
+        ``retention_gain`` as from :func:`list_gain`, and ``retention_list_cost`` likewise; the latter not below 0.
+
+    Raises
+    ------
+    ValueError
+        If the list is empty.
+
+    Examples
+    --------
+    >>> sums = pd.DataFrame([{"n": 1, "risk": 0.5, "saved": 145.0, "gain": 37.5, "cost": 7.5, "gain_variance": 9.0,
+    ...     "cost_variance": 1.0}])
+    >>> gain, cost = sums_of_list(sums, offer=Offer(offer_cost=10, contact_cost=1), currency="EUR")
+    >>> gain.value, cost.value, round(cost.low, 2)
+    (37.5, 7.5, 5.36)
+    """
+    one = sums.astype("float64").iloc[0]
+    if not one["n"]:
+        raise ValueError("the list is empty")
+    from scipy.stats import beta  # here, because it makes every start slower
+
+    # Gain and cost are straight lines in the save rate.
+    moved = beta.ppf([0.025, 0.975], *offer.beta) - offer.save_rate
+
+    def single(figure: str, name: str, slope: float) -> Estimate:
+        value, chance = float(one[name]), Z * float(one[f"{name}_variance"]) ** 0.5
+        below, above = sorted(float(end) * slope for end in moved)
+        low, high = value - np.hypot(below, chance), value + np.hypot(above, chance)
+        low = max(low, 0.0) if name == "cost" else low
+        return Estimate(figure, value, currency, int(one["n"]), float(low), float(high))
+
+    return (
+        single("retention_gain", "gain", float(one["saved"])),
+        single("retention_list_cost", "cost", offer.offer_cost * float(one["risk"])),
+    )
+
+
+def _rounded(amount: Floats) -> Floats:
+    """Halves upwards, as in the engine."""
+    found: Floats = np.floor(amount * 10_000 + 0.5) / 10_000
+    return found
 
 
 @dataclass(frozen=True, slots=True)

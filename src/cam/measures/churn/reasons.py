@@ -5,7 +5,7 @@ All of this says what a model does with what it sees. It is no cause: who change
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -31,8 +31,17 @@ class ExplainedFit(Protocol):
         """How its features become columns."""
         ...
 
-    def log_odds(self, table: pd.DataFrame) -> Floats:
-        """Return each row's log-odds of leaving."""
+    @property
+    def owners(self) -> Floats:
+        """The feature of each column of its inputs."""
+        ...
+
+    def inputs(self, table: pd.DataFrame) -> Floats:
+        """Return what it sees of each row."""
+        ...
+
+    def log_odds_of(self, inputs: Floats) -> Floats:
+        """Return the log-odds of leaving that go with each row of inputs."""
         ...
 
 
@@ -56,8 +65,9 @@ def permutation_importance(
     Returns
     -------
     DataFrame
-        *feature, auc_drop, low, high*, the largest drop first. The 95 % interval joins DeLong's error over customers,
-        paired and averaged over permutations, with that between permutations. One that holds 0 is no driver shown.
+        *feature, auc_drop, low, high, n, n_churned* (rows that it rests on), the largest drop first. The 95 % interval
+        joins DeLong's error over customers, paired and averaged over permutations, with that between permutations. One
+        that holds 0 is no driver shown.
 
     Raises
     ------
@@ -83,27 +93,35 @@ def permutation_importance(
     if unknown:
         raise ValueError(f"the model has no feature {', '.join(map(repr, unknown))}")
     rows = _spread(table, _MOST_ROWS)
-    rows = rows.assign(score=fit.log_odds(rows))
+    x = fit.inputs(rows)
+    rows = rows.assign(score=fit.log_odds_of(x))
     y, score, customers = checked(rows, "score", probability=False)
     whole, own = auc_parts(y, score)
     orders = [np.random.default_rng([seed, repeat]).permutation(len(rows)) for repeat in range(_N_REPEATS)]
     found = []
     for name, members in chosen.items():
         drops, parts = np.empty(_N_REPEATS), np.zeros(len(rows))
+        own_columns = np.isin(fit.owners, list(members))
         for repeat, order in enumerate(orders):
-            dealt = rows.assign(**{member: rows[member].array[order] for member in members})
-            value, other = auc_parts(y, fit.log_odds(dealt))
+            dealt = np.where(own_columns, x[order], x)
+            value, other = auc_parts(y, fit.log_odds_of(dealt))
             drops[repeat] = whole - value
             parts += (own - other) / _N_REPEATS
         sampling = (np.bincount(customers, parts) ** 2).sum()
         half = Z * float(np.sqrt(sampling + drops.var(ddof=1) / _N_REPEATS))
         found.append((name, float(drops.mean()), float(drops.mean()) - half, float(drops.mean()) + half))
     frame = pd.DataFrame(found, columns=["feature", "auc_drop", "low", "high"])
+    frame = frame.assign(n=len(rows), n_churned=int(y.sum()))
     return frame.sort_values(["auc_drop", "feature"], ascending=[False, True], ignore_index=True)
 
 
 def partial_dependence(
-    fit: ExplainedFit, table: pd.DataFrame, *, feature: str, n_points: int = 20
+    fit: ExplainedFit,
+    table: pd.DataFrame,
+    *,
+    feature: str,
+    n_points: int = 20,
+    recalibrate: Callable[[Floats], Floats] | None = None,
 ) -> pd.DataFrame:
     """Say how the predicted probability moves with one feature, all others as they are.
 
@@ -117,13 +135,15 @@ def partial_dependence(
         A feature of the model.
     n_points : int
         Quantiles (2.5 to 97.5 %) of a number with more distinct values; levels are taken one by one, the 20 largest.
+    recalibrate : callable, optional
+        Turns the model's probabilities into those that readers are given.
 
     Returns
     -------
     DataFrame
         *feature, value* (a number, or a level), *p_churn* (mean over customers), *low, high* (10 and 90 % of the
         customers' own curves: how unlike customers are, no error of estimation), *share* (of customers at this value or
-        between it and the last: where there are few the curve is the model's guess).
+        between it and the last: where there are few the curve is the model's guess), *n* (customers).
 
     Raises
     ------
@@ -165,12 +185,16 @@ def partial_dependence(
             distinct = np.unique(np.quantile(known, np.linspace(0.025, 0.975, n_points)))
         below = np.searchsorted(np.sort(known), distinct, side="right") / max(len(rows), 1)
         shares, values = np.diff(below, prepend=0.0).tolist(), distinct.tolist()
-    for value, share in zip(values, shares, strict=True):
-        column = pd.Series([value] * len(rows), index=rows.index)
-        p = expit(fit.log_odds(rows.assign(**{feature: column})))
+    if not values:
+        return pd.DataFrame(columns=["feature", "value", "p_churn", "low", "high", "share", "n"])
+    x, own_columns = fit.inputs(rows), fit.owners == feature
+    points_at = rows.iloc[np.zeros(len(values), dtype=int)].assign(**{feature: values})
+    for value, share, point in zip(values, shares, fit.inputs(points_at), strict=True):
+        p = expit(fit.log_odds_of(np.where(own_columns, point, x)))
+        p = p if recalibrate is None else recalibrate(p)
         low, high = np.quantile(p, [0.1, 0.9])
-        found.append((feature, value, float(p.mean()), float(low), float(high), share))
-    return pd.DataFrame(found, columns=["feature", "value", "p_churn", "low", "high", "share"])
+        found.append((feature, value, float(p.mean()), float(low), float(high), share, len(rows)))
+    return pd.DataFrame(found, columns=["feature", "value", "p_churn", "low", "high", "share", "n"])
 
 
 def typical_values(table: pd.DataFrame, features: Sequence[str]) -> pd.Series:
@@ -209,7 +233,13 @@ def typical_values(table: pd.DataFrame, features: Sequence[str]) -> pd.Series:
     return pd.Series(found, dtype=object)
 
 
-def contributions(fit: ExplainedFit, table: pd.DataFrame, *, typical: pd.Series) -> pd.DataFrame:
+def contributions(
+    fit: ExplainedFit,
+    table: pd.DataFrame,
+    *,
+    typical: pd.Series,
+    groups: Mapping[str, Sequence[str]] | None = None,
+) -> pd.DataFrame:
     """Say by how much each feature moves each customer's log-odds of leaving.
 
     Parameters
@@ -220,13 +250,16 @@ def contributions(fit: ExplainedFit, table: pd.DataFrame, *, typical: pd.Series)
         Customers to explain: those on a list, not all.
     typical : Series
         As from :func:`typical_values`.
+    groups : mapping of str to sequence of str, optional
+        Name -> features that are made typical together: of two features that say the same, each alone moves little. By
+        default each feature is a group of its own.
 
     Returns
     -------
     DataFrame
-        One row per row of the table, one column per feature, in log-odds. For the logistic model exact: coefficients x
+        One row per row of the table, one column per group, in log-odds. For the logistic model exact: coefficients x
         deviation from the typical customer, so that a row adds up to the customer's log-odds minus those of the
-        typical one. For boosting: the log-odds as they are minus those with this one feature as typical; where features
+        typical one. For boosting: the log-odds as they are minus those with this one group as typical; where groups
         work together, a row need not add up.
 
     References
@@ -245,21 +278,58 @@ def contributions(fit: ExplainedFit, table: pd.DataFrame, *, typical: pd.Series)
     True
     """
     features = list(fit.columns.features)
+    chosen = {name: [name] for name in features} if groups is None else groups
+    x, person = fit.inputs(table), fit.inputs(_one_row(table, typical, features))
+    own_columns = {name: np.isin(fit.owners, list(members)) for name, members in chosen.items()}
     if isinstance(fit, LogisticFit):
-        person = _one_row(table, typical, features)
-        apart = (fit.columns.design(table) - fit.columns.design(person)) * fit.coefficients
-        owners = fit.columns.names["feature"].to_numpy()
-        moved = {name: apart[:, owners == name].sum(axis=1) for name in features}
-        return pd.DataFrame(moved, index=table.index)
-    here = fit.log_odds(table)
-    changed = {}
-    for name in features:
-        column = _one_row(table, typical, [name])[name]
-        dealt = table.assign(
-            **{name: pd.Series(column.array.take(np.zeros(len(table), dtype=int)), index=table.index)}
-        )
-        changed[name] = here - fit.log_odds(dealt)
-    return pd.DataFrame(changed, index=table.index)
+        apart = (x - person) * fit.coefficients
+        moved = {name: apart[:, own].sum(axis=1) for name, own in own_columns.items()}
+    else:
+        here = fit.log_odds_of(x)
+        moved = {name: here - fit.log_odds_of(np.where(own, person, x)) for name, own in own_columns.items()}
+    return pd.DataFrame(moved, index=table.index)
+
+
+def believable(
+    moved: pd.DataFrame, table: pd.DataFrame, *, typical: pd.Series, train: pd.DataFrame
+) -> pd.DataFrame:
+    """Keep the contributions that a reader can believe: those that the feature alone bears out.
+
+    Where features work together, one may push the other way than it does alone: many purchases so far make a long
+    silence worse. True of the model, but "many purchases" is no reason to leave.
+
+    Parameters
+    ----------
+    moved : DataFrame
+        As from :func:`contributions`; one column per feature.
+    table : DataFrame
+        The same customers, with their features.
+    typical : Series
+        As from :func:`typical_values`.
+    train : DataFrame
+        Rows with ``churned`` that the model learnt from.
+
+    Returns
+    -------
+    DataFrame
+        ``moved`` with 0 where, of the training rows on the same side of the typical value (of the same level, or
+        without a value as this one), no larger share left than of all.
+
+    Examples
+    --------
+    >>> train = pd.DataFrame({"churned": [0, 0, 1, 1], "days": [1.0, 2.0, 30.0, 40.0]})
+    >>> people, moved = pd.DataFrame({"days": [50.0, 0.0]}), pd.DataFrame({"days": [0.4, 0.3]})
+    >>> believable(moved, people, typical=pd.Series({"days": 2.0}), train=train).days.tolist()
+    [0.4, 0.0]
+    """
+    y = as_numbers(train["churned"])
+    found = {}
+    for name in moved.columns:
+        then, now = (_sides(part[name], typical[name]) for part in (train, table))
+        rates = pd.Series(y).groupby(then).mean()
+        is_borne_out = (now.map(rates) > y.mean()).to_numpy()
+        found[name] = np.where(is_borne_out, moved[name].to_numpy(), 0.0)
+    return pd.DataFrame(found, index=moved.index)
 
 
 def top_reasons(
@@ -332,6 +402,16 @@ def _direction(column: pd.Series, typical: object) -> Floats:
         return np.where(blank, "missing", "other")
     numbers = as_numbers(column)
     return np.where(blank, "missing", np.where(numbers > float(typical), "high", "low"))  # type: ignore[arg-type]
+
+
+def _sides(column: pd.Series, typical: object) -> pd.Series:
+    """Where each row stands: its direction, and of names the level too."""
+    sides = pd.Series(_direction(column, typical), dtype=object)
+    if is_number(column):
+        return sides
+    return sides.where(
+        column.isna().to_numpy(), "level " + as_levels(column).reset_index(drop=True).fillna("")
+    )
 
 
 def _one_row(table: pd.DataFrame, typical: pd.Series, features: Sequence[str]) -> pd.DataFrame:
