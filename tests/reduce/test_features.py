@@ -152,3 +152,52 @@ def test_a_contract_runs_on_its_first_and_last_day(place):
         "renewed": False,
         "ends after as_of": False,
     }
+
+
+def test_purchases_within_the_gap_say_nothing(place):
+    gap = timedelta(days=10)
+    days = {
+        "in the gap only": [CUT_OFF, CUT_OFF + gap],
+        "on the first day after it": [CUT_OFF, CUT_OFF + gap + timedelta(days=1)],
+        "on the last day": [CUT_OFF, CUT_OFF + gap + timedelta(days=60)],
+        "a day late": [CUT_OFF, CUT_OFF + gap + timedelta(days=61)],
+    }
+    log = pd.DataFrame(
+        [
+            {"customer_id": name, "order_date": pd.Timestamp(day), "kind": "purchase"}
+            for name, mine in days.items()
+            for day in mine
+        ]
+    )
+    found = customers_at(place("log", log), gap_days=10, **WINDOWS).execute().set_index("customer_id")
+    assert found["churned"].to_dict() == {
+        "in the gap only": True,
+        "on the first day after it": False,
+        "on the last day": False,
+        "a day late": True,
+    }
+    assert found["came_back"].to_dict() == {name: name == "a day late" for name in days}
+    assert set(found["n_purchase_days"]) == {1}
+
+
+def test_a_contract_that_ends_within_the_gap_is_out_of_reach(place):
+    day = timedelta(days=1)
+    reached, end = CUT_OFF + 10 * day, CUT_OFF + 70 * day
+    contracts = pd.DataFrame(
+        [
+            ("ends in the gap", CUT_OFF, reached - day),
+            ("ends with the gap", CUT_OFF, reached),
+            ("ends with the horizon", CUT_OFF, end),
+            ("renews in the gap", CUT_OFF, reached - 2 * day),
+            ("renews in the gap", reached, None),
+            ("begins in the gap", CUT_OFF + day, None),
+        ],
+        columns=["customer_id", "start_date", "end_date"],
+    )
+    table = place("contracts", contracts)
+    found = contracts_at(table, cut_off=CUT_OFF, horizon_days=60, gap_days=10).execute()
+    assert dict(zip(found["customer_id"], found["churned"], strict=True)) == {
+        "ends with the gap": True,
+        "ends with the horizon": False,
+        "renews in the gap": False,
+    }

@@ -240,3 +240,17 @@ def test_figures_draw_intervals_and_zero(client):
     assert line.get_ylim()[0] == 0 and len(line.collections) == 2
     assert bars.get_ylim()[0] == 0 and len(bars.collections) == 1 and len(bars.patches) == 2
     assert "75.0" in bars.figure.get_gid()
+
+
+def test_a_gap_moves_the_cut_off_back_and_stands_in_every_sentence(client):
+    study = client({"transactions": orders(SHOP), "contracts": contracts()}, churn={"gap_days": 30})
+    found, key, label = run(study)
+    cut_off = (CUT_OFF - pd.Timedelta(days=30)).date()
+    assert steps.horizon(study) == "2 Apr 2026 to 30 Jun 2026"
+    assert "up to 2 Mar 2026, and not in the 90 days after 30 more" in label.html
+    assert "had a contract on 2 Mar 2026 and 30 days later, and none 90 days after that" in label.html
+    assert "bought nothing in the 90 days that began 30 days after it" in found[0]
+    rates = by_segment(key)
+    assert ("churn_rate", "contract", (cut_off - pd.Timedelta(days=2)).isoformat()) in rates
+    # Who last bought 10 days before the other cut-off bought within this gap: no sign of staying.
+    assert rates["churn_rate", "purchases"].n == 200

@@ -12,7 +12,13 @@ from cam.reduce.scores import score_by_limits
 
 
 def customers_at(
-    transactions: ir.Table, *, cut_off: date, observation_days: int, horizon_days: int, as_of: date
+    transactions: ir.Table,
+    *,
+    cut_off: date,
+    observation_days: int,
+    horizon_days: int,
+    as_of: date,
+    gap_days: int = 0,
 ) -> ir.Table:
     """Look at each customer from a cut-off: features strictly up to it, the label strictly after it.
 
@@ -28,9 +34,11 @@ def customers_at(
     observation_days : int
         Days up to the cut-off, the cut-off among them, in which a customer must have bought to be counted.
     horizon_days : int
-        Days after the cut-off in which a purchase says that the customer has stayed.
+        Days after the cut-off and the gap in which a purchase says that the customer has stayed.
     as_of : date
         Last day seen. Later rows change nothing.
+    gap_days : int
+        Days after the cut-off that say nothing: the time it takes to act.
 
     Returns
     -------
@@ -61,11 +69,13 @@ def customers_at(
     before = cut_off - timedelta(days=observation_days)
     bought = bought.filter((bought.day > ibis.date(before)) & (bought.day <= ibis.date(as_of)))
     known = bought.day <= ibis.date(cut_off)
-    later = bought.day > ibis.date(cut_off + timedelta(days=horizon_days))
+    opens = cut_off + timedelta(days=gap_days)
+    closed = bought.day <= ibis.date(opens)
+    later = bought.day > ibis.date(opens + timedelta(days=horizon_days))
     people = bought.group_by("customer_id").aggregate(
         last_date=bought.day.max(where=known),
         n_purchase_days=bought.day.nunique(where=known),
-        n_in_horizon=(~known & ~later).sum(),
+        n_in_horizon=(~closed & ~later).sum(),
         n_later=later.sum(),
     )
     people = people.filter(people.n_purchase_days > 0)
@@ -80,7 +90,7 @@ def customers_at(
     )
 
 
-def contracts_at(contracts: ir.Table, *, cut_off: date, horizon_days: int) -> ir.Table:
+def contracts_at(contracts: ir.Table, *, cut_off: date, horizon_days: int, gap_days: int = 0) -> ir.Table:
     """Look at each customer with a contract on the cut-off: does one still run at the end of the horizon?
 
     Turns *customer_id, start_date, end_date* into *customer_id, churned*.
@@ -93,14 +103,17 @@ def contracts_at(contracts: ir.Table, *, cut_off: date, horizon_days: int) -> ir
     cut_off : date
         The day on which a contract must run for its customer to be counted.
     horizon_days : int
-        Days from the cut-off to the day on which it is looked at again.
+        Days from the cut-off and the gap to the day on which it is looked at again.
+    gap_days : int
+        Days after the cut-off that it takes to act. Whoever has no contract on the last of them left before anybody
+        could act, and is not counted.
 
     Returns
     -------
     ibis.Table
-        One row per customer with a contract on the cut-off, in no order: ``customer_id`` and ``churned``
-        (boolean, no contract on the last day of the horizon). Whoever holds a new contract by then has renewed,
-        not left.
+        One row per customer with a contract on the cut-off and on the last day of the gap, in no order:
+        ``customer_id`` and ``churned`` (boolean, no contract on the last day of the horizon). Whoever holds a new
+        contract by then has renewed, not left.
 
     Examples
     --------
@@ -110,11 +123,13 @@ def contracts_at(contracts: ir.Table, *, cut_off: date, horizon_days: int) -> ir
     >>> people.execute().values.tolist()
     [['a', True], ['b', False]]
     """
+    reached = cut_off + timedelta(days=gap_days)
     people = contracts.group_by("customer_id").aggregate(
         n_then=_runs_on(contracts, cut_off).sum(),
-        n_after=_runs_on(contracts, cut_off + timedelta(days=horizon_days)).sum(),
+        n_reached=_runs_on(contracts, reached).sum(),
+        n_after=_runs_on(contracts, reached + timedelta(days=horizon_days)).sum(),
     )
-    people = people.filter(people.n_then > 0)
+    people = people.filter((people.n_then > 0) & (people.n_reached > 0))
     return people.select("customer_id", churned=people.n_after == 0)
 
 

@@ -9,18 +9,16 @@ import ibis
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate, difference, proportion
-from cam.language import date_text, named, period_text, sentence, together, value_text
+from cam.language import date_text, named, period_text, sentence, together
 from cam.measures.churn.labels import (
-    MIN_EVENTS,
-    MIN_RATE,
     RECENCY_LIMITS,
     churn_table,
     cut_off_dates,
-    is_worth_a_model,
     recency_names,
 )
 from cam.reduce.features import churn_counts, contracts_at, customers_at
 from cam.show.tables import Col, ShownTable, show_table
+from cam.studies.churn_label import advice, days_to_label, first_order, label_text, last_cut_off, rate_text
 from cam.studies.study import Study, needs
 
 #: One churn rate per way in which leaving shows, the one that rules this client first.
@@ -34,15 +32,15 @@ _TABLES = {"purchases": "transactions", "contract": "contracts", "snapshot": "sn
 
 
 def horizon(study: Study) -> str:
-    """Return the period in which leaving was looked for, from the day after the cut-off, ready to print."""
-    return period_text(_cut_off(study) + timedelta(days=1), study.as_of)
+    """Return the period in which leaving was looked for, from the day after cut-off and gap, ready to print."""
+    return period_text(last_cut_off(study) + timedelta(days=study.params.churn.gap_days + 1), study.as_of)
 
 
 @needs("transactions")
 def count_silent(study: Study) -> pd.DataFrame | CannotSay:
     """Count, at the cut-off and at ends of months before, who was there and who then bought nothing."""
-    churn, first = study.params.churn, _first_order(study)
-    needed = churn.observation_days + churn.horizon_days
+    churn, first = study.params.churn, first_order(study)
+    needed = churn.observation_days + days_to_label(study)
     if (study.as_of - first).days + 1 < needed:
         return CannotSay(
             sentence(
@@ -50,7 +48,7 @@ def count_silent(study: Study) -> pd.DataFrame | CannotSay:
                 "{observation} to see who was there and {horizon} to see who left.",
                 there=(study.as_of - first).days + 1,
                 observation=churn.observation_days,
-                horizon=churn.horizon_days,
+                horizon=days_to_label(study),
             ),
             sentence("Add older orders, or shorten churn.observation_days."),
         )
@@ -63,6 +61,7 @@ def count_silent(study: Study) -> pd.DataFrame | CannotSay:
                 observation_days=churn.observation_days,
                 horizon_days=churn.horizon_days,
                 as_of=study.as_of,
+                gap_days=churn.gap_days,
             ),
             limits=RECENCY_LIMITS,
         ).mutate(cut_off=ibis.date(day), basis=ibis.literal("purchases"))
@@ -74,7 +73,7 @@ def count_silent(study: Study) -> pd.DataFrame | CannotSay:
 @needs("contracts")
 def count_ended(study: Study) -> pd.DataFrame | CannotSay:
     """Count, at the cut-off and at ends of months before, whose contract ran and whose had then ended."""
-    contracts = study.tables["contracts"]
+    contracts, churn = study.tables["contracts"], study.params.churn
     seen = contracts.aggregate(first=contracts.start_date.min(), n_ended=contracts.end_date.count()).execute()
     if not int(seen["n_ended"].iloc[0]):
         return CannotSay(
@@ -82,14 +81,14 @@ def count_ended(study: Study) -> pd.DataFrame | CannotSay:
             sentence("Export ended contracts too, each with its end_date."),
         )
     first = seen["first"].iloc[0].date() if hasattr(seen["first"].iloc[0], "date") else seen["first"].iloc[0]
-    if first > _cut_off(study):
+    if first > last_cut_off(study):
         return CannotSay(
-            sentence("No contract ran on {day}, the cut-off.", day=date_text(_cut_off(study))),
+            sentence("No contract ran on {day}, the cut-off.", day=date_text(last_cut_off(study))),
             sentence("Shorten churn.horizon_days, or run the report again when the contracts are older."),
         )
     expressions = [
         churn_counts(
-            contracts_at(contracts, cut_off=day, horizon_days=study.params.churn.horizon_days)
+            contracts_at(contracts, cut_off=day, horizon_days=churn.horizon_days, gap_days=churn.gap_days)
         ).mutate(cut_off=ibis.date(day), basis=ibis.literal("contract"))
         for day in _cut_offs(study, first, 1)
     ]
@@ -123,7 +122,7 @@ def show_labels(study: Study, rates: Rates) -> ShownTable | CannotSay:
     rows = [
         {
             "basis": named(basis),
-            "label": _label(study, basis),
+            "label": label_text(study, basis),
             "n": rate.n,
             "n_churned": round(rate.value * (rate.n or 0)),
             "churn_rate": rate.value,
@@ -171,7 +170,7 @@ def monthly_rates(
 @needs()
 def recency_rates(study: Study, silent: pd.DataFrame) -> pd.DataFrame | CannotSay:
     """Say what share left by days since the last purchase at the cut-off: what a model has to beat."""
-    counts = silent[silent["cut_off"] == _cut_off(study)]
+    counts = silent[silent["cut_off"] == last_cut_off(study)]
     if counts.empty:
         return CannotSay(
             sentence("Nobody bought in the days before the cut-off, so nobody can have left since.")
@@ -200,14 +199,14 @@ def false_alarms(study: Study, silent: pd.DataFrame) -> Estimate | CannotSay:
     """Say what share of those counted as left at the first cut-off bought again since: how firm the label is."""
     by_day = silent.groupby("cut_off")[["n_churned", "n_came_back"]].sum()
     # Whoever fell silent is given as many days again to come back.
-    latest = _cut_off(study) - timedelta(days=study.params.churn.horizon_days)
+    latest = last_cut_off(study) - timedelta(days=study.params.churn.horizon_days)
     enough = by_day[(by_day["n_churned"] >= _MIN_SILENT) & (by_day.index <= latest)]
     if enough.empty:
         return CannotSay(
             sentence(
                 "How many who fell silent come back later cannot be said: that takes a cut-off at least {days} days "
                 "back, after which {n} customers fell silent.",
-                days=2 * study.params.churn.horizon_days,
+                days=days_to_label(study) + study.params.churn.horizon_days,
                 n=_MIN_SILENT,
             )
         )
@@ -231,8 +230,12 @@ def show_false_alarms(study: Study, back: Estimate) -> ShownTable | CannotSay:
         Col("n", "fell silent", "count"),
         Col("share", "came back", "share", "low", "high"),
     ]
+    gap = study.params.churn.gap_days
     note = sentence(
-        "Cut-off {day}, silent for {horizon} days, then followed to {as_of}.",
+        "Cut-off {day}, {gap} days left aside, silent for {horizon} days, then followed to {as_of}."
+        if gap
+        else "Cut-off {day}, silent for {horizon} days, then followed to {as_of}.",
+        gap=gap,
         day=_segment_day(back),
         horizon=study.params.churn.horizon_days,
         as_of=date_text(study.as_of),
@@ -253,8 +256,7 @@ def findings(
         if isinstance(rate, CannotSay):
             found.append(rate)
         else:
-            paused = back.value if isinstance(back, Estimate) and basis == "purchases" else 0.0
-            found.append(f"{_said(study, basis, rate)} {_advice(rate, basis, paused)}")
+            found.append(together(rate_text(study, basis, rate), advice(rate, basis, back)))
     if isinstance(buckets, pd.DataFrame) and len(buckets) > 1:
         found.append(_by_recency(buckets))
     if isinstance(monthly, pd.DataFrame):
@@ -297,23 +299,15 @@ def key_figures(
     return [*figures, back]
 
 
-def _cut_off(study: Study) -> date:
-    return study.as_of - timedelta(days=study.params.churn.horizon_days)
-
-
-def _first_order(study: Study) -> date:
-    return date.fromisoformat(study.prepared.review["tables"]["transactions"]["first_date"])
-
-
 def _cut_offs(study: Study, first: date, observation_days: int) -> list[date]:
     """Ends of months, and the cut-off itself, which need not be one."""
     months = cut_off_dates(
         study.as_of,
         first_date=first,
         observation_days=observation_days,
-        horizon_days=study.params.churn.horizon_days,
+        horizon_days=days_to_label(study),
     )
-    return sorted({*months, _cut_off(study)})
+    return sorted({*months, last_cut_off(study)})
 
 
 def _counted(expressions: Sequence[ibis.Table], order: list[str]) -> pd.DataFrame:
@@ -325,12 +319,14 @@ def _counted(expressions: Sequence[ibis.Table], order: list[str]) -> pd.DataFram
 
 
 def _at_cut_off(study: Study, basis: str, counts: pd.DataFrame) -> Estimate | CannotSay:
-    rows = counts[counts["cut_off"] == _cut_off(study)]
+    rows = counts[counts["cut_off"] == last_cut_off(study)]
     n = int(rows["n_customers"].sum())
     if not n:
         return CannotSay(
             sentence(
-                "{basis}: no customer was there on {day}.", basis=named(basis), day=date_text(_cut_off(study))
+                "{basis}: no customer was there on {day}.",
+                basis=named(basis),
+                day=date_text(last_cut_off(study)),
             )
         )
     return _rate(basis, int(rows["n_churned"].sum()), n)
@@ -338,73 +334,6 @@ def _at_cut_off(study: Study, basis: str, counts: pd.DataFrame) -> Estimate | Ca
 
 def _rate(basis: str, left: int, n: int, **segment: str) -> Estimate:
     return proportion("churn_rate", left, n, segment={"basis": basis, **segment})
-
-
-def _label(study: Study, basis: str) -> str:
-    words = {
-        "purchases": "bought in the {observation} days up to {cut_off}, and not in the {horizon} days after",
-        "contract": "had a contract on {cut_off}, and none {horizon} days later",
-        "snapshot": "marked as churned in the snapshot, which has no dates",
-    }
-    return sentence(
-        words[basis],
-        observation=study.params.churn.observation_days,
-        horizon=study.params.churn.horizon_days,
-        cut_off=date_text(_cut_off(study)),
-    )
-
-
-def _said(study: Study, basis: str, rate: Estimate) -> str:
-    words = {
-        "purchases": "{rate} of the customers who had bought in the {observation} days up to {cut_off} bought nothing "
-        "in the {horizon} days after it.",
-        "contract": "{rate} of the customers with a contract on {cut_off} had none {horizon} days later.",
-        "snapshot": "{rate} of the customers in the snapshot have left. It has no dates, so nothing can be tested out "
-        "of time: a model could only be cross-validated.",
-    }
-    return sentence(
-        words[basis],
-        rate=rate,
-        observation=study.params.churn.observation_days,
-        horizon=study.params.churn.horizon_days,
-        cut_off=date_text(_cut_off(study)),
-    )
-
-
-def _advice(rate: Estimate, basis: str, paused: float) -> str:
-    """Say whether a model of churn is the tool here, by a rule that is stated."""
-    left = rate.value * (1 - paused)
-    if is_worth_a_model(rate, came_back=paused):
-        words = {
-            "contract": "Ask before the contract ends, not after; there are enough to learn from whom to ask first.",
-            "purchases": "That is enough to learn from: rank customers by risk, and call first those who can be kept.",
-            "snapshot": "That is enough to learn from; add dates to the export, so that it can be tested.",
-        }[basis]
-    elif left < MIN_RATE:
-        words = (
-            "Less those who come back later, that is {left}, below {limit}: a model of churn "
-            "is not the tool, for even a "
-            "perfect list would be short. Work on what those who stay buy."
-        )
-    else:
-        words = (
-            "A model of churn is not the tool: it needs at least {events} customers who left and as many who stayed, "
-            "and without those who come back later about {n} left. Look after them by hand."
-        )
-        if left > 1 / 2:
-            words = (
-                "A model of churn is not the tool: it needs at least {events} customers who left and as many who "
-                "stayed, and here about {stayed} stayed. Look after those few by hand."
-            )
-    n = round(left * (rate.n or 0))
-    return sentence(
-        words,
-        limit=value_text(MIN_RATE, "share"),
-        left=value_text(left, "share"),
-        events=MIN_EVENTS,
-        n=n,
-        stayed=(rate.n or 0) - n,
-    )
 
 
 def _by_recency(buckets: pd.DataFrame) -> str:
