@@ -121,14 +121,14 @@ def test_reasons_are_words_with_the_customers_own_numbers(study, kind):
     said = said_of(study, models, days_since_last=110.0, silence_in_gaps=5.5, longest_open_days=34.0)
     # Half of those who stayed had bought within 45 days, all but a few have no ticket.
     silence = (
-        "last purchase 110 days ago; typical: ",
-        "silent for 5.5 times the usual gap between purchases; ",
+        "last purchase 110 days ago (typical: ",
+        "silent for 5.5 times the usual gap between purchases (",
     )
     assert said[0].startswith(silence) and len(said) == 2
-    assert said[1] == "longest ticket open for 34 days; most have none"
+    assert said[1] == "longest ticket open for 34 days (most have none)"
     said = said_of(study, models, acquisition_channel="affiliate", member=False, purchase_revenue=20.5)
-    assert "came by affiliate; most often: search" in said and "member: no; typical: yes" in said
-    assert any(words.startswith("revenue: €20.50; typical: €") for words in said)
+    assert "came by affiliate (most often: search)" in said and "member: no (typical: yes)" in said
+    assert any(words.startswith("revenue: €20.50 (typical: €") for words in said)
 
 
 def test_reasons_in_chinese_hold_the_same_numbers(study):

@@ -87,7 +87,7 @@ def test_the_page_shows_the_first_twenty_with_their_reasons_and_what_is_not_know
     chosen = retention_list.listed(study, ranked)
     why = chosen[["customer_id"]].assign(reason_1="silent for long", reason_2="a ticket open", reason_3=None)
     page = words(retention_list.show_list(study, ranked, why.sample(frac=1, random_state=1)))
-    assert page.count("silent for long, a ticket open") == 20 < len(chosen)
+    assert page.count("silent for long; a ticket open") == 20 < len(chosen)
     assert chosen["customer_id"].iloc[19] in page and chosen["customer_id"].iloc[20] not in page
     for said in (
         "the budget of €300.00 reaches",

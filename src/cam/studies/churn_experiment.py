@@ -26,7 +26,7 @@ from cam.measures.churn.experiment import (
     uplift_by_risk,
 )
 from cam.show.tables import Col, ShownTable, show_table
-from cam.studies.study import Study, needs
+from cam.studies.study import Study, needs, silent
 
 if TYPE_CHECKING:
     from cam.studies.churn_models import Models
@@ -145,9 +145,16 @@ def show_test(study: Study, tested: Tested) -> ShownTable | CannotSay:
     return show_table(frame, columns, caption="What the test says", note=together(*notes))
 
 
-@needs("experiment")
-def by_risk(study: Study, tested: Tested, models: Models) -> ByRisk | CannotSay:
-    """Say where on the scale of risk the offer works, if the scores are from before the test."""
+def by_risk(
+    study: Study, tested: Tested | CannotSay, models: Models | CannotSay
+) -> ByRisk | CannotSay | None:
+    """Say where on the scale of risk the offer works, if the scores are from before the test; nothing without one."""
+    if "experiment" not in study.tables:
+        return None
+    for given in (tested, models):
+        if isinstance(given, CannotSay):
+            return given
+    assert isinstance(tested, Tested) and not isinstance(models, CannotSay)
     if models.rows.basis != "snapshot":
         return CannotSay(
             _(
@@ -223,7 +230,7 @@ def effects(study: Study, tested: Tested) -> pd.DataFrame | CannotSay:
     return pd.DataFrame(rows).assign(control=tested.fit.control, says_left=says_left)
 
 
-@needs()
+@silent
 def fifths(study: Study, tested: Tested, risk: ByRisk) -> pd.DataFrame | CannotSay:
     """List the effects by risk for the figure: the bins, *arm, overall* (the effect of all) and *says_left*."""
     overall = tested.fit.arms[risk.arm].effect.value

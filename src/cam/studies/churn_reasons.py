@@ -45,31 +45,31 @@ _RATIOS = ("purchase_trend", "silence_in_gaps")
 _YES_NO = ("has_contract",)
 #: What a reason says where plain words say more than name and value, by feature and direction.
 _SAID = {
-    ("days_since_last", "high"): "last purchase {value} ago; typical: {typical}",
-    ("days_since_last", "low"): "last purchase only {value} ago; typical: {typical}",
+    ("days_since_last", "high"): "last purchase {value} ago (typical: {typical})",
+    ("days_since_last", "low"): "last purchase only {value} ago (typical: {typical})",
     (
         "silence_in_gaps",
         "high",
-    ): "silent for {value} times the usual gap between purchases; typical: {typical}",
+    ): "silent for {value} times the usual gap between purchases (typical: {typical})",
     ("silence_in_gaps", "missing"): "bought on one day only",
-    ("usual_gap_days", "high"): "usually {value} between purchases; typical: {typical}",
+    ("usual_gap_days", "high"): "usually {value} between purchases (typical: {typical})",
     ("usual_gap_days", "missing"): "bought on one day only",
-    ("days_since_first_purchase", "low"): "first purchase only {value} ago; typical: {typical}",
-    ("days_since_acquired", "low"): "won only {value} ago; typical: {typical}",
-    ("longest_open_days", "known"): "longest ticket open for {value}; most have none",
-    ("longest_wait_days", "known"): "waited {value} for a reply to a ticket; most have none",
-    ("days_since_ticket", "known"): "last ticket {value} ago; most have none",
+    ("days_since_first_purchase", "low"): "first purchase only {value} ago (typical: {typical})",
+    ("days_since_acquired", "low"): "won only {value} ago (typical: {typical})",
+    ("longest_open_days", "known"): "longest ticket open for {value} (most have none)",
+    ("longest_wait_days", "known"): "waited {value} for a reply to a ticket (most have none)",
+    ("days_since_ticket", "known"): "last ticket {value} ago (most have none)",
     ("last_nps", "missing"): "has not answered the NPS question",
     ("last_csat", "missing"): "has not answered the CSAT question",
     ("last_ces", "missing"): "has not answered the CES question",
-    ("acquisition_channel", "other"): "came by {value}; most often: {typical}",
+    ("acquisition_channel", "other"): "came by {value} (most often: {typical})",
 }
 _PLAIN = {
-    "high": "{feature}: {value}; typical: {typical}",
-    "low": "{feature}: {value}; typical: {typical}",
-    "missing": "{feature}: not known; typical: {typical}",
-    "known": "{feature}: {value}; most have none",
-    "other": "{feature}: {value}; most often: {typical}",
+    "high": "{feature}: {value} (typical: {typical})",
+    "low": "{feature}: {value} (typical: {typical})",
+    "missing": "{feature}: not known (typical: {typical})",
+    "known": "{feature}: {value} (most have none)",
+    "other": "{feature}: {value} (most often: {typical})",
 }
 
 
@@ -255,7 +255,8 @@ def findings(
     if len(curve) > 1:
         said.append(
             sentence(
-                "All else equal the predicted risk goes from {low} at {at_low} to {high} at {at_high}.",
+                "All else equal the predicted risk goes from {low} at {at_low} to {high} at {at_high} ({feature}).",
+                feature=feature_name(study, first["feature"]),
                 low=value_text(float(least["p_churn"]), "share"),
                 high=value_text(float(most["p_churn"]), "share"),
                 at_low=_said_value(study, least),
@@ -386,8 +387,7 @@ def _said_value(study: Study, row: Mapping[Any, Any]) -> str:
     unit, value = row["unit"], row["value"]
     if pd.isna(unit):
         return str(value)
-    # What is counted in days says so in its name.
-    return _text(value / 100 if unit == "share" else value, "number" if unit == "days" else str(unit))
+    return _text(value / 100 if unit == "share" else value, str(unit))
 
 
 def _points(row: Mapping[Any, Any]) -> Estimate:

@@ -8,8 +8,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate
-from cam.language import listed as joined
-from cam.language import sentence, value_text
+from cam.language import sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.churn.profit import Offer, sums_of_list
 from cam.reduce.retention_list import list_sums, retention_list, riskiest
@@ -253,6 +252,7 @@ def findings(study: Study, ranked: ir.Table | CannotSay) -> list[str | CannotSay
         )
     if found.gone_share > _LIKELY_GONE:
         said.append(_gone(found))
+    said[0] = together(str(said[0]), *_timeless(study))
     return said
 
 
@@ -322,6 +322,7 @@ def _notes(study: Study, found: Totals) -> list[str]:
         )
     if found.n_gone:
         said.append(_gone(found))
+    said += _timeless(study)
     if found.n_unknown:
         said.append(
             sentence(
@@ -354,6 +355,19 @@ def _gone(found: Totals) -> str:
     )
 
 
+def _timeless(study: Study) -> list[str]:
+    """A snapshot says who has left, and not within which time."""
+    dated = {"transactions", "contracts"} & set(study.tables)
+    if dated and study.params.churn.label != "snapshot":
+        return []
+    return [
+        _(
+            "A snapshot tells who has left so far, not who leaves next: where fewer leave while the offer works than "
+            "had left in it, the list earns less than it says."
+        )
+    ]
+
+
 def _nobody(study: Study, found: Totals) -> CannotSay:
     if found.n_worth_it:
         return CannotSay(
@@ -378,8 +392,9 @@ def _with_reasons(chosen: pd.DataFrame, reasons: pd.DataFrame | CannotSay | None
         return chosen
     names = [name for name in _REASONS if name in reasons.columns]
     why = reasons.set_index(reasons["customer_id"].astype(str))[names]
+    none = _("hardly any sign of leaving; listed for what keeping is worth")
     words = [
-        joined(word for word in row if isinstance(word, str) and word)
+        _("; ").join(word for word in row if isinstance(word, str) and word) or none
         for row in why.reindex(chosen["customer_id"].astype(str)).to_numpy(dtype=object)
     ]
     return chosen.assign(why=words)
