@@ -437,6 +437,8 @@ def test_all_faults_of_all_tables_at_once(client):
             DROP.format("drop_unreadable").replace("transactions", "responses"),
             "responses: 1 of 3 rows has a nps outside 0 to 10 (first rows: 1; such as '11').",
             DROP.format("drop_unreadable").replace("transactions", "responses"),
+            "    If the tool numbers the eleven answers from 1: data.responses.options.scales: {nps: [1, 11]}; "
+            "if 11 is a slip, {nps: [0, 10]}.",
         ]
     )
 

@@ -28,7 +28,12 @@ _DATES = {
         *("%m/%d/%Y", "%m.%d.%Y", "%m-%d-%Y", "%b %d, %Y", "%B %d, %Y"),
     ),
 }
-_OFFSET = r"(:[0-9]{2}(?:[.][0-9]+)?) ?(?:Z|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)$"
+_OFFSET = (
+    r"(:[0-9]{2}(?:[.][0-9]+)?(?: ?[AaPp][Mm])?) ?"
+    r"(?:Z|(?:UTC|GMT)?[+-][0-9]{1,2}(?::?[0-9]{2})?|[A-Z]{3,4})$"
+)
+#: Morning and afternoon in front of the hour, as Chinese forms write it.
+_HALF_DAY = r" ?(上午|下午) ?([0-9:]+)$"
 
 #: Order of the parts -> rows that it reads, the expression that reads them.
 Readings = dict[str, tuple[int, str]]
@@ -108,6 +113,8 @@ def _rarer(
     """Moments with an offset, and dates as numbers, where the plain forms leave rows unread."""
     # The clock of the place where it happened tells the shop's day; the offset would move it to another.
     local = f"regexp_replace({text}, {literal(_OFFSET)}, '\\1')"
+    halves = f"regexp_replace({text}, {literal(_HALF_DAY)}, ' \\2 \\1')"
+    halves = f"replace(replace({halves}, '上午', 'AM'), '下午', 'PM')"
     number = f"TRY_CAST({text} AS DOUBLE)"
     counted = (
         f"CASE WHEN regexp_full_match({text}, '[0-9]{{13}}') THEN make_timestamp(CAST({number} * 1e3 AS BIGINT)) "
@@ -118,6 +125,7 @@ def _rarer(
     n_counted = _first(connection, f"SELECT count({counted}) {rows}")[0]
     choices = [
         (plain, ""),
+        (_readings(connection, halves, rows)[1], ""),
         (_readings(connection, local, rows)[1], "the clock as it is written, without its offset from UTC"),
         (
             {"from numbers: days of a spreadsheet, or seconds since 1970": (n_counted, counted)},

@@ -119,12 +119,16 @@ def text_table(table: str, path: Path, source: Source, *, to: Path) -> TextTable
 def unique_names(table: str, path: Path, header: list[str]) -> list[str]:
     """Return the names of *header* without blanks around them; an error if two are one to the engine.
 
+    Two questions of a survey may have one wording: the second is then called by it and (2).
+
     Examples
     --------
     >>> unique_names("spend", Path("a.csv"), [" date", "cost "])
     ['date', 'cost']
     """
-    names = [name.strip() for name in header]
+    names = [name.strip().strip("\ufeff\u200b").strip() for name in header]
+    if table == "responses":
+        names = _numbered(names)
     lower = [name.lower() for name in names]
     doubled = sorted({name for name in names if name and lower.count(name.lower()) > 1})
     if doubled:
@@ -133,6 +137,19 @@ def unique_names(table: str, path: Path, header: list[str]) -> list[str]:
             "Rename one at the source."
         )
     return names
+
+
+def _numbered(names: list[str]) -> list[str]:
+    taken: set[str] = set()
+    made = []
+    for name in names:
+        number, new = 1, name
+        while name and new.lower() in taken:
+            number += 1
+            new = f"{name} ({number})"
+        taken.add(new.lower())
+        made.append(new)
+    return made
 
 
 def line_fault(table: str, text: TextTable) -> str | None:

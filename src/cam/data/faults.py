@@ -42,7 +42,7 @@ def _value_faults(params: Params, parsed: Parsed, place: str) -> list[str]:
     return [
         _fault_text(params, parsed, check, place)
         for check in parsed.checks
-        if not getattr(options, _option(check))
+        if not getattr(options, _option(check)) or check.must_settle
     ]
 
 
@@ -59,7 +59,9 @@ def _fault_text(params: Params, parsed: Parsed, check: Check, place: str) -> str
         "unreadable": f"{_article(check.column)} {check.column} that cannot be read",
         "outside": f"{_article(check.column)} {check.column} outside "
         + (
-            f"{column.low or 0:g} to {column.high:g}"
+            check.asked
+            if check.asked
+            else f"{column.low or 0:g} to {column.high:g}"
             if column and column.high is not None
             else "what is possible (before 1900)"
             if column and column.kind in {"date", "datetime"}
@@ -80,6 +82,8 @@ def _fault_text(params: Params, parsed: Parsed, check: Check, place: str) -> str
             cure += f'\n    If the {noun} is a decimal sign: data.{parsed.table}.options.decimal: "{other}".'
     elif column and check.fault == "unreadable" and column.kind in {"date", "datetime"}:
         cure += f'\n    If the dates have a form of their own: data.{parsed.table}.options.date_format: "%d.%m.%y".'
+    elif check.hint:
+        cure += f"\n    {check.hint}"
     verb = "has" if check.n == 1 else "have"
     head = f"{parsed.table}: {check.n:,} of {parsed.n_rows:,} rows {verb} {what}"
     return f"{head} (first rows: {rows}{example}).\n{cure}"

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import duckdb
 
 from cam.data.dates import date_reader
-from cam.data.engine import identifier
-from cam.data.sources import Raw
+from cam.data.engine import identifier, literal
+from cam.data.scores import Score, read_scores
+from cam.data.sources import ASIDE, FILE, Raw, find_column
+from cam.data.surveys import set_aside
 from cam.data.values import (
     as_number,
     blank,
@@ -33,8 +35,9 @@ from cam.schema import MAY_BE_EMPTY, TABLES, Column
 
 Fault = Literal["missing", "nobody", "unreadable", "outside"]
 
+#: Why a row of nothing is left out.
+BLANK_ROW = "blank row"
 _EARLIEST = "TIMESTAMP '1900-01-01'"
-_FILE = "_cam_file"
 #: What the sign in an amount says of its currency; others name themselves. ¥ and $ fit several.
 _SIGNS = {"RMB": "CNY", "元": "CNY", "CN¥": "CNY", "€": "EUR", "£": "GBP", "US$": "USD", "HK$": "HKD"}
 _FITS = {"¥": {"CNY", "JPY"}, "$": {"USD", "HKD", "AUD", "CAD", "SGD", "TWD", "NZD", "MXN"}}
@@ -58,6 +61,12 @@ class Check:
         The first of them, counted from 1 below the header, with their file where there are several.
     example : str or None
         The first value that fails, as the source has it.
+    asked : str or None
+        The lowest and highest answer that the source could have, where the parameters say so.
+    hint : str or None
+        What may be meant by values outside, and the cure.
+    must_settle : bool
+        Whether that is to be settled before such rows may be left out.
     """
 
     column: str
@@ -66,6 +75,9 @@ class Check:
     n: int
     rows: tuple[str, ...]
     example: str | None
+    asked: str | None = None
+    hint: str | None = None
+    must_settle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +135,15 @@ def parse(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, pl
     Raises
     ------
     DataError
-        If a needed column is not there, an id was rounded by a spreadsheet, or a date can be read two ways.
+        If a needed column is not there, an id was rounded by a spreadsheet, a date can be read two ways, or words
+        stand for numbers that nobody has said.
     """
+    raw = set_aside(connection, raw, source)
     mapping = _mapping(raw, source, place)
     if source.options.refund_column:
         mapping["_cam_refund"] = _refund_column(raw, source.options.refund_column, place)
-    notes, signs = list(raw.notes), set()
+    scores, told = read_scores(connection, raw, source, mapping, place=place)
+    notes, signs = [*raw.notes, *told], set()
     selects, checks = [], []
     attributes = {name: origin for name, origin in mapping.items() if not TABLES[raw.table].column(name)}
     attributes.pop("_cam_refund", None)
@@ -138,7 +153,12 @@ def parse(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, pl
             name, "money" if name == "_cam_refund" else "text", False, ""
         )
         given, kind = identifier(origin), raw.columns[origin]
-        if column.kind == "text":
+        is_blank = blank(given, kind)
+        if name in scores:
+            column, is_blank = scores[name].column, scores[name].blank
+        if name in scores and (read := scores[name].value):
+            value = read
+        elif column.kind == "text":
             if name.endswith("_id"):
                 _refuse_rounded_ids(connection, raw, origin)
             value = text(given, kind, is_id=name.endswith("_id"))
@@ -160,16 +180,18 @@ def parse(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, pl
                 value = f"CASE WHEN {value} = floor({value}) THEN CAST({value} AS BIGINT) END"
             elif column.kind == "money" and kind == "VARCHAR":
                 signs |= _signs(connection, raw, given)
-        selects.append((column, value, blank(given, kind)))
+        selects.append((column, value, is_blank))
     relation = identifier(raw.table)
-    own = [identifier(name) for name in raw.columns if name != _FILE]
+    own = [identifier(name) for name in raw.columns if not name.startswith("_cam_")]
     # A line of nothing but delimiters is the end of a spreadsheet, not a row.
     filled = ", ".join(f"nullif({trimmed(name)}, '')" for name in own)
     empty = f"coalesce({filled}) IS NULL" if set(raw.columns.values()) == {"VARCHAR"} else "false"
     # Each value is worked out once, in the inner query; the outer one stores and judges it.
-    inner = [f"hash({', '.join(own)}) AS _cam_copy", f"{empty} AS _cam_empty"]
-    inner += [_FILE] if _FILE in raw.columns else []
-    outer = ["_cam_copy", "_cam_empty", *inner[2:]]
+    aside = f"CASE WHEN {empty} THEN {literal(BLANK_ROW)} END"
+    aside = f"coalesce({ASIDE}, {aside})" if ASIDE in raw.columns else aside
+    inner = [f"hash({', '.join(own)}) AS _cam_copy", f"{aside} AS _cam_why"]
+    inner += [FILE] if FILE in raw.columns else []
+    outer = ["_cam_copy", "_cam_why", *inner[2:]]
     for index, (column, value, is_blank) in enumerate(selects):
         inner += [f"{value} AS _cam_value_{index}", f"{is_blank} AS _cam_blank_{index}"]
         if column.name == "revenue":
@@ -177,17 +199,19 @@ def parse(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, pl
         outer.append(f"{_stored(column, f'_cam_value_{index}')} AS {identifier(column.name)}")
         for fault, condition in _conditions(raw.table, column, f"_cam_value_{index}", f"_cam_blank_{index}"):
             flag = f"_cam_{fault}_{index}"
-            outer.append(f"coalesce(({condition}) AND NOT _cam_empty, false) AS {flag}")
+            outer.append(f"coalesce(({condition}) AND _cam_why IS NULL, false) AS {flag}")
             checks.append((column.name, fault, flag))
     connection.execute(
         f"CREATE TABLE {relation} AS SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {raw.relation})"
     )
-    failed = _count(connection, raw, mapping, checks)
+    failed = _count(connection, raw, mapping, checks, scores)
     return Parsed(
         table=raw.table,
         relation=relation,
         columns=tuple(name for name in mapping if name != "_cam_refund"),
-        unused=tuple(name for name in raw.columns if name not in mapping.values() and name != _FILE),
+        unused=tuple(
+            name for name in raw.columns if name not in mapping.values() and not name.startswith("_cam_")
+        ),
         n_rows=_scalar(connection, f"SELECT count(*) FROM {relation}"),
         checks=failed,
         notes=tuple(notes),
@@ -204,19 +228,19 @@ def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> int:
 def _mapping(raw: Raw, source: Source, place: str) -> dict[str, str]:
     """Canonical name -> source column, for all that are there."""
     schema = TABLES[raw.table]
-    present = [name for name in raw.columns if name != _FILE]
+    present = [name for name in raw.columns if not name.startswith("_cam_")]
     mapping: dict[str, str] = {}
     lost: list[tuple[str, str]] = []
     for column in schema.columns:
         origin = source.columns.get(column.name, column.name)
-        if origin in present:
-            mapping[column.name] = origin
+        if found := find_column(origin, present):
+            mapping[column.name] = found
         elif column.required or column.name in source.columns:
             lost.append((column.name, origin))
     for name, origin in source.columns.items():
         if not schema.column(name):
-            if origin in present:
-                mapping[name] = origin
+            if found := find_column(origin, present):
+                mapping[name] = found
             else:
                 lost.append((name, origin))
     if lost:
@@ -272,7 +296,7 @@ def _refund_column(raw: Raw, name: str, place: str) -> str:
             f"{raw.table}: only transactions can have a refund_column.\n"
             f"    Take data.{raw.table}.options.refund_column out of {place}."
         )
-    present = [column for column in raw.columns if column != _FILE]
+    present = [column for column in raw.columns if not column.startswith("_cam_")]
     if name not in present:
         near = _nearest(name, name, present)
         raise DataError(
@@ -340,6 +364,7 @@ def _count(
     raw: Raw,
     mapping: dict[str, str],
     checks: list[tuple[str, Fault, str]],
+    scores: dict[str, Score],
 ) -> tuple[Check, ...]:
     """One aggregate over all flags; the rows are looked up only where something failed."""
     if not checks:
@@ -359,16 +384,20 @@ def _count(
                 ).fetchall()
             ]
             rows = tuple(_row_name(connection, raw, relation, row) for row in ids)
-            failed.append(Check(name, fault, flag, n, rows, _example(connection, raw, mapping[name], ids[0])))
+            check = Check(name, fault, flag, n, rows, _example(connection, raw, mapping[name], ids[0]))
+            if fault == "outside" and name in scores:
+                told = scores[name]
+                check = replace(check, asked=told.asked, hint=told.hint, must_settle=told.must_settle)
+            failed.append(check)
     return tuple(failed)
 
 
 def _row_name(connection: duckdb.DuckDBPyConnection, raw: Raw, relation: str, row: int) -> str:
-    if _FILE not in raw.columns:
+    if FILE not in raw.columns:
         return f"{row + 1:,}"
     found = connection.execute(
-        f"SELECT {_FILE}, ? - min(rowid) + 1 FROM {relation} "
-        f"WHERE {_FILE} = (SELECT {_FILE} FROM {relation} WHERE rowid = ?) GROUP BY 1",
+        f"SELECT {FILE}, ? - min(rowid) + 1 FROM {relation} "
+        f"WHERE {FILE} = (SELECT {FILE} FROM {relation} WHERE rowid = ?) GROUP BY 1",
         [row, row],
     ).fetchone()
     assert found is not None

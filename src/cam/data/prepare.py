@@ -237,7 +237,9 @@ def _last_day(connection: duckdb.DuckDBPyConnection, parsed: dict[str, Parsed], 
             times = [column for column in TABLES[name].time if column in parsed[name].columns]
             latest = ", ".join(f"max({column})" for column in times)
             # A row that is left out for a fault does not say how far the data reach.
-            sound = " AND ".join(f"NOT {check.flag}" for check in parsed[name].checks) or "true"
+            sound = " AND ".join(
+                ["_cam_why IS NULL", *(f"NOT {check.flag}" for check in parsed[name].checks)]
+            )
             last = connection.execute(
                 f"SELECT CAST(greatest({latest}) AS DATE) FROM {parsed[name].relation} WHERE {sound}"
             ).fetchone()
@@ -307,9 +309,10 @@ def _reason(params: Params, parsed: Parsed, schema: Table, as_of: date) -> str:
         "unreadable": "unreadable {}",
         "outside": "{} out of range",
     }
-    whens = ["WHEN _cam_empty THEN 'blank row'"]
+    whens = ["WHEN _cam_why IS NOT NULL THEN _cam_why"]
     whens += [
-        f"WHEN {check.flag} THEN {literal(words[check.fault].format(check.column))}"
+        f"WHEN {check.flag} THEN "
+        + literal(words[check.fault].format(check.column if schema.column(check.column) else "item"))
         for check in parsed.checks
     ]
     times = [name for name in schema.time if name in parsed.columns]

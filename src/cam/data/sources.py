@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -18,6 +19,8 @@ from cam.data.engine import fetch_table, identifier, literal
 from cam.errors import DataError
 from cam.params import Source
 
+#: Our own columns: the file that a row is from, and why a row does not count.
+FILE, ASIDE = "_cam_file", "_cam_aside"
 _MAGIC = (
     (b"PAR1", "parquet"),
     (b"PK\x03\x04", "excel"),
@@ -210,7 +213,7 @@ def read_source(
             texts.append(text_table(table, path, source, to=folder / f"{table}_{index}.txt"))
             select = texts[-1].query
         parts.append(
-            select if len(files) == 1 else f"SELECT *, {literal(shown[index])} AS _cam_file FROM ({select})"
+            select if len(files) == 1 else f"SELECT *, {literal(shown[index])} AS {FILE} FROM ({select})"
         )
     relation = identifier(f"{table}_raw")
     made = "VIEW" if set(kinds) == {"parquet"} else "TABLE"
@@ -228,6 +231,36 @@ def read_source(
         raise DataError(f"{table}: {_names(files)} has no rows below its header. Export it again.")
     notes = tuple(note for text in texts for note in text.notes)
     return Raw(table, relation, columns, shown, notes)
+
+
+def find_column(name: str, present: list[str]) -> str | None:
+    """Return the column that *name* means: itself, or the one that differs in blanks and width of signs alone.
+
+    Parameters
+    ----------
+    name : str
+        As a parameter file writes it.
+    present : list of str
+        The source's columns.
+
+    Returns
+    -------
+    str or None
+        None also where several could be meant.
+
+    Examples
+    --------
+    >>> find_column("5、满意度:物流", ["5、满意度： 物流", "nps"])
+    '5、满意度： 物流'
+    """
+    if name in present:
+        return name
+    alike = [column for column in present if _bare(column) == _bare(name)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _bare(name: str) -> str:
+    return re.sub("[\\s\ufeff\u200b]+", "", unicodedata.normalize("NFKC", name))
 
 
 def copy_database_table(table: str, source: Source, *, engine: str, folder: Path, root: Path) -> Path:
@@ -356,6 +389,10 @@ def _excel(
             f"{table}: {path.name} has {width} columns, but data.{table}.options.names gives {len(options.names)}."
         )
     names = unique_names(table, path, options.names or [_cell(cell) or "" for cell in rows.pop(0)])
+    if table == "responses":
+        # A survey tool names the columns of a matrix in the line below.
+        used = {index for row in rows for index, cell in enumerate(row) if cell != ""}
+        names = [name or (f"column{index + 1}" if index in used else "") for index, name in enumerate(names)]
     columns = {
         column: pa.array([_cell(row[index]) if index < len(row) else None for row in rows], pa.string())
         for index, column in enumerate(names)

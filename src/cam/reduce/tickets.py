@@ -7,13 +7,14 @@ tickets there are.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 
 import ibis
 import ibis.expr.types as ir
 
 from cam.reduce.durations import duration_cells
+from cam.reduce.states import month_number, month_of
 from cam.reduce.ticket_effects import MISSING
 
 _HOUR, _DAY = 3600, 24
@@ -279,47 +280,50 @@ def status_counts(tickets: ir.Table, *, as_of: date, words: Collection[str]) -> 
     )
 
 
-def daily_flow(times: ir.Table) -> ir.Table:
-    """Count the tickets opened and closed on each day.
+def daily_flow(times: ir.Table, *, overdue_days: int, as_of: date) -> ir.Table:
+    """Count the tickets opened and closed on each day, and those that became overdue and were closed after that.
 
-    Turns *opened* [*closed, resolution*] into *day, n_opened, n_closed*.
+    Turns *opened* [*closed, resolution*] into *day, n_opened, n_in, n_closed, n_overdue, n_overdue_closed*.
 
     Parameters
     ----------
     times : ibis.Table
         From :func:`ticket_times`.
+    overdue_days : int
+        A ticket is overdue from so many days after that of its opening.
+    as_of : date
+        Last day seen: what becomes overdue later is not.
 
     Returns
     -------
     ibis.Table
-        In order of the days on which there was any. ``n_opened_sound`` leaves out tickets that were closed before they
-        were opened, so that it may be set against ``n_closed``.
+        In order of the days on which anything happened: ``n_opened`` counts all tickets, ``n_in`` leaves out those that
+        were closed before they were opened, so that the sums up to a day of ``n_in`` less ``n_closed`` are the tickets
+        open at its end, and of ``n_overdue`` less ``n_overdue_closed`` those overdue.
 
     Examples
     --------
-    >>> times = ibis.memtable({"opened": [date(2026, 1, 5)], "closed": [date(2026, 1, 7)], "resolution": ["done"]})
-    >>> daily_flow(times).drop("day").execute().values.tolist()
-    [[1, 1, 0], [0, 0, 1]]
+    >>> times = ibis.memtable({"opened": [date(2026, 1, 5)], "closed": [date(2026, 1, 9)], "resolution": ["done"]})
+    >>> daily_flow(times, overdue_days=3, as_of=date(2026, 1, 31)).drop("day").execute().values.tolist()
+    [[1, 1, 0, 0, 0], [0, 0, 0, 1, 0], [0, 0, 1, 0, 1]]
     """
-    none = ibis.literal(0, "int64")
-    one = ibis.literal(1, "int64")
-    sound = (
-        ibis.ifelse(times.resolution != "backwards", 1, 0).cast("int64")
-        if "resolution" in times.columns
-        else one
+    if "closed" not in times.columns:
+        return _daily({"n_opened": (times, times.opened)})
+    due = (times.opened + ibis.interval(days=overdue_days)).cast("date")
+    sound = times.filter(times.resolution != "backwards").mutate(due=due)
+    gone = sound.filter(sound.closed.notnull())
+    late = sound.filter(
+        (sound.due <= ibis.date(as_of)) & (sound.closed.isnull() | (sound.closed >= sound.due))
     )
-    rows = times.select(day=times.opened, opened=one, sound=sound, closed=none)
-    if "closed" in times.columns:
-        gone = times.filter(times.closed.notnull())
-        rows = rows.union(gone.select(day=gone.closed, opened=none, sound=none, closed=one))
-    return (
-        rows.group_by("day")
-        .aggregate(
-            n_opened=rows.opened.sum().cast("int64"),
-            n_opened_sound=rows.sound.sum().cast("int64"),
-            n_closed=rows.closed.sum().cast("int64"),
-        )
-        .order_by("day")
+    late_gone = gone.filter(gone.closed >= gone.due)
+    return _daily(
+        {
+            "n_opened": (times, times.opened),
+            "n_in": (sound, sound.opened),
+            "n_closed": (gone, gone.closed),
+            "n_overdue": (late, late.due),
+            "n_overdue_closed": (late_gone, late_gone.closed),
+        }
     )
 
 
@@ -351,11 +355,10 @@ def active_by_month(transactions: ir.Table, *, starts: Sequence[date], n_months:
     [1, 1]
     """
     bought = transactions.filter(transactions.kind == "purchase")
-    months = bought.select("customer_id", month=_month(bought.order_date.date())).distinct()
-    last, count = starts[-1], len(starts) - 1
-    numbers = [(last.year * 12 + last.month - 1) - count + place for place in range(count)]
+    months = bought.select("customer_id", month=month_number(bought.order_date)).distinct()
     asked = ibis.memtable(
-        {"start": list(starts[:-1]), "number": numbers}, schema={"start": "date", "number": "int64"}
+        {"start": list(starts[:-1]), "number": [month_of(start) for start in starts[:-1]]},
+        schema={"start": "date", "number": "int64"},
     )
     inside = (months.month <= asked.number) & (months.month > asked.number - n_months)
     pairs = months.inner_join(asked, inside).select("start", "customer_id")
@@ -564,8 +567,18 @@ def _end(as_of: date) -> ir.TimestampScalar:
     return ibis.timestamp(datetime.combine(as_of + timedelta(days=1), time()))
 
 
-def _month(day: ir.DateValue) -> ir.IntegerValue:
-    return (day.year().cast("int64") * 12 + day.month().cast("int64") - 1).cast("int64")
+def _daily(kinds: Mapping[str, tuple[ir.Table, ir.DateValue]]) -> ir.Table:
+    """Count the rows of several tables by day, side by side."""
+    parts = [
+        table.select(day=day, **{other: ibis.literal(int(other == name)) for other in kinds})
+        for name, (table, day) in kinds.items()
+    ]
+    rows = ibis.union(*parts) if len(parts) > 1 else parts[0]
+    return (
+        rows.group_by("day")
+        .aggregate(**{name: rows[name].sum().cast("int64") for name in kinds})
+        .order_by("day")
+    )
 
 
 def _number(condition: ir.BooleanValue) -> ir.IntegerScalar:

@@ -124,7 +124,9 @@ def _outcomes(study: Study) -> list[str] | CannotSay:
     there = [name for name in OUTCOMES if name in study.tables["responses"].columns]
     return there or CannotSay(
         _("What drives satisfaction cannot be said: the table responses has no score (nps, csat or ces)."),
-        _("If the source has it by another name, map it under data.responses.columns."),
+        sentence(
+            "If the source has it by another name, map it under data.{table}.columns.", table="responses"
+        ),
     )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
@@ -14,20 +13,34 @@ from cam.language import listed, named, period_text, sentence, together, value_t
 from cam.language import translate as _
 from cam.measures.satisfaction.scores import (
     DETRACTOR_TO,
+    EASED_FROM,
     PROMOTER_FROM,
     SATISFIED_FROM,
+    ces,
+    ces_mean,
     csat,
     design_effect,
     nps,
-    nps_change,
     response_rate,
 )
-from cam.reduce.responses import answer_sums, count_scores
+from cam.reduce.responses import answer_sums, count_repeats, count_scores
 from cam.show.tables import Col, ShownTable, show_table
+from cam.studies.satisfaction_groups import MOST_GROUPS, as_difference, group_text, grouping_text, groupings
 from cam.studies.study import Study, needs
 
-_FIGURES = ("nps", "csat", "response_rate")
-_GROUPINGS = ("wave", "touchpoint")
+_FIGURES = ("nps", "csat", "ces", "ces_mean", "response_rate")
+_YES_FROM = {"csat": SATISFIED_FROM, "ces": EASED_FROM}
+_COLUMNS = (
+    ("nps", "NPS", "points"),
+    ("csat", "CSAT, top two boxes", "share"),
+    ("ces", "CES, 5 to 7", "share"),
+    ("ces_mean", "CES, mean", "points"),
+    ("response_rate", "Response rate", "share"),
+)
+_SHORT = {"nps": "NPS", "csat": "CSAT", "ces": "CES", "response_rate": "Response rate"}
+#: Groups that a note names; of the others it gives the number.
+_MOST_NAMED = 12
+_SUMS = ("total", "squared", "tt", "tm", "mm", "tt_all", "tm_all", "mt_all", "mm_all")
 
 
 @needs("responses")
@@ -40,40 +53,56 @@ def period(study: Study) -> str | CannotSay:
     return period_text(pd.Timestamp(first).date(), pd.Timestamp(last).date())
 
 
-@needs("responses")
-def count_answers(study: Study) -> pd.DataFrame:
-    """Count answers of every figure, in all and by wave and touchpoint, and how alike one customer's are.
+@needs()
+def count_answers(study: Study, answers: ir.Table) -> pd.DataFrame:
+    """Count the answers of every score, in all and by group, and how alike one customer's are.
 
     Returns
     -------
     DataFrame
-        One row per figure, grouping (empty: all) and group, groups in the order of their first day: *figure*,
-        *grouping*, *group*, *n*, *up* and *down* (promoters and detractors; for a share, yes in *up*),
-        *n_customers*, *design_effect*.
+        One row per score, grouping (empty: all) and group; waves in the order of their first day, other groups by
+        size: *figure*, *grouping*, *group*, *n*, *up* and *down* (promoters and detractors; for a share, yes in
+        *up*), *n_customers*, *design_effect*, and the sums of :func:`cam.reduce.responses.answer_sums`. A grouping
+        with more groups than a reader can compare is left out.
     """
-    responses = study.tables["responses"]
     parts = []
     for figure in _FIGURES:
-        answers = _scored(responses, figure)
-        if answers is None:
+        answered = scored(answers, figure)
+        if answered is None:
             continue
-        for grouping in ("", *(name for name in _GROUPINGS if name in responses.columns)):
-            sums = answer_sums(answers, by=grouping or None).execute()
-            sums = sums[sums["n"] > 0].sort_values(["first_day", "group"])
-            parts.append(sums.assign(figure=figure, grouping=grouping))
-    counts = pd.concat(parts, ignore_index=True) if parts else _no_counts()
-    return counts.assign(
-        up=(counts["squared"] + counts["total"]) // 2,
-        down=(counts["squared"] - counts["total"]) // 2,
-        design_effect=[design_effect(row) for row in counts.to_dict("records")],
-    )[["figure", "grouping", "group", "n", "up", "down", "n_customers", "design_effect"]]
+        for grouping in ("", *groupings(answers)):
+            sums = counted(answer_sums(answered, by=grouping or None).execute())
+            order = ["first_day", "group"] if grouping == "wave" else ["n", "group"]
+            sums = sums.sort_values(order, ascending=[grouping == "wave", True])
+            if grouping == "wave" or len(sums) <= MOST_GROUPS:
+                parts.append(sums.assign(figure=figure, grouping=grouping))
+    parts = [part for part in parts if len(part)]
+    names = ["figure", "grouping", "group", "n", "up", "down", "n_customers", "design_effect", *_SUMS]
+    return pd.concat(parts, ignore_index=True)[names] if parts else pd.DataFrame(columns=names)
+
+
+def counted(sums: pd.DataFrame) -> pd.DataFrame:
+    """Add to sums of -1, 0 and 1 the number of each and the design effect; groups without an answer go."""
+    kept = sums[sums["n"] > 0]
+    return kept.assign(
+        up=(kept["squared"] + kept["total"]) // 2,
+        down=(kept["squared"] - kept["total"]) // 2,
+        design_effect=[design_effect(row) for row in kept.to_dict("records")],
+    )
+
+
+def net_scores(answers: ir.Table) -> ir.Table:
+    """Give each answer to "would you recommend us" its score: 1 promoter, 0 passive, -1 detractor."""
+    rows = answers.filter(answers.response_date.notnull() & answers.nps.notnull())
+    score = (rows.nps >= PROMOTER_FROM).ifelse(1, 0) - (rows.nps <= DETRACTOR_TO).ifelse(1, 0)
+    return rows.mutate(score=score.cast("int64"), day=rows.response_date)
 
 
 @needs()
 def rate(study: Study, counts: pd.DataFrame) -> list[Estimate]:
-    """Estimate NPS, CSAT and response rate of every group with enough answers."""
+    """Estimate every score of every group with enough answers."""
     enough = counts[counts["n"] >= study.params.satisfaction.min_answers]
-    return [_estimate(row) for row in enough.to_dict("records")]
+    return [estimate_row(row) for row in enough.to_dict("records")]
 
 
 @needs("responses")
@@ -101,57 +130,29 @@ def score_counts(study: Study) -> pd.DataFrame | CannotSay:
     )
 
 
-@needs()
-def waves(study: Study, counts: pd.DataFrame, estimates: list[Estimate]) -> pd.DataFrame | CannotSay:
-    """Line up the NPS of the waves, in the order of their first day."""
-    lacking = study.lacks_column("responses", "nps", "wave")
-    if lacking:
-        return lacking
-    rated = {estimate.segment["wave"]: estimate for estimate in _of(estimates, "nps", "wave")}
-    order = counts.loc[(counts["figure"] == "nps") & (counts["grouping"] == "wave"), "group"]
-    found = [(wave, rated[wave]) for wave in order if wave in rated]
-    if not found:
-        return CannotSay(
-            sentence(
-                "No wave has the {fewest} answers that a score needs.",
-                fewest=study.params.satisfaction.min_answers,
-            )
-        )
-    return pd.DataFrame(
-        [
-            {"wave": wave, "n": one.n, "value": one.value, "low": one.low, "high": one.high}
-            for wave, one in found
-        ]
-    )
-
-
-@needs()
-def change(study: Study, counts: pd.DataFrame, shown: pd.DataFrame) -> Estimate | CannotSay:
-    """Compare the last two waves that have enough answers."""
-    if len(shown) < 2:
-        return CannotSay(_("A change needs two waves with enough answers; there is one."))
-    of_waves = counts[(counts["figure"] == "nps") & (counts["grouping"] == "wave")].set_index("group")
-    rows = [of_waves.loc[wave] for wave in shown["wave"].iloc[-2:]]
-    before, after = (
-        (int(row["up"]), int(row["n"] - row["up"] - row["down"]), int(row["down"])) for row in rows
-    )
-    return nps_change(
-        before,
-        after,
-        design_effects=(float(rows[0]["design_effect"]), float(rows[1]["design_effect"])),
-        segment={"wave": str(shown["wave"].iloc[-1])},
-    )
-
-
-@needs()
-def show_groups(study: Study, counts: pd.DataFrame, estimates: list[Estimate]) -> ShownTable | CannotSay:
-    """Show every score of every group with its interval, and name the groups that are not rated."""
-    if counts.empty:
-        return CannotSay(_("There is no answer with nps or csat."))
+def show_groups(
+    study: Study,
+    answers: ir.Table | CannotSay,
+    counts: pd.DataFrame | CannotSay,
+    estimates: list[Estimate] | CannotSay,
+    differences: pd.DataFrame | CannotSay,
+    changed: pd.DataFrame | CannotSay,
+) -> ShownTable | CannotSay:
+    """Show every score of every group with its interval, mark what differs, and name the groups that are not rated."""
+    if isinstance(answers, CannotSay):
+        return answers
+    if isinstance(counts, CannotSay) or isinstance(estimates, CannotSay) or counts.empty:
+        return CannotSay(_("There is no answer with nps, csat or ces."))
     known = {(one.figure, *_place(one)): one for one in estimates}
+    beyond = _marks(differences) | _marks(changed)
     rows = []
     for grouping, group in counts[["grouping", "group"]].drop_duplicates().itertuples(index=False):
-        row: dict[str, Any] = {"grouping": _(grouping or "all"), "group": group}
+        row: dict[str, Any] = {
+            "place": grouping,
+            "grouping": grouping_text(grouping),
+            "group": group_text(grouping, group),
+            "differs": beyond.get((grouping, group), ""),
+        }
         for figure in _FIGURES:
             one = known.get((figure, grouping, group))
             row[figure], row[f"{figure}_low"], row[f"{figure}_high"] = (
@@ -160,23 +161,23 @@ def show_groups(study: Study, counts: pd.DataFrame, estimates: list[Estimate]) -
             row[f"{figure}_n"] = one.n if one else float("nan")
         rows.append(row)
     frame = pd.DataFrame(rows)
+    places = {name: place for place, name in enumerate(dict.fromkeys(counts["grouping"]))}
+    frame = frame.iloc[frame.pop("place").map(places).argsort(kind="stable")]
     frame = frame[frame[list(_FIGURES)].notna().any(axis=1)]
-    columns = [Col("group", "Group"), Col("grouping", "of")]
-    columns.reverse()
-    for figure, label, unit in (
-        ("nps", "NPS", "points"),
-        ("csat", "CSAT, top two boxes", "share"),
-        ("response_rate", "Response rate", "share"),
-    ):
+    columns = [Col("grouping", "of"), Col("group", "Group")]
+    for figure, label, unit in _COLUMNS:
         if frame[figure].notna().any():
-            columns.append(Col(figure, label, unit, f"{figure}_low", f"{figure}_high"))
-            columns.append(Col(f"{figure}_n", "n", "count"))
+            columns.append(Col(figure, label, unit, f"{figure}_low", f"{figure}_high", may_be_empty=True))
+            if figure != "ces_mean":
+                columns.append(Col(f"{figure}_n", "n", "count", may_be_empty=True))
+    columns.append(Col("differs", "Beyond chance"))
     return show_table(
         frame,
         columns,
         caption="Scores by group",
         note=together(*_notes(study, counts)),
-        max_rows=40,
+        notes=_unplaced(study, answers, counts),
+        max_rows=60,
     )
 
 
@@ -184,18 +185,17 @@ def findings(
     study: Study,
     counts: pd.DataFrame | CannotSay,
     estimates: list[Estimate] | CannotSay,
-    shown: pd.DataFrame | CannotSay,
-    moved: Estimate | CannotSay,
+    differences: pd.DataFrame | CannotSay,
 ) -> list[str | CannotSay]:
-    """Say what the client should know and do, each with its number and interval."""
+    """Say what the scores are, which touchpoint is lowest, and how many answered; each with number and interval."""
     if isinstance(counts, CannotSay) or isinstance(estimates, CannotSay):
-        return [said for said in (counts, estimates) if isinstance(said, CannotSay)]
-    return [
-        _level(study, counts, estimates, shown),
-        moved if isinstance(moved, CannotSay) else _moved(moved, shown),
-        _by_touchpoint(study, estimates),
-        _answering(study, estimates),
-    ]
+        return [counts if isinstance(counts, CannotSay) else estimates]  # type: ignore[list-item]
+    said = [_level(study, counts, estimates), _by_touchpoint(study, estimates, differences)]
+    eased = _whole(estimates, "ces")
+    if eased is not None:
+        words = "{ces} of answers at least somewhat agree that it was made easy (5 to 7 of 7)."
+        said.append(sentence(words, ces=eased))
+    return [*said, _answering(study, estimates)]
 
 
 def key_figures(
@@ -212,53 +212,43 @@ def _answered(responses: ir.Table) -> ir.Table:
     return responses.filter(responses.response_date.notnull())
 
 
-def _scored(responses: ir.Table, figure: str) -> ir.Table | None:
-    """Give each answer (or invitation) its score of -1, 0 or 1; None where the table cannot tell."""
-    answered = _answered(responses)
+def scored(answers: ir.Table, figure: str) -> ir.Table | None:
+    """Give each answer (or invitation) its score; None where the table cannot tell."""
+    if figure == "nps":
+        return net_scores(answers)
     if figure == "response_rate":
-        if not _knows_invitations(responses):
+        if not _knows_invitations(answers):
             return None
-        rows = responses.filter(responses.invited_date.notnull())
-        score, day = rows.response_date.notnull().cast("int64"), rows.invited_date
-    elif figure not in responses.columns:
-        return None
-    else:
-        rows = answered.filter(answered[figure].notnull())
-        given, day = rows[figure], rows.response_date
-        score = (
-            (given >= SATISFIED_FROM).cast("int64")
-            if figure == "csat"
-            else (given >= PROMOTER_FROM).cast("int64") - (given <= DETRACTOR_TO).cast("int64")
+        rows = answers.filter(answers.invited_date.notnull())
+        return rows.mutate(
+            score=rows.response_date.notnull().ifelse(1, 0).cast("int64"), day=rows.invited_date
         )
-    customer = rows.customer_id if "customer_id" in rows.columns else ibis.null("string")
-    groups = {name: rows[name] for name in _GROUPINGS if name in rows.columns}
-    return rows.select(customer_id=customer, score=score, day=day.cast("date"), **groups)
+    rows = _answered(answers)
+    given = rows.csat if figure == "csat" else rows.ces
+    rows = rows.filter(given.notnull())
+    score = given if figure == "ces_mean" else (given >= _YES_FROM[figure]).ifelse(1, 0)
+    return rows.mutate(score=score.cast("int64"), day=rows.response_date)
 
 
-def _knows_invitations(responses: ir.Table) -> bool:
+def _knows_invitations(answers: ir.Table) -> bool:
     """Whether the table lists people who were asked and did not answer."""
-    if "invited_date" not in responses.columns:
+    if "invited_date" not in answers.columns:
         return False
-    silent = responses.invited_date.notnull() & responses.response_date.isnull()
-    return bool(silent.sum().execute())
+    silent = answers.filter(answers.invited_date.notnull() & answers.response_date.isnull())
+    return bool(silent.count().execute())
 
 
-def _no_counts() -> pd.DataFrame:
-    names = ("figure", "grouping", "group")
-    numbers = ("n", "total", "squared", "n_customers", "tt", "tm", "mm")
-    return pd.DataFrame(
-        {name: pd.Series(dtype="str") for name in names} | dict.fromkeys(numbers, pd.Series(dtype="int64"))
-    )
-
-
-def _estimate(row: dict[Any, Any]) -> Estimate:
+def estimate_row(row: Mapping[Any, Any]) -> Estimate:
+    """Make of a row of counts its score with the interval."""
     segment = {row["grouping"]: str(row["group"])} if row["grouping"] else {}
     n, up, down = int(row["n"]), int(row["up"]), int(row["down"])
     effect = float(row["design_effect"])
     if row["figure"] == "nps":
         return nps(up, n - up - down, down, design_effect=effect, segment=segment)
-    share: Callable[..., Estimate] = csat if row["figure"] == "csat" else response_rate
-    return share(up, n, design_effect=effect, segment=segment)
+    if row["figure"] == "ces_mean":
+        return ces_mean(row, design_effect=effect, segment=segment)
+    shares: dict[str, Callable[..., Estimate]] = {"csat": csat, "ces": ces, "response_rate": response_rate}
+    return shares[str(row["figure"])](up, n, design_effect=effect, segment=segment)
 
 
 def _of(estimates: list[Estimate], figure: str, grouping: str) -> list[Estimate]:
@@ -279,14 +269,20 @@ def _whole(estimates: list[Estimate], figure: str) -> Estimate | None:
 def _notes(study: Study, counts: pd.DataFrame) -> list[str]:
     fewest = study.params.satisfaction.min_answers
     notes = []
-    few = counts[(counts["n"] < fewest) & (counts["grouping"] != "")]
+    few = counts[(counts["n"] < fewest) & (counts["grouping"] != "") & (counts["figure"] != "ces_mean")]
     for figure, group in few.groupby("figure", sort=False):
+        named_groups = [
+            f"{group_text(row['grouping'], row['group'])} ({row['n']})"
+            for row in group.head(_MOST_NAMED).to_dict("records")
+        ]
+        if len(group) > _MOST_NAMED:
+            named_groups.append(sentence("and {more} more", more=len(group) - _MOST_NAMED))
         notes.append(
             sentence(
                 "{figure}: not rated, with fewer than {fewest} answers: {groups}.",
                 figure=named(str(figure)),
                 fewest=fewest,
-                groups=listed(f"{row.group} ({row.n})" for row in group.itertuples()),
+                groups=listed(named_groups),
             )
         )
     whole = counts[(counts["grouping"] == "") & (counts["figure"] != "response_rate")]
@@ -304,6 +300,60 @@ def _notes(study: Study, counts: pd.DataFrame) -> list[str]:
     return notes
 
 
+def _marks(differences: pd.DataFrame | CannotSay) -> dict[tuple[str, str], str]:
+    """Which scores of a group differ from the rest, and to which side."""
+    if isinstance(differences, CannotSay):
+        return {}
+    marks: dict[tuple[str, str], list[str]] = {}
+    for row in differences[differences["differs"]].to_dict("records"):
+        words = "{score} lower" if row["difference"] < 0 else "{score} higher"
+        mark = sentence(words, score=_(_SHORT[row["figure"]]))
+        marks.setdefault((row["grouping"], row["group"]), []).append(mark)
+    return {place: listed(found) for place, found in marks.items()}
+
+
+def _unplaced(study: Study, answers: ir.Table, counts: pd.DataFrame) -> list[str]:
+    """Say which answers stand in no group, which groupings are too fine, and who answered a wave twice."""
+    rows = _answered(answers)
+    names = groupings(answers)
+    found = rows.aggregate(
+        n_all=rows.count(),
+        **{f"none_{name}": rows[name].isnull().ifelse(1, 0).sum() for name in names},
+        **{f"groups_{name}": rows[name].nunique() for name in names},
+    ).execute()
+    total, said = int(found["n_all"].iloc[0]), []
+    own = study.tables["responses"].columns
+    for name in names:
+        groups = int(found[f"groups_{name}"].iloc[0])
+        missing = 0 if name in own or not total else int(found[f"none_{name}"].iloc[0])
+        if groups > MOST_GROUPS and name != "wave":
+            words = (
+                "{by}: {groups} values are not groups but customers or events; answers are not rated by it."
+            )
+            said.append(sentence(words, by=grouping_text(name), groups=groups))
+        elif missing:
+            words = "{by}: {n} of {all} answers stand in no group; their customer has none, or is not found."
+            said.append(sentence(words, by=grouping_text(name), n=missing, all=total))
+    said.append(
+        _(
+            "Beyond chance: after Holm's correction for the number of groups. A wave is compared with the wave before, "
+            "any other group with all others of its kind."
+        )
+    )
+    if "rfm_segment" in names:
+        said.append(_("Segments are those of the last day, not of the day of the answer."))
+    if "wave" in names:
+        again = count_repeats(rows, by="wave").execute()
+        if int(again["n_customers"].iloc[0]):
+            words = (
+                "{n} answers come from {people} customers who answered one wave more than once. All count; the "
+                "intervals know that they are not independent."
+            )
+            numbers = {"n": int(again["n"].iloc[0]), "people": int(again["n_customers"].iloc[0])}
+            said.append(sentence(words, **numbers))
+    return said
+
+
 def _too_few(study: Study, n: int) -> CannotSay:
     return CannotSay(
         sentence(
@@ -314,9 +364,7 @@ def _too_few(study: Study, n: int) -> CannotSay:
     )
 
 
-def _level(
-    study: Study, counts: pd.DataFrame, estimates: list[Estimate], shown: pd.DataFrame | CannotSay
-) -> str | CannotSay:
+def _level(study: Study, counts: pd.DataFrame, estimates: list[Estimate]) -> str | CannotSay:
     lacking = study.lacks_column("responses", "nps")
     if lacking:
         return lacking
@@ -334,29 +382,9 @@ def _level(
     )
 
 
-def _moved(moved: Estimate, shown: pd.DataFrame | CannotSay) -> str:
-    assert isinstance(shown, pd.DataFrame)
-    before, after = shown["wave"].iloc[-2:]
-    assert moved.low is not None and moved.high is not None
-    if moved.low <= 0 <= moved.high:
-        words = (
-            "From {before} to {after} the score moved by {change} points: within chance. Nothing needs to be "
-            "explained, and nobody praised or blamed."
-        )
-    elif moved.value > 0:
-        words = (
-            "From {before} to {after} the score rose by {change} points: more than chance. Find out what changed, and "
-            "keep it."
-        )
-    else:
-        words = (
-            "From {before} to {after} the score moved by {change} points, a fall by more than chance. Find out what "
-            "changed for customers between the two."
-        )
-    return sentence(words, before=before, after=after, change=moved)
-
-
-def _by_touchpoint(study: Study, estimates: list[Estimate]) -> str | CannotSay:
+def _by_touchpoint(
+    study: Study, estimates: list[Estimate], differences: pd.DataFrame | CannotSay
+) -> str | CannotSay:
     lacking = study.lacks_column("responses", "csat")
     if lacking:
         return lacking
@@ -367,16 +395,24 @@ def _by_touchpoint(study: Study, estimates: list[Estimate]) -> str | CannotSay:
     if len(parts) < 2:
         return sentence("{csat} of answers are in the top two boxes of satisfaction.", csat=whole)
     worst, best = parts[0], parts[-1]
-    assert worst.high is not None and best.low is not None
-    words = (
-        "Satisfaction is lowest at the touchpoint {worst}: {worst_csat} in the top two boxes, against {best_csat} "
-        "at {best}. Start there."
-        if worst.high < best.low
-        else "Satisfaction differs little between touchpoints: {worst_csat} at the lowest, {worst}, and {best_csat} "
-        "at the highest, {best}; that is within chance. Choose where to start by cost, not by score."
-    )
+    lower = pd.DataFrame()
+    if isinstance(differences, pd.DataFrame):
+        rows = differences[(differences["figure"] == "csat") & (differences["grouping"] == "touchpoint")]
+        lower = rows[rows["differs"] & (rows["group"] == _place(worst)[1])]
+    if not len(lower):
+        words = (
+            "Satisfaction differs little between touchpoints: {worst_csat} at the lowest, {worst}, and {best_csat} at "
+            "the highest, {best}; that is within chance. Choose where to start by cost, not by score."
+        )
+        return sentence(
+            words, worst=_(_place(worst)[1]), best=_(_place(best)[1]), worst_csat=worst, best_csat=best
+        )
     return sentence(
-        words, worst=_(_place(worst)[1]), best=_(_place(best)[1]), worst_csat=worst, best_csat=best
+        "Satisfaction is lowest at the touchpoint {worst}: {csat} in the top two boxes. Its difference from all "
+        "others, {difference} points, is more than chance. Start there.",
+        worst=_(_place(worst)[1]),
+        csat=worst,
+        difference=as_difference(lower.iloc[0]),
     )
 
 
