@@ -9,6 +9,8 @@ import pytest
 from cam.estimate import CannotSay, Estimate
 from cam.measures.satisfaction.scores import nps
 from cam.studies import satisfaction as steps
+from cam.studies import satisfaction_groups as groups
+from cam.studies import satisfaction_waves as waves
 
 
 def answers(promoters, passives, detractors, *, wave="2026H1", day="2026-05-05", silent=0):
@@ -35,21 +37,32 @@ TWO_WAVES = pd.concat(
 
 
 def run(study):
-    """All steps, as the notebook calls them."""
+    """All steps, as the notebook calls them: findings, key figures by name and group, tables and the chart."""
     steps.period(study)
     steps.score_counts(study)
-    counts = steps.count_answers(study)
+    answers = groups.gather(study)
+    counts = steps.count_answers(study, answers)
     estimates = steps.rate(study, counts)
-    shown = steps.show_groups(study, counts, estimates)
-    waves = steps.waves(study, counts, estimates)
-    change = steps.change(study, counts, waves)
-    found = steps.findings(study, counts, estimates, waves, change)
-    figures = steps.key_figures(study, estimates, change)
+    differences = groups.compare(study, counts)
+    changed = waves.changes(study, answers, counts)
+    points = waves.chart(study, answers, counts)
+    shown = steps.show_groups(study, answers, counts, estimates, differences, changed)
+    waves.show_changes(study, changed)
+    found = [
+        *steps.findings(study, counts, estimates, differences),
+        *groups.findings(study, differences),
+        *waves.findings(study, changed, points),
+    ]
+    figures = steps.key_figures(study, estimates, waves.change(study, changed))
     known = {
         (one.figure, *(next(iter(one.segment.items()), ("", "")))): one
         for one in figures
         if isinstance(one, Estimate)
     }
+    for said in (*found, *(getattr(page, "html", "") for page in (shown,))):
+        text = said if isinstance(said, str) else said.reason
+        assert ">nan<" not in text and " nan" not in text
+    assert all(one.low <= one.value <= one.high for one in known.values() if one.low is not None)
     return found, known, shown
 
 
@@ -70,14 +83,14 @@ def test_scores_in_all_and_by_group(client):
     assert known["nps_change", "wave", "a"].value == -16  # wave b came first, whatever it is called
     assert all(one.low is not None and one.n for one in known.values())
     assert not unsaid(found)
-    assert any("within chance" in one for one in found)
+    assert any("within chance" in one for one in found if "from b to a" in one)
 
 
 def test_a_fall_by_more_than_chance_is_called_one(client):
     frame = pd.concat([answers(80, 10, 10, wave="1"), answers(30, 40, 30, wave="2", day="2026-06-05")])
     found, known, _ = run(client({"responses": frame}))
     assert known["nps_change", "wave", "2"].high < 0
-    assert any("a fall by more than chance" in one for one in found)
+    assert any("a fall by more than chance" in one for one in found if isinstance(one, str))
 
 
 def test_each_score_is_counted_and_coloured_once(client):
@@ -88,11 +101,71 @@ def test_each_score_is_counted_and_coloured_once(client):
     assert counts["share"].sum() == pytest.approx(1)
 
 
+def test_scores_by_segment_channel_and_any_column(client):
+    tables = joined(channels=("shop", "web"))
+    _, known, page = run(client(tables))
+    assert known["nps", "acquisition_channel", "shop"].n + known["nps", "acquisition_channel", "web"].n == 160
+    assert (
+        known["nps", "acquisition_channel", "shop"].value
+        > 60
+        > known["nps", "acquisition_channel", "web"].value
+    )
+    assert any(key[1] == "rfm_segment" for key in known)
+    assert "NPS higher" in page.html and "NPS lower" in page.html
+    assert "Segments are those of the last day" in page.html
+    _, known, _ = run(client(tables, satisfaction={"group_by": ["city", "channel"]}))
+    assert {key[1] for key in known if key[0] == "nps"} == {"", "city", "acquisition_channel"}
+
+
+def test_effort_is_reported_as_share_and_mean(client):
+    frame = answers(50, 30, 20).assign(ces=[7] * 40 + [5] * 20 + [4] * 40)
+    found, known, page = run(client({"responses": frame}))
+    assert known["ces", "", ""].value == 0.6 and known["ces_mean", "", ""].value == pytest.approx(5.4)
+    assert "CES, mean" in page.html and any("made it easy" in one or "made easy" in one for one in found)
+
+
+def test_a_point_outside_the_limits_is_named_and_few_points_are_provisional(client):
+    parts = [answers(50, 30, 20, wave=f"w{number}", day=f"2026-0{number}-05") for number in range(1, 5)]
+    frame = pd.concat([*parts, answers(10, 20, 70, wave="w5", day="2026-05-05")])
+    study = client({"responses": frame})
+    rows = groups.gather(study)
+    points = waves.chart(study, rows, steps.count_answers(study, rows))
+    assert points["outside"].tolist() == [False] * 4 + [True] and (points["by"] == "wave").all()
+    said = " ".join(waves.read_chart(study, points).findings)
+    assert "Beyond the limits: w5 (−60.0)" in said and "they rest on 5 points, and 8 are wanted" in said
+    monthly = client({"responses": frame.drop(columns="wave")})
+    rows = groups.gather(monthly)
+    points = waves.chart(monthly, rows, steps.count_answers(monthly, rows))
+    assert points["label"].tolist() == [f"2026-0{month}" for month in range(1, 6)]
+    assert (points["by"] == "month").all()
+
+
+def joined(channels):
+    """Customers of two channels, one of which recommends, with orders and answers."""
+    many = pd.DataFrame({"customer_id": range(160), "acquisition_channel": np.repeat(channels, 80)})
+    customers = many.assign(city=np.where(many["customer_id"] % 2, "a", "b"))
+    days = pd.Timestamp("2026-01-01") + pd.to_timedelta(many["customer_id"] % 90, unit="D")
+    orders = pd.DataFrame(
+        {
+            "customer_id": np.repeat(many["customer_id"], 2).to_numpy(),
+            "order_date": np.repeat(days.dt.strftime("%Y-%m-%d"), 2).to_numpy(),
+            "revenue": np.tile([10.0, 20.0], 160),
+        }
+    )
+    frame = pd.concat([answers(66, 10, 4), answers(20, 30, 30)], ignore_index=True)
+    return {
+        "responses": frame.assign(customer_id=range(160)),
+        "customers": customers,
+        "transactions": orders,
+    }
+
+
 # --- consistent ---------------------------------------------------------------------------------
 
 
 def test_groups_add_up_to_the_whole(client):
-    counts = steps.count_answers(client({"responses": TWO_WAVES}))
+    study = client({"responses": TWO_WAVES})
+    counts = steps.count_answers(study, groups.gather(study))
     for _, part in counts.groupby("figure"):
         sums = part.groupby("grouping")[["n", "up", "down"]].sum()
         assert (sums == sums.loc[""]).all(axis=None)
@@ -145,7 +218,7 @@ def test_a_table_of_answers_only_has_no_response_rate(client):
 
 def test_one_wave_or_none_has_no_change(client):
     found, known, _ = run(client({"responses": answers(50, 30, 20)}))
-    assert any("A change needs two waves" in text for text in unsaid(found))
+    assert any("A change needs two waves with 30 answers each" in text for text in unsaid(found))
     found, known, _ = run(client({"responses": answers(50, 30, 20).drop(columns=["wave", "touchpoint"])}))
     assert any("needs wave in the table responses" in text for text in unsaid(found))
     assert ("nps", "", "") in known
@@ -173,6 +246,72 @@ def test_a_client_without_a_survey_hears_what_to_add(client):
     orders = pd.DataFrame({"customer_id": [1], "order_date": ["2026-05-05"], "revenue": [3.0]})
     found, known, _ = run(client({"transactions": orders}))
     assert not known and "needs the table responses" in unsaid(found)[0]
+
+
+def test_a_column_that_no_table_has_is_named_with_those_that_there_are(client):
+    study = client(joined(("shop", "web")), satisfaction={"group_by": ["town"]})
+    said = groups.gather(study)
+    assert said.reason == "satisfaction.group_by names town, which no table has."
+    assert (
+        said.cure
+        == "Answers can be grouped by wave, touchpoint, acquisition_channel, city, segment, channel."
+    )
+    assert len(unsaid(run(study)[0])) >= 1
+
+
+def test_a_group_that_only_looks_different_among_many_is_not_marked(client):
+    # Twelve groups of 100; one is 14 points above the rest: beyond chance if looked at alone (p about 0.03).
+    parts = [answers(40, 40, 20).assign(site=f"s{number:02d}") for number in range(11)]
+    frame = pd.concat([*parts, answers(55, 30, 15).assign(site="high")], ignore_index=True)
+    study = client({"responses": frame}, satisfaction={"group_by": ["site"]})
+    found = groups.compare(study, steps.count_answers(study, groups.gather(study)))
+    widest = found[found["figure"] == "nps"].iloc[0]
+    assert widest["group"] == "high" and widest["low"] > 0 and widest["p_value"] < 0.05
+    assert widest["p_adjusted"] == pytest.approx(12 * widest["p_value"]) and not widest["differs"]
+    assert "Do not rank them" in groups.findings(study, found)[0]
+
+
+def test_ids_that_match_no_customer_are_said(client):
+    tables = joined(("shop", "web"))
+    tables["responses"] = tables["responses"].assign(
+        customer_id=[f"x{number}" if number < 100 else number for number in range(160)]
+    )
+    _, known, page = run(client(tables))
+    assert known["nps", "", ""].n == 160
+    words = (
+        "Acquisition channel: 100 of 160 answers stand in no group; their customer has none, or is not found."
+    )
+    assert words in page.html
+    tables["responses"]["customer_id"] = [f"x{number}" for number in range(160)]
+    _, known, page = run(client(tables))
+    assert known["nps", "", ""].n == 160 and not any(key[1] == "acquisition_channel" for key in known)
+    assert "160 of 160 answers stand in no group" in page.html
+
+
+def test_two_answers_by_one_customer_in_one_wave_both_count_and_it_is_said(client):
+    frame = TWO_WAVES.assign(customer_id=[number // 2 for number in range(100)] + list(range(1000, 1150)))
+    frame["customer_id"] = frame["customer_id"].astype(str)
+    _, known, page = run(client({"responses": frame}))
+    assert known["nps", "wave", "b"].n == 100
+    assert "100 answers come from 50 customers who answered one wave more than once. All count" in page.html
+
+
+def test_a_column_of_too_many_values_is_no_grouping(client):
+    frame = answers(50, 30, 20).assign(order=range(100))
+    _, known, page = run(client({"responses": frame}, satisfaction={"group_by": ["order", "wave"]}))
+    assert {key[1] for key in known} == {"", "wave"}
+    assert "order: 100 values are not groups but customers or events" in page.html
+
+
+def test_one_answer_and_all_the_same_answer(client):
+    found, known, _ = run(client({"responses": answers(1, 0, 0)}))
+    assert not known and any("1 answers are too few" in text for text in unsaid(found))
+    frame = pd.concat([answers(60, 0, 0, wave="a"), answers(60, 0, 0, wave="b", day="2026-06-05")])
+    found, known, _ = run(client({"responses": frame}))
+    assert known["nps", "", ""].value == 100 and known["nps", "", ""].low < 100
+    assert known["nps_change", "wave", "b"].value == 0
+    assert known["nps_change", "wave", "b"].low < 0 < known["nps_change", "wave", "b"].high
+    assert not any("more than chance" in one for one in found if isinstance(one, str))
 
 
 # --- honest -------------------------------------------------------------------------------------

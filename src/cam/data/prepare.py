@@ -17,6 +17,7 @@ import duckdb
 
 from cam.data.engine import identifier, literal, workspace
 from cam.data.faults import find_faults
+from cam.data.notes import parts
 from cam.data.parse import Parsed, parse
 from cam.data.refunds import LOOSE_REFUND, NETTED_REFUND, net_refunds
 from cam.data.sources import copy_database_table, find_files, read_source
@@ -281,7 +282,8 @@ def _clean(
         "exact_copies": _copies(connection, kept),
         "columns": list(parsed.columns),
         "columns_unused": list(parsed.unused),
-        "notes": list(parsed.notes),
+        "notes": [str(note) for note in parsed.notes],
+        "notes_in_parts": [parts(note) for note in parsed.notes],
     }
     if has_revenue:
         written, shared = _write_transactions(connection, params, parsed, kept, to)
@@ -310,9 +312,10 @@ def _reason(params: Params, parsed: Parsed, schema: Table, as_of: date) -> str:
         "outside": "{} out of range",
     }
     whens = ["WHEN _cam_why IS NOT NULL THEN _cam_why"]
+    of_items = {"unreadable": "unreadable item", "outside": "item out of range"}
     whens += [
         f"WHEN {check.flag} THEN "
-        + literal(words[check.fault].format(check.column if schema.column(check.column) else "item"))
+        + literal((words if schema.column(check.column) else of_items)[check.fault].format(check.column))
         for check in parsed.checks
     ]
     times = [name for name in schema.time if name in parsed.columns]

@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 
-def answer_sums(answers: ir.Table, *, by: str | None = None) -> ir.Table:
+def answer_sums(answers: ir.Table, *, by: str | None = None, each: str | None = None) -> ir.Table:
     """Sum scores per group, and per customer within it and beside it.
 
     Turns *score* [*customer_id*, *day*] into *n, total, squared, n_customers, first_day*, three sums over customers
@@ -21,15 +21,17 @@ def answer_sums(answers: ir.Table, *, by: str | None = None) -> ir.Table:
         without one is a customer of its own).
     by : str, optional
         Column that names the group; rows without one are left out. None: all rows are one group.
+    each : str, optional
+        Column whose values are summed apart, as if each were a table of its own, such as which score it is.
 
     Returns
     -------
     ibis.Table
-        ``group`` (text, empty without *by*), ``n``, ``total`` and ``squared`` (sums of the score and its
-        square), ``n_customers``, ``first_day``; with t and m the total and number of one customer's answers in
+        ``group`` (text, empty without *by*), *each* where asked, ``n``, ``total`` and ``squared`` (sums of the score
+        and its square), ``n_customers``, ``first_day``; with t and m the total and number of one customer's answers in
         the group, the sums over customers ``tt`` (of t x t), ``tm`` (t x m) and ``mm`` (m x m); and with T and M
         those of the same customer in all groups, ``tt_all`` (t x T), ``tm_all`` (t x M), ``mt_all`` (m x T) and
-        ``mm_all`` (m x M). Ordered by group.
+        ``mm_all`` (m x M). Ordered by *each* and group.
 
     Examples
     --------
@@ -40,15 +42,16 @@ def answer_sums(answers: ir.Table, *, by: str | None = None) -> ir.Table:
     [[3, 1, 3, 2, 5, 3, 5]]
     """
     group = answers[by].cast("string") if by else ibis.literal("")
-    rows = answers.select(group=group, customer_id="customer_id", score="score", day="day")
+    apart = [each] if each else []
+    rows = answers.select(*apart, group=group, customer_id="customer_id", score="score", day="day")
     rows = rows.filter(rows.group.notnull())
-    people = rows.group_by("group", "customer_id").aggregate(
+    people = rows.group_by(*apart, "group", "customer_id").aggregate(
         m=rows.count(),
         t=rows.score.sum(),
         q=(rows.score * rows.score).sum(),
         day=rows.day.min(),
     )
-    own = ibis.window(group_by=people.customer_id)
+    own = ibis.window(group_by=[*apart, "customer_id"])
     people = people.mutate(
         t=people.t.cast("int64"),
         q=people.q.cast("int64"),
@@ -62,7 +65,7 @@ def answer_sums(answers: ir.Table, *, by: str | None = None) -> ir.Table:
 
     t, m, q, all_t, all_m = people.t, people.m, people.q, people.all_t, people.all_m
     return (
-        people.group_by("group")
+        people.group_by(*apart, "group")
         .aggregate(
             n=m.sum().cast("int64"),
             total=t.sum().cast("int64"),
@@ -77,7 +80,7 @@ def answer_sums(answers: ir.Table, *, by: str | None = None) -> ir.Table:
             mt_all=over_customers(m, all_t, t),
             mm_all=over_customers(m, all_m, m),
         )
-        .order_by("group")
+        .order_by(*apart, "group")
     )
 
 

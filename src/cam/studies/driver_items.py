@@ -24,8 +24,8 @@ LEAST_ITEMS, LEAST_CUSTOMERS = 2, 100
 _PER_ITEM = 15
 #: An item belongs to a survey if so many of those who gave the score answered it.
 _ASKED = 0.5
-#: Surveys that are modelled, those with most answers.
-_MOST_SURVEYS = 4
+#: Surveys that are modelled, those with most whole answers; and touchpoints among which they are looked for.
+_MOST_SURVEYS, _MOST_TOUCHPOINTS = 4, 30
 #: A share of an item that others leave, below which they tell it in full; and its correlation with the score itself.
 _TOLD, _SAME = 1e-6, 0.999
 
@@ -85,9 +85,11 @@ def surveys(study: Study) -> list[Survey] | CannotSay:
         names = _one_scale(frame, names, notes)
     parts = [_survey(frame, "", outcomes, names)]
     if "touchpoint" in frame and frame["touchpoint"].nunique() > 1:
+        counts = frame["touchpoint"].value_counts().sort_index()
+        largest = counts.sort_values(ascending=False, kind="stable").index[:_MOST_TOUCHPOINTS]
         apart = [
-            _survey(part, str(touchpoint), outcomes, names)
-            for touchpoint, part in frame.groupby("touchpoint", sort=True)
+            _survey(frame[frame["touchpoint"] == touchpoint], str(touchpoint), outcomes, names)
+            for touchpoint in largest
         ]
         if any(_lacking(one) is None for one in apart):
             parts = apart
@@ -151,12 +153,18 @@ def _candidates(study: Study, outcomes: list[str]) -> tuple[list[str], list[str]
     own = [name for name in table.columns if name not in contract]
     items = [name for name in own if name.startswith(PREFIX)]
     texts = [name for name in items if not kinds[name].is_integer()]
-    if texts:
-        notes.append(
-            sentence(
-                "Left out, as not all answers are whole numbers: {items}.", items=listed(map(words, texts))
-            )
-        )
+    # A column without any answer is read as text.
+    given = table.aggregate(**{name: table[name].count() for name in texts}).execute() if texts else None
+    empty = [] if given is None else [name for name in texts if not given[name].iloc[0]]
+    for message, out in (
+        ("Left out, as nobody answered: {items}.", empty),
+        (
+            "Left out, as not all answers are whole numbers: {items}.",
+            [name for name in texts if name not in empty],
+        ),
+    ):
+        if out:
+            notes.append(sentence(message, items=listed(words(name) for name in out)))
     names = [name for name in items or own if kinds[name].is_integer()]
     if len(names) < LEAST_ITEMS:
         return CannotSay(
@@ -175,17 +183,17 @@ def _candidates(study: Study, outcomes: list[str]) -> tuple[list[str], list[str]
 def _one_scale(frame: pd.DataFrame, names: list[str], notes: list[str]) -> list[str]:
     """Keep the columns that share the commonest scale; a name or an age has none."""
     ends: dict[int, list[str]] = {}
+    constant = []
     for name in names:
         given = frame[name].dropna()
-        if len(given) and given.min() >= 0 and 2 <= given.max() <= HIGHEST:
+        if len(given) and given.min() == given.max():
+            constant.append(name)
+        elif len(given) and given.min() >= 0 and 2 <= given.max() <= HIGHEST:
             ends.setdefault(int(given.max()), []).append(name)
-    kept = max(ends.values(), key=len) if ends else []
-    empty = [name for name in names if not frame[name].notna().any()]
-    others = [name for name in names if name not in kept and name not in empty and name.startswith(PREFIX)]
-    if empty:
-        notes.append(
-            sentence("Left out, as nobody answered: {items}.", items=listed(words(name) for name in empty))
-        )
+    common = max(ends.values(), key=len) if ends else []
+    # What is the same in all rows is named where the answers are looked at.
+    kept = [name for name in names if name in common or (name in constant and name.startswith(PREFIX))]
+    others = [name for name in names if name not in kept and name.startswith(PREFIX)]
     if others:
         notes.append(
             sentence(

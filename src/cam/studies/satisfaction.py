@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
@@ -65,20 +66,27 @@ def count_answers(study: Study, answers: ir.Table) -> pd.DataFrame:
         *up*), *n_customers*, *design_effect*, and the sums of :func:`cam.reduce.responses.answer_sums`. A grouping
         with more groups than a reader can compare is left out.
     """
+    names = groupings(answers)
+    each = [
+        answered.select("customer_id", "score", "day", *names, figure=ibis.literal(figure))
+        for figure in _FIGURES
+        if (answered := scored(answers, figure)) is not None
+    ]
+    # One pass per grouping for all scores together.
+    rows = study.engine.create_table("satisfaction_scores", ibis.union(*each), overwrite=True)
     parts = []
-    for figure in _FIGURES:
-        answered = scored(answers, figure)
-        if answered is None:
-            continue
-        for grouping in ("", *groupings(answers)):
-            sums = counted(answer_sums(answered, by=grouping or None).execute())
-            order = ["first_day", "group"] if grouping == "wave" else ["n", "group"]
-            sums = sums.sort_values(order, ascending=[grouping == "wave", True])
-            if grouping == "wave" or len(sums) <= MOST_GROUPS:
-                parts.append(sums.assign(figure=figure, grouping=grouping))
-    parts = [part for part in parts if len(part)]
-    names = ["figure", "grouping", "group", "n", "up", "down", "n_customers", "design_effect", *_SUMS]
-    return pd.concat(parts, ignore_index=True)[names] if parts else pd.DataFrame(columns=names)
+    for number, grouping in enumerate(("", *names)):
+        sums = counted(answer_sums(rows, by=grouping or None, each="figure").execute())
+        if grouping != "wave":
+            sums = sums[sums.groupby("figure")["group"].transform("size") <= MOST_GROUPS]
+        order = ["first_day", "group"] if grouping == "wave" else ["n", "group"]
+        sums = sums.sort_values(order, ascending=[grouping == "wave", True])
+        parts.append(sums.assign(grouping=grouping, number=number))
+    counts = pd.concat(parts, ignore_index=True)
+    counts["place"] = counts["figure"].map({figure: place for place, figure in enumerate(_FIGURES)})
+    counts = counts.sort_values(["place", "number"], kind="stable", ignore_index=True)
+    columns = ["figure", "grouping", "group", "n", "up", "down", "n_customers", "design_effect", *_SUMS]
+    return counts[columns]
 
 
 def counted(sums: pd.DataFrame) -> pd.DataFrame:
@@ -272,7 +280,9 @@ def _notes(study: Study, counts: pd.DataFrame) -> list[str]:
     few = counts[(counts["n"] < fewest) & (counts["grouping"] != "") & (counts["figure"] != "ces_mean")]
     for figure, group in few.groupby("figure", sort=False):
         named_groups = [
-            f"{group_text(row['grouping'], row['group'])} ({row['n']})"
+            sentence(
+                "{label} ({value})", label=group_text(row["grouping"], row["group"]), value=int(row["n"])
+            )
             for row in group.head(_MOST_NAMED).to_dict("records")
         ]
         if len(group) > _MOST_NAMED:

@@ -116,15 +116,17 @@ def control_chart(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
             zorder=4,
         )
     # Few points have room for all their values; of many, the last and the signals say what matters.
-    said = [place == places[-1] or signal[int(place)] or len(shown) <= _FEW_POINTS for place in places]
-    for place, row, write in zip(places, rows, said, strict=True):
-        if write:
+    few = len(shown) <= _FEW_POINTS
+    for place, row, struck in zip(places, rows, signal, strict=True):
+        if few or struck or place == places[-1]:
+            beside = few or struck
             ax.annotate(
                 value_text(row["value"], "points"),
-                (place, row["value"]),
-                xytext=(9, 0),
+                (place, row["value"] if beside else row["high"]),
+                xytext=(9, 0) if beside else (0, 4),
                 textcoords="offset points",
-                va="center",
+                ha="left" if beside else "center",
+                va="center" if beside else "bottom",
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
                 zorder=5,
             )

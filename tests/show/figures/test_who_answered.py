@@ -1,0 +1,69 @@
+"""The figure of who answers: what it says, what it marks, in both languages."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_hex
+
+from cam.estimate import CannotSay
+from cam.language import use
+from cam.show.canvas import ACCENT, svg
+from cam.show.figures.who_answered import who_answers
+
+
+def table(*, is_rate=True):
+    return pd.DataFrame(
+        {
+            "variable": ["Segment", "Segment", "City tier"],
+            "level": ["Champions", "Hibernating", "all others"],
+            "value": [0.32, 0.20, 0.25],
+            "low": [0.30, 0.18, 0.24],
+            "high": [0.34, 0.22, 0.26],
+            "n": [400, 500, 900],
+            "verdict": ["more", "less", "chance"],
+            "is_rate": is_rate,
+            "overall": 0.25 if is_rate else 1.0,
+        }
+    )
+
+
+@pytest.fixture(params=["en", "zh"])
+def language(request):
+    use(request.param)
+    yield request.param
+    use("en")
+
+
+@pytest.mark.parametrize("is_rate", [True, False])
+def test_says_what_it_shows(language, is_rate):
+    given = table(is_rate=is_rate)
+    before = given.copy()
+    ax = who_answers(given, period="2026")
+    head = " ".join(text.get_text() for text in ax.figure.texts)
+    assert "2026" in head and "900" in head
+    assert re.search("Champions.*Hibernating", ax.figure.get_gid(), re.DOTALL)
+    assert svg(who_answers(given, period="2026").figure) == svg(ax.figure)
+    pd.testing.assert_frame_equal(given, before)
+
+
+def test_what_is_beyond_chance_is_blue_and_every_interval_is_drawn():
+    ax = who_answers(table())
+    lines = [each for each in ax.collections if isinstance(each, LineCollection)]
+    assert [to_hex(line.get_color()[0]).upper() == ACCENT for line in lines] == [True, True, False]
+    ends = [tuple(line.get_segments()[0][:, 0].round(6)) for line in lines]
+    assert ends == [(30.0, 34.0), (18.0, 22.0), (24.0, 26.0)]
+    low, high = ax.get_xlim()
+    assert low < 18 and high > 34
+
+
+def test_where_nothing_is_beyond_chance_it_still_speaks():
+    ax = who_answers(table().assign(verdict="chance"))
+    assert "0 of them beyond chance" in ax.figure.get_gid()
+
+
+def test_what_cannot_be_said_is_passed_on():
+    assert who_answers(CannotSay("No answers.")) == CannotSay("No answers.")
