@@ -154,7 +154,7 @@ def notes(prepared: Prepared) -> list[str]:
             said.append(
                 sentence("{n} orders were refunded beyond their value.", n=table["orders_below_zero"])
             )
-        said += [f"{name}: {note}." for note in table["notes"]]
+        said += [f"{_(name)}: {sentence(words, **values)}." for words, values in table["notes_in_parts"]]
     for match in prepared.review["match"]:
         said.append(
             sentence(

@@ -228,8 +228,8 @@ def point_value(difference: Estimate, *, share_moved: float, n_customers: int, f
 
     Notes
     -----
-    What goes with a score is not what a better score would bring: Keiningham and others (2007) found no growth of
-    revenue that followed from it. A ceiling to be tested, not a forecast.
+    What goes with a score is not what a better score would bring. Keiningham and others (2007) could not confirm that
+    it foretells growth better than other measures do. A ceiling to be tested, not a forecast.
 
     References
     ----------
