@@ -23,7 +23,7 @@ from cam.project import project_root
 from cam.studies.client import STUDIES
 
 PAGES = ("index", *STUDIES)
-CLIENTS = ("demo", "cdnow", "grocery")
+CLIENTS = ("demo", "cdnow", "grocery", "telecom")
 SLOW = pytest.mark.slow
 #: What must never be read on a page: what a program writes where a number or a name is missing.
 STRAY = re.compile(
@@ -96,7 +96,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Reports:
 
 
 @pytest.fixture(
-    params=["cdnow", *(pytest.param(name, marks=SLOW) for name in ("demo", "grocery"))], scope="session"
+    params=["cdnow", *(pytest.param(name, marks=SLOW) for name in ("demo", "grocery", "telecom"))],
+    scope="session",
 )
 def report(request: pytest.FixtureRequest, reports: Reports) -> Path:
     return reports.made(request.param)

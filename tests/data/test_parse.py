@@ -517,5 +517,45 @@ def test_truth_values(client):
     client.write("s.csv", "customer_id,churned\na,maybe\n")
     assert client.refused(lambda: client.prepare({"snapshot": {"path": "s.csv"}}, as_of="2024-01-05")) == (
         "snapshot: 1 of 1 rows has a churned that cannot be read (first rows: 1; such as 'maybe').\n"
-        + DROP.format("drop_unreadable").replace("transactions", "snapshot")
+        "    Say which words mean yes (1) and which no (0), such as "
+        'data.snapshot.options.words: {churned: {"maybe": 1}}.'
     )
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        (["left", "active", "Left "], None),
+        (["流失", "在网", "流失"], None),
+        (["2", "1", "2"], {"2": 1, "1": 0}),
+        (["1", "", "1"], {"": 0}),
+        (["gone", "here", "gone"], {"Gone": 1, "here": 0}),
+    ],
+)
+def test_truth_values_in_words(client, column, words):
+    client.write(
+        "s.csv", "customer_id,churned\n" + "".join(f"c{n},{each}\n" for n, each in enumerate(column))
+    )
+    options = {"options": {"words": {"churned": words}}} if words else {}
+    prepared = client.prepare({"snapshot": {"path": "s.csv"} | options}, as_of="2024-01-05")
+    found = duckdb.sql(f"SELECT churned FROM '{prepared.path('snapshot')}' ORDER BY customer_id").fetchall()
+    assert [row[0] for row in found] == [True, False, True]
+
+
+def test_a_word_for_all_leavers_is_never_dropped(client):
+    """To leave out what cannot be read would leave out everybody who left; a few rows of many may go."""
+    table = {"snapshot": {"path": "s.csv", "options": {"drop_unreadable": True}}}
+    client.write("s.csv", "customer_id,churned\na,gone\nb,0\n")
+    said = client.refused(lambda: client.prepare(table, as_of="2024-01-05"))
+    assert (
+        'data.snapshot.options.words: {churned: {"0": 0, "gone": 1}}' in said
+        and "drop_unreadable" not in said
+    )
+    client.write("s.csv", "customer_id,churned\na,1\nb,\nc,1\n")
+    said = client.refused(lambda: client.prepare(table, as_of="2024-01-05"))
+    assert 'data.snapshot.options.words: {churned: {"": 0, "1": 1}}' in said
+    client.write("s.csv", "customer_id,churned\na,1\nb,0\nc,?\n")
+    assert client.prepare(table, as_of="2024-01-05").review["tables"]["snapshot"]["rows_kept"] == 2
+    table["snapshot"]["options"] = {"words": {"churned": {"?": 3}}}
+    said = client.refused(lambda: client.prepare(table, as_of="2024-01-05"))
+    assert "churned is yes (1) or no (0)" in said

@@ -288,3 +288,15 @@ def test_a_last_day_that_stands_alone_is_named(client, last, as_of, said):
     more = {"as_of": as_of} if as_of else {}
     prepared = client.prepare({"transactions": {"path": "orders.csv"}}, **more)
     assert any(said in note for note in notes(prepared))
+
+
+def test_contracts_that_stand_twice_are_named(client):
+    from cam.studies.reconciliation import notes
+
+    row = "a,2026-01-01,,10\n"
+    client.write("c.csv", f"customer_id,start_date,end_date,fee\n{row}{row}b,2026-01-02,,10\n")
+    said = notes(client.prepare({"contracts": {"path": "c.csv"}}, as_of="2026-06-30"))
+    assert any(
+        "1 rows are exact copies" in note and "data.contracts.options.drop_duplicates" in note
+        for note in said
+    )

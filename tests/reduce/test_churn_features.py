@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cam.reduce.churn_features import FEATURES, attribute_features, base_at, churn_features
+from cam.reduce.churn_features import FEATURES, attribute_features, base_at, churn_features, own_columns
 from cam.reduce.known_at import known_at
 
 CUT_OFFS = [date(2025, 6, 30), date(2025, 9, 30)]
@@ -318,3 +318,28 @@ def test_a_clients_own_columns_come_as_numbers_flags_and_clean_texts(place):
     assert found["plan"][0] == "basic" and pd.isna(found["plan"][1])
     assert found["score"][0] == 1.5 and pd.isna(found["score"][1])
     assert found["flag"].tolist() == [True, False] and found["revenue (customers)"].tolist() == [12.5, 3.25]
+
+
+def test_columns_that_are_no_features_say_why(place):
+    table = pd.DataFrame(
+        {
+            "customer_id": ["a", "b", "c"],
+            "plan": ["x", "y", "x"],
+            "left_on": ["2026-01-31", None, "31.01.2026"],
+            "since": pd.to_datetime(["2026-01-31"] * 3),
+            "note": ["p", "q", "r"],
+            "blank": ["N/A", "", " "],
+            "Account ID": [1, 2, 3],
+            "age": [1.5, 2.5, 3.5],
+        }
+    )
+    found = own_columns(place("people", table), read=["customer_id"], most_levels=2)
+    assert found == {
+        "plan": "",
+        "left_on": "date",
+        "since": "date",
+        "note": "levels",
+        "blank": "empty",
+        "Account ID": "id",
+        "age": "",
+    }

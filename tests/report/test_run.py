@@ -94,9 +94,9 @@ def test_what_is_touched_is_all_that_runs(house: House) -> None:
 @pytest.mark.parametrize(
     ("change", "touched"),
     [
-        ("segmentation: {n_bins: 4}", {"01_segmentation", "03_clv_cac"}),
+        ("segmentation: {n_bins: 4}", {"01_segmentation", "03_clv_cac", "04_satisfaction_nps"}),
         ("lifecycle: {n_months: 6}", {"02_lifecycle"}),
-        ("value: {margin_rate: 0.31}", {"01_segmentation", "03_clv_cac", "05_churn"}),
+        ("value: {margin_rate: 0.31}", set(STUDIES) - {"02_lifecycle"}),
         ("churn: {horizon_days: 60}", {"05_churn"}),
         ("client: {name: Other}", set(STUDIES)),
         ("client: {brand: {footer: Other}}", set()),

@@ -141,7 +141,11 @@ def test_both_are_shown_and_the_setting_says_which_rules(client, setting, first)
 def test_a_snapshot_gives_a_share_and_says_that_time_is_missing(client):
     found, key, _ = run(client({"snapshot": snapshot()}))
     assert by_segment(key)["churn_rate", "snapshot"].value == 0.4
-    assert "nothing can be tested out of time" in found[0]
+    assert "nothing can be tested out of time: a model of it is cross-validated" in found[0]
+    assert steps.horizon(client({"snapshot": snapshot()})) == "a snapshot without dates"
+    for few in (snapshot(n_churned=40), snapshot(n=9000, n_churned=120)):
+        found, *_ = run(client({"snapshot": few}))
+        assert "not the tool" in found[0] and "come back later" not in found[0]
 
 
 def test_a_history_that_is_too_short_is_named(client):

@@ -7,10 +7,11 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from studies.test_churn_rows import SHORT, learn, orders
 
 from cam.estimate import CannotSay, Estimate
 from cam.language import use
-from cam.studies import churn, churn_leaks, churn_rows
+from cam.studies import churn, churn_leaks, churn_models, churn_rows
 
 N = 600
 
@@ -100,3 +101,48 @@ def test_too_few_of_a_kind(client):
     said = churn_leaks.find(study, few)
     assert isinstance(said, CannotSay) and "there are 7" in said.reason
     assert churn_leaks.findings(study, said) == [said] and churn_leaks.key_figures(study, rows, said) == []
+
+
+def test_a_date_that_only_those_who_left_have_is_named_though_it_is_no_feature(client):
+    frame = snapshot(leaks=False)
+    left = frame["churned"]
+    frame["leave_date"] = [f"2026-0{1 + k % 6}-11" if gone and k % 3 else None for k, gone in enumerate(left)]
+    frame["last_login_date"] = [f"2026-05-{1 + k % 28:02d}" if k % 2 else None for k in range(N)]
+    study, rows, leaks = start(client, frame)
+    assert leaks[["feature", "kind", "value"]].values.tolist() == [["leave_date", "tells", "known"]]
+    assert leaks["n_value"][0] == frame["leave_date"].notna().sum() == leaks["n_left"][0]
+    assert churn_leaks.without(study, rows, leaks) is rows
+    assert "of the rows with a value nearly all left" in churn_leaks.show_leaks(study, rows, leaks).html
+
+
+def test_a_model_too_good_to_be_true_raises_the_alarm(client):
+    """A last bill kept by the client; and the same client without it, who has none."""
+    rng = np.random.default_rng(1)
+    frame = pd.concat([snapshot(leaks=False)] * 3, ignore_index=True).assign(customer_id=range(3 * N))
+    frame["age"] += rng.integers(-3, 4, 3 * N)
+    said = []
+    for share in (0.6, 0.98, 0):
+        billed = frame["churned"] & (rng.random(3 * N) < share)
+        planted = frame.assign(bill=np.where(billed, 20 + rng.integers(0, 50, 3 * N), 0))
+        study, rows, leaks = start(client, planted, keep=["bill"])
+        assert leaks.empty
+        said.append(churn_leaks.alarm(study, churn_models.fit(study, rows)))
+    assert "Too good to be true: of the tenth" in said[0][0] and "most are written: bill" in said[0][0]
+    assert "Too good to be true" in said[1][0] and said[2] == []
+    assert churn_leaks.alarm(study, CannotSay("no model")) == []
+
+
+def test_what_the_export_says_of_those_who_left_since_shows_at_the_last_cut_off(client):
+    """At earlier cut-offs most who have left by now still stayed: over all rows the columns are far from pure."""
+    last = orders().groupby("customer_id")["order_date"].max()
+    people = pd.DataFrame({"customer_id": last.index, "region": np.where(np.arange(len(last)) % 2, "n", "s")})
+    gone = (pd.to_datetime(last) < pd.Timestamp("2026-04-15")).to_numpy()
+    people = people.assign(
+        gone_on=last.astype(str).where(gone).to_numpy(), survey=np.where(gone, "sent", "none")
+    )
+    study = client({"transactions": orders(), "customers": people}, churn=SHORT)
+    rows = learn(study)
+    assert rows.table.loc[rows.table["survey"] == "sent", "churned"].mean() < 0.9
+    leaks = churn_leaks.find(study, rows)
+    assert sorted(leaks["feature"]) == ["gone_on", "survey"]
+    assert "survey" not in churn_leaks.without(study, rows, leaks).features

@@ -96,7 +96,9 @@ def test_a_known_risk_is_found_out_of_time_with_probabilities_that_hold(fitted):
     assert fit.slope.low < 1 < fit.slope.high and fit.in_the_large.low < 0 < fit.in_the_large.high
     assert models.naive == "fee"
     said = quality.findings(study, models)
-    assert "Of the tenth of customers with the highest risk" in said[0]
+    assert (
+        "Of the tenth of tested customers with the highest risk" in said[0] and "an order by risk" in said[0]
+    )
     assert "That is what its upkeep buys" in said[1] and "taken at their word" in said[2]
     key = {(one.figure, *one.segment.values()): one for one in quality.key_figures(study, models)}
     for name in ("churn_auc", "churn_brier", "churn_lift_top_decile", "churn_average_precision"):
@@ -153,6 +155,9 @@ def test_a_snapshot_is_cross_validated_and_says_that_time_is_missing(fitted):
     assert not noise.has_signal and abs(noise.evaluations["p_boosting"].auc.value - 0.5) < 0.07
     assert "Nothing was tested out of time" in words(quality.findings(study, models))
     assert "nothing was tested out of time" in html(quality.show_scores(study, models))
+    # Its probabilities are of having left so far: no money may be worked out from them.
+    trust = quality.findings(study, models)[2]
+    assert "not of leaving in a time to come" in trust and "taken at their word" not in trust
     assert quality.show_seen(study, models) is None and not models.tested["seen"].any()
     # The model that is looked into has not seen a fifth of the customers.
     assert 0 < len(models.unseen_rows) < len(models.tested) / 4

@@ -12,7 +12,8 @@ from studies import shop
 from studies.test_valued import contracts, gifts
 
 from cam.estimate import CannotSay, Estimate
-from cam.measures.churn.profit import ProfitFit
+from cam.measures.churn.own_worth import OwnWorthFit
+from cam.measures.churn.profit import ProfitFit, expected_gains
 from cam.measures.value.contracts import SbgFit
 from cam.measures.value.survivors import periodic_discount
 from cam.studies import churn_profit, valued
@@ -27,14 +28,29 @@ def worth_of(study):
     return found.execute().astype({"clv_if_stays": float}).set_index("customer_id").sort_index()
 
 
-def judged(ids, *, seed=3, cut_off=AS_OF):
+#: Of 200 silent one came back: most of this shop's customers have gone for good.
+BACK = Estimate("churn_return_rate", 0.005, "share", 200, 0.001, 0.03)
+
+
+def then(study, models, back=BACK):
+    return churn_profit.tested_worth(study, models, back)
+
+
+def known(n=50, *, worth=20.0, seed=4):
+    rng = np.random.default_rng(seed)
+    frame = judged([str(each) for each in range(n)]).tested
+    frame = frame.assign(p_lost=0.5 * frame["p_churn"], p_alive=1.0, worth_basis="purchases")
+    return frame.assign(residual_clv=worth * rng.uniform(0.9, 1.1, n))
+
+
+def judged(ids, *, seed=3, cut_off=AS_OF, basis="purchases"):
     """As the models leave it: risks that are right, and who left by them."""
     rng = np.random.default_rng(seed)
     p = rng.beta(1.0, 1.0, len(ids))
     table = pd.DataFrame(
         {"customer_id": ids, "p_churn": p, "churned": (rng.random(len(ids)) < p).astype(int)}
     )
-    return SimpleNamespace(tested=table, rows=SimpleNamespace(cut_offs=(cut_off,)))
+    return SimpleNamespace(tested=table, rows=SimpleNamespace(cut_offs=(cut_off,), basis=basis))
 
 
 @pytest.fixture
@@ -45,14 +61,17 @@ def study(client):
 # --- correct ------------------------------------------------------------------------------------
 
 
-def test_worth_of_who_buys_is_residual_clv_so_that_the_gone_cannot_be_kept(study):
+def test_worth_of_who_buys_is_residual_clv_of_who_is_still_there(study):
     found = worth_of(study)
     each = valued.look_ahead(study).each.execute().astype({"residual_clv": float}).set_index("customer_id")
     assert set(found["worth_basis"]) == {"purchases"} and len(found) == len(each)
     joined = found.join(each[["residual_clv"]])
-    assert (joined["clv_if_stays"] - joined["residual_clv"]).abs().max() <= 0.005
-    gone = joined[joined["p_alive"] < 1e-3]
-    assert len(gone) and gone["clv_if_stays"].max() < 0.1
+    gone = joined["p_alive"] < 1e-3
+    there = joined[~gone]
+    assert gone.any() and (joined.loc[gone, "clv_if_stays"] == 0).all()
+    # Both are rounded to cents.
+    off = (there["clv_if_stays"] * there["p_alive"] - there["residual_clv"]).abs()
+    assert off.max() <= 0.0101 and (there["clv_if_stays"] > there["residual_clv"]).any()
 
 
 def test_worth_of_a_contract_is_what_those_bring_who_outlast_the_churn_horizon():
@@ -83,7 +102,10 @@ def test_contracts_are_worth_more_to_who_stays_and_ended_ones_are_left_out(clien
     assert sorted(found.index) == sorted(running.index) and set(found["worth_basis"]) == {"contract"}
     more = found["clv_if_stays"] / running["residual_clv"].reindex(found.index)
     assert (more >= 1).all() and more.max() < 2
-    average = churn_profit.mean_worth(study, judged(list(each.index)))
+    tested = then(study, judged(list(each.index), basis="contract"))
+    assert set(tested.loc[tested["p_lost"].notna(), "p_alive"]) == {1.0}
+    assert (tested["p_lost"] - tested["p_churn"]).abs().max() == 0
+    average = churn_profit.mean_worth(study, tested)
     assert isinstance(average, Estimate) and average.low < average.value < average.high
 
 
@@ -92,20 +114,25 @@ def test_contracts_are_worth_more_to_who_stays_and_ended_ones_are_left_out(clien
 
 def test_only_those_who_left_say_what_is_to_be_kept_and_as_it_was_known_then(study):
     models = judged(list(worth_of(study).index), cut_off=date(2026, 3, 1))
-    average = churn_profit.mean_worth(study, models)
+    average = churn_profit.mean_worth(study, then(study, models))
     earlier = study.tables["transactions"].execute().query("order_date < '2026-03-02'")
     left = set(models.tested.query("churned == 1")["customer_id"])
     assert average.n == len(left & set(earlier["customer_id"].astype(str)))
     assert average.segment == {"basis": "purchases"}
-    today = churn_profit.mean_worth(study, judged(list(worth_of(study).index)))
+    today = churn_profit.mean_worth(study, then(study, judged(list(worth_of(study).index))))
     assert average.value != today.value and average.low < average.value < average.high
 
 
 def test_profit_is_shown_with_its_assumption_and_goes_to_the_key_figures(study):
     models = judged(list(worth_of(study).index))
-    average = churn_profit.mean_worth(study, models)
-    earned = churn_profit.profit(study, models, average)
-    assert isinstance(earned, ProfitFit)
+    tested = then(study, models)
+    average = churn_profit.mean_worth(study, tested)
+    earned = churn_profit.profit(study, tested, average)
+    assert isinstance(earned.own, OwnWorthFit) and isinstance(earned.same, ProfitFit)
+    # The list of that day, and the share that the test speaks of, are one.
+    listed = expected_gains(tested, offer=churn_profit.offer(study))
+    assert earned.own.share.value == pytest.approx(listed["is_worth_it"].mean())
+    assert churn_profit.curve(study, earned) is earned.own
     shown = churn_profit.show_profit(study, earned, average).html
     assert "churn.offer.save_rate" in shown and "is an assumption" in shown and "nan" not in shown.lower()
     figures = {each.figure: each for each in churn_profit.key_figures(study, earned, average)}
@@ -115,10 +142,13 @@ def test_profit_is_shown_with_its_assumption_and_goes_to_the_key_figures(study):
         "churn_empc_share",
         "churn_max_profit",
         "churn_best_share",
+        "calling_share",
+        "calling_profit",
+        "calling_profit_by_risk",
     }
     assert all(each.low <= each.value <= each.high and each.n for each in figures.values())
     (said,) = churn_profit.findings(study, earned)
-    assert "contacting all" in said and "assumed" in said
+    assert "as many by risk alone" in said and "assumed" in said
 
 
 # --- refuses ------------------------------------------------------------------------------------
@@ -134,9 +164,13 @@ def test_costs_that_are_missing_are_named(client):
 def test_an_offer_dearer_than_a_customer_is_said_to_be_so(client):
     study = client({"transactions": shop.orders()}, churn={"offer": {"offer_cost": 1e6, "contact_cost": 1.0}})
     average = Estimate("clv_if_stays", 20.0, "EUR", 90, 18.0, 22.0, {"basis": "purchases"})
-    said = churn_profit.profit(study, judged([str(each) for each in range(50)]), average)
+    earned = churn_profit.profit(study, known(), average)
+    said = earned.same
     assert isinstance(said, CannotSay) and "€20.00" in said.reason and "€1,000,000" in said.reason
-    assert churn_profit.findings(study, said) == [said] == churn_profit.key_figures(study, said, average)
+    assert said.reason.replace("\xa0", " ") in churn_profit.show_profit(study, earned, average).html.replace(
+        "\xa0", " "
+    )
+    assert "the list would have been empty" in churn_profit.findings(study, earned)[0]
 
 
 def test_where_nothing_can_be_earned_nobody_is_best(client):
@@ -144,9 +178,18 @@ def test_where_nothing_can_be_earned_nobody_is_best(client):
         {"transactions": shop.orders()}, churn={"offer": {"offer_cost": 19.0, "contact_cost": 5.0}}
     )
     average = Estimate("clv_if_stays", 20.0, "EUR", 90, 18.0, 22.0, {"basis": "purchases"})
-    earned = churn_profit.profit(study, judged([str(each) for each in range(300)]), average)
-    assert earned.mpc.value == 0 and earned.best_share.value == 0
-    assert "contacting nobody is best" in churn_profit.findings(study, earned)[0]
+    earned = churn_profit.profit(study, known(300), average)
+    assert earned.own.profit.value == earned.own.share.value == earned.own.best.value == 0
+    assert "the list would have been empty" in churn_profit.findings(study, earned)[0]
+
+
+def test_a_snapshot_cannot_tell_what_calling_would_have_earned(study):
+    models = judged(["1", "2"], basis="snapshot")
+    models.rows.cut_offs = ()
+    said = then(study, models)
+    assert isinstance(said, CannotSay) and "no dates" in said.reason and "dated" in said.cure
+    assert churn_profit.profit(study, said, said) is said
+    assert churn_profit.findings(study, said) == [said] == churn_profit.key_figures(study, said, said)
 
 
 def test_without_a_clv_an_assumed_worth_serves_all_and_is_called_so(client):
@@ -158,10 +201,6 @@ def test_without_a_clv_an_assumed_worth_serves_all_and_is_called_so(client):
     assert (
         len(found) == 60 and set(found["clv_if_stays"]) == {80.0} and set(found["worth_basis"]) == {"assumed"}
     )
-    models = judged(list(found.index))
-    average = churn_profit.mean_worth(study, models)
-    shown = churn_profit.show_profit(study, churn_profit.profit(study, models, average), average)
-    assert "assumed (churn.offer.customer_value)" in shown.html
 
 
 @pytest.mark.parametrize(

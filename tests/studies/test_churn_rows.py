@@ -167,7 +167,12 @@ def test_a_snapshot_brings_its_own_columns(client):
     }
     assert rows.current.count().execute() == 400 and rows.table["churned"].sum() == 200
     assert feature_name(study, "purchase_revenue (snapshot)") == "purchase_revenue (snapshot)"
-    assert "A snapshot has no dates" in show_windows(study, rows).html
+    page = show_windows(study, rows).html
+    assert "A snapshot has no dates" in page
+    assert (
+        "Not used as features: joined_on (a date), note (too many different texts), account_id (an id)."
+        in page
+    )
 
 
 def test_attributes_come_along_and_a_name_that_is_taken_is_told_apart(client):
@@ -182,6 +187,24 @@ def test_attributes_come_along_and_a_name_that_is_taken_is_told_apart(client):
     assert "phone" not in rows.features
     shown = show_windows(study, rows)
     assert "have no date" in shown.html and "transactions" in shown.html
+
+
+def test_what_cannot_be_put_back_is_said_where_it_applies(client):
+    """A refund in a column, a line that joined its order later, a fee: and none of the three where there is none."""
+    log = orders().assign(order_id=lambda log: [f"o{k}" for k in range(len(log))], paid_back=0.0)
+    words = ("stand in a column of their order", "lines on several days", "fees have no date")
+    plain = client({"transactions": log}, churn=SHORT)
+    assert not any(one in show_windows(plain, learn(plain)).html for one in words)
+    last = log.groupby("customer_id").tail(1).head(7)
+    later = last.assign(order_date=AS_OF.date(), revenue=1.0)
+    source = {"path": "transactions.csv", "options": {"refund_column": "paid_back"}}
+    study = client(
+        {"transactions": pd.concat([log, later]), "contracts": contracts()},
+        churn=SHORT | {"label": "purchases"},
+        data={"transactions": source, "contracts": {"path": "contracts.csv"}},
+    )
+    page = show_windows(study, learn(study)).html
+    assert all(one in page for one in words) and "But 7 orders have lines on several days" in page
 
 
 def test_every_feature_has_words(client):

@@ -11,13 +11,13 @@ from studies.shop import assert_presentable, orders, reasons
 
 from cam.estimate import CannotSay
 from cam.studies import cohort_revenue as steps
-from cam.studies import lifecycle
+from cam.studies import lifecycle, stages
 
 
 def walk(study) -> SimpleNamespace:
     """All steps, as the notebook calls them."""
     found = SimpleNamespace(study=study)
-    found.retained = lifecycle.retention_by_age(study, lifecycle.retention(study))
+    found.retained = lifecycle.retention_by_age(study, lifecycle.retention(study, stages.months(study)))
     found.cells = steps.cells(study)
     found.cohorts = steps.by_cohort(study, found.cells)
     found.pooled = steps.by_age(study, found.cells)
@@ -105,6 +105,11 @@ def test_one_month_of_customers_has_no_month_after(client):
         "No month of new customers has a complete calendar month after it yet. Run the report again at the end of "
         "next month."
     ]
+
+
+def test_without_any_revenue_there_is_no_share_of_it(client, log):
+    said = reasons(steps.cells(client({"transactions": log.assign(revenue=0.0)})))
+    assert said[0].startswith("No cohort brought revenue in its first month")
 
 
 def test_a_column_that_is_not_there_says_what_is_missing(client, log):

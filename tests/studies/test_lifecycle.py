@@ -106,6 +106,16 @@ def test_steady_customers_are_not_said_to_drift(client):
     assert isinstance(found[1], CannotSay) and "fewer than two months of new customers" in found[1].reason
 
 
+@pytest.mark.parametrize("n", [7, 60])
+def test_where_nobody_comes_back_nothing_is_said_to_need_no_rescue(client, n):
+    found, *_ = run(client({"transactions": orders({"2026-01-01": [n, 0, 0, 0]})}))
+    assert f"Of {n} new customers none bought in any of the 5 month(s)" in found[0]
+    found, *_ = run(client({"transactions": orders({"2026-01-01": [7, 3, 3, 3, 3, 3]})}))
+    assert "so few customers may hide one" in found[0] and "rescue" not in found[0]
+    found, *_ = run(client({"transactions": orders({"2026-01-01": [900, 9, 8, 8, 7, 8]})}))
+    assert "Hardly anybody comes back in any one month" in found[0]
+
+
 def test_old_customers_who_look_new_are_noticed_and_left_out(client):
     cohorts = {"2026-01-01": [900] * 6, "2026-02-01": [60] + [20] * 4, "2026-03-01": [50] + [15] * 3}
     found, *_ = run(client({"transactions": orders(cohorts)}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -225,19 +226,42 @@ def test_what_is_said_follows_net_churn_and_its_limits(client):
     moved = moved[~is_late | (group > 0)]
     for table, words in (
         (grown, "they make up for those who leave"),
-        (moved, "work on keeping them"),
-        (log[(log["order_date"] < "2026-01-01") | (log["customer_id"] % 2 == 0)], "work on keeping them"),
+        (moved, "so net churn is all of customers who left: work on keeping them"),
+        (log[~is_late | (log["customer_id"] % 2 == 0)], "all of customers who left: work on keeping them"),
+        (
+            log.assign(revenue=(log["revenue"] * np.where(is_late, 0.8, 1)).round(2))[
+                ~is_late | (log["customer_id"] % 2 == 0)
+            ],
+            "on balance, of those who stayed: keeping customers comes first",
+        ),
         (
             log.assign(
                 revenue=np.where(log["order_date"] >= "2026-01-01", log["revenue"] / 3, log["revenue"]).round(
                     2
                 )
             ),
-            "work on what they buy",
+            "work on what those who stay buy",
         ),
     ):
         found = walk(client({"transactions": table.drop(columns="cost")}, lifecycle={"rate_months": 6}))
         assert words in found.findings[0]
+
+
+def test_the_parts_of_churn_add_up_as_they_are_printed(client):
+    """A reader who adds what left with customers and what those who stayed brought less gets gross churn, and net."""
+    log = orders(500, leaving=0, every=5)
+    factor = np.select([log["customer_id"] % 4 == 1, log["customer_id"] % 4 > 1], [0.1, 1.2], 1)
+    is_late = log["order_date"] >= "2026-01-01"
+    log = log.assign(revenue=(log["revenue"] * np.where(is_late, factor, 1)).round(2)).drop(columns="cost")
+    log = log[~is_late | (log["customer_id"] % 4 > 0)]
+    said = walk(client({"transactions": log}, lifecycle={"rate_months": 6})).findings[0].replace("\xa0", " ")
+    found = re.search(
+        r"([\d.]+) % of the revenue of the period before was lost \(gross churn\): ([\d.]+) % with customers who left "
+        r"and ([\d.]+) % as others .* brought more, ([\d.]+) % of the same revenue, so net churn is ([\d.]+) %",
+        said,
+    )
+    gross, left, less, more, net = (round(10 * float(part)) for part in found.groups())
+    assert gross == left + less and net == gross - more and min(left, less, more) > 0
 
 
 def test_both_ways_have_the_same_periods(client):

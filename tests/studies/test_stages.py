@@ -11,6 +11,7 @@ from studies.shop import assert_presentable, orders, reasons
 
 from cam.estimate import CannotSay, Estimate
 from cam.measures.lifecycle.stages import STAGES, StageRules
+from cam.studies import cohort_revenue
 from cam.studies import stages as steps
 from cam.studies import stages_findings as said
 
@@ -164,6 +165,16 @@ def test_a_month_that_is_not_over_holds_no_stage(client):
     assert reasons(steps.months(study)) == [
         "There is no complete calendar month with a purchase. Run the report again at the end of the month."
     ]
+
+
+def test_refunds_alone_may_have_the_wrong_sign(client):
+    log = few([("a", "2026-03-05"), ("b", "2026-04-05")]).assign(revenue=-5.0)
+    said = [
+        "Nobody has bought: every row of the transactions is a refund. If they are no refunds, the sign of revenue is "
+        "the wrong way round: turn it at the source."
+    ]
+    study = client({"transactions": log})
+    assert reasons(steps.months(study), cohort_revenue.cells(study)) == said * 2
 
 
 def test_one_month_shows_no_move(client):

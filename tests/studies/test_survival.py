@@ -107,6 +107,17 @@ def test_too_few_customers_are_said(client):
     assert isinstance(steps.show_stays(study, ways), CannotSay)
 
 
+def test_without_second_purchases_none_is_dated(client):
+    firsts = pd.date_range("2024-01-01", periods=40, freq="10D")
+    study = client({"transactions": log([[day] for day in firsts])})
+    said = steps.findings(study, steps.second_purchase(study), {})[0]
+    assert "None of 40 new customers has bought again yet" in said
+    # A few second purchases have no middle day to plan by.
+    study = client({"transactions": log([after(day, *[10] * (n < 3)) for n, day in enumerate(firsts)])})
+    said = steps.findings(study, steps.second_purchase(study), {})[0]
+    assert "buy again within" in said and "half of these" not in said
+
+
 def test_a_client_without_any_history_hears_what_is_missing(client):
     study = client(
         {"responses": pd.DataFrame({"customer_id": ["a"], "response_date": ["2026-01-01"], "nps": [9]})}

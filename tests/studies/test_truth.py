@@ -18,7 +18,7 @@ from cam.studies import clv, earnings, repeat_buying, spend
 #: Weeks that the demo's truth looks ahead; the study looks a year ahead.
 TRUTH_WEEKS = 52.0
 #: Demos of other seeds.
-N_DEMOS = 50
+N_DEMOS = 25
 COLUMNS = ["order_id", "customer_id", "order_date", "revenue", "cost"]
 
 

@@ -82,6 +82,9 @@ def _fault_text(params: Params, parsed: Parsed, check: Check, place: str) -> str
             cure += f'\n    If the {noun} is a decimal sign: data.{parsed.table}.options.decimal: "{other}".'
     elif column and check.fault == "unreadable" and column.kind in {"date", "datetime"}:
         cure += f'\n    If the dates have a form of their own: data.{parsed.table}.options.date_format: "%d.%m.%y".'
+    elif check.hint and column and column.kind == "boolean":
+        # To leave the rows out would leave out all who left, or all who stayed.
+        cure = f"    {check.hint}" + ("" if check.must_settle else f"\n{cure}")
     elif check.hint:
         cure += f"\n    {check.hint}"
     verb = "has" if check.n == 1 else "have"

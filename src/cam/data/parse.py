@@ -172,7 +172,7 @@ def parse(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, pl
             if column.kind == "date":
                 value = f"CAST({value} AS DATE)"
         elif column.kind == "boolean":
-            value = boolean(given, kind)
+            value = boolean(given, kind, source.options.words.get(name))
         else:
             _refuse_other_types(raw, column, origin, place)
             value = number(given, kind, decimal=source.options.decimal)
@@ -205,6 +205,7 @@ def parse(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, pl
         f"CREATE TABLE {relation} AS SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {raw.relation})"
     )
     failed = _count(connection, raw, mapping, checks, scores)
+    failed = tuple(_settle_truth(connection, raw, source, mapping[check.column], check) for check in failed)
     return Parsed(
         table=raw.table,
         relation=relation,
@@ -390,6 +391,34 @@ def _count(
                 check = replace(check, asked=told.asked, hint=told.hint, must_settle=told.must_settle)
             failed.append(check)
     return tuple(failed)
+
+
+def _settle_truth(
+    connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, origin: str, check: Check
+) -> Check:
+    """Say how to tell which word is true; where one side would have no row left, dropping is no cure."""
+    column = TABLES[raw.table].column(check.column)
+    if column is None or column.kind != "boolean":
+        return check
+    given = identifier(origin)
+    value = boolean(given, raw.columns[origin], source.options.words.get(check.column))
+    found = connection.execute(
+        f"SELECT DISTINCT coalesce(trim(CAST({given} AS VARCHAR)), '') AS word, {value} FROM {raw.relation} "
+        "ORDER BY word"
+    ).fetchall()
+    sides = {read for _, read in found if read is not None}
+    unread = [word for word, read in found if read is None]
+    must_settle = len(sides) < 2
+    # Beside one known side the others are rather the other one; a client may turn them round.
+    told = {word: int(sides == {False} or (not sides and word == unread[0])) for word in unread[:5]}
+    if must_settle:
+        told |= {word: int(read) for word, read in found[:5] if read is not None}
+    words = ", ".join(f'"{word}": {number}' for word, number in sorted(told.items()))
+    hint = (
+        f"Say which words mean yes (1) and which no (0), such as data.{raw.table}.options.words: "
+        f"{{{check.column}: {{{words}}}}}."
+    )
+    return replace(check, hint=hint, must_settle=must_settle)
 
 
 def _row_name(connection: duckdb.DuckDBPyConnection, raw: Raw, relation: str, row: int) -> str:

@@ -101,6 +101,9 @@ def read_scores(
         is_item = known is None and (name in asked or (raw.table == "responses" and name.startswith("item_")))
         is_score = known is not None and raw.table == "responses" and known.kind == "integer"
         kind = raw.columns[origin]
+        if known and known.kind == "boolean" and name not in options.scales:
+            _refuse_other_truths(raw.table, name, options.words.get(name, {}), place)
+            continue
         if not (is_item or is_score or name in asked) or not (kind == "VARCHAR" or is_numeric(kind)):
             continue
         if known and known.kind not in {"integer", "number"}:
@@ -119,6 +122,15 @@ def read_scores(
     if faults:
         raise DataError("\n".join(faults))
     return scores, notes
+
+
+def _refuse_other_truths(table: str, name: str, words: dict[str, int], place: str) -> None:
+    wrong = [word for word, number in words.items() if number not in (0, 1)]
+    if wrong:
+        raise DataError(
+            f"{table}: {name} is yes (1) or no (0), and data.{table}.options.words gives {wrong[0]!r} another number.\n"
+            f"    Give each word 1 or 0 in {place}."
+        )
 
 
 class _Reading:

@@ -5,6 +5,8 @@ They are DuckDB's: this happens in the embedded engine, before any reduction.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from cam.data.engine import literal
 
 _SPACES = literal(" \t\r\n\u00a0\u202f\u3000")
@@ -24,6 +26,16 @@ _NUMERIC = (
 #: What shops write where there is no customer to name; one such value stands for many people.
 _NOBODY = (
     "('guest', 'guest checkout', 'anonymous', 'unknown', '匿名', '匿名用户', '匿名买家', '游客', '散客')"
+)
+
+#: True and false of whether a customer has left.
+_TRUE = (
+    *("1", "1.0", "true", "yes", "y", "t", "left", "churned", "lost"),
+    *("是", "已流失", "流失"),
+)
+_FALSE = (
+    *("0", "0.0", "false", "no", "n", "f", "active", "retained", "kept", "stayed"),
+    *("否", "未流失", "在网", "在用", "正常"),
 )
 
 
@@ -141,12 +153,22 @@ def _plain(given: str) -> str:
     return f"CASE WHEN NOT ends_with({given}, ' ') THEN TRY_CAST({given} AS {_EXACT}) END"
 
 
-def boolean(given: str, kind: str) -> str:
-    """True, false, or NULL."""
-    if kind == "BOOLEAN":
+def boolean(given: str, kind: str, words: Mapping[str, int] | None = None) -> str:
+    """True, false, or NULL; what the parameters say of a word goes before what is known of it."""
+    if kind == "BOOLEAN" and not words:
         return given
     value = f"lower({trimmed(f'CAST({given} AS VARCHAR)')})"
-    return (
-        f"CASE WHEN {value} IN ('1', '1.0', 'true', 'yes', 'y', 't', '是', '已流失') THEN true "
-        f"WHEN {value} IN ('0', '0.0', 'false', 'no', 'n', 'f', '否', '未流失') THEN false END"
+    own = {word.strip().lower(): number for word, number in (words or {}).items()}
+    cases = "".join(
+        f"WHEN {value} IN ({literal(word)}, {literal(word + '.0')}) THEN {'true' if number else 'false'} "
+        for word, number in own.items()
+        if word
     )
+    if "" in own:
+        cases += f"WHEN {blank(given, kind)} THEN {'true' if own[''] else 'false'} "
+    cases += f"WHEN {value} IN ({_listed(_TRUE)}) THEN true WHEN {value} IN ({_listed(_FALSE)}) THEN false"
+    return f"CASE {cases} END"
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(map(literal, words))

@@ -82,7 +82,8 @@ class Options(Section):
         default_factory=dict, description="of a score, as its source has it, such as nps: [1, 11]"
     )
     words: dict[str, dict[str, int]] = Field(
-        default_factory=dict, description="of a score written in words: its column, then word: number"
+        default_factory=dict,
+        description="of a score or a yes (1) or no (0) in words: its column, then word: number",
     )
     blanks: Names = Field(
         default_factory=list, description="texts that mean no answer, beside those that always do"

@@ -72,6 +72,9 @@ _COUNTS = (
     "n_open_tickets",
     "n_unanswered",
 )
+#: Words at the end of the names of ids.
+_IDS = ("id", "uuid", "guid", "key")
+_DATE = r"^([0-9]{4}[-/.年][0-9]{1,2}[-/.月][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4})"
 _SCORES = ("nps", "csat", "ces")
 _KEYS = ("customer_id", "cut_off")
 
@@ -198,6 +201,56 @@ def attribute_features(table: ir.Table, attributes: Mapping[str, str]) -> ir.Tab
     ['basic', '?']
     """
     return table.select("customer_id", **{new: _plain(table[name]) for name, new in attributes.items()})
+
+
+def own_columns(table: ir.Table, *, read: Sequence[str], most_levels: int) -> dict[str, str]:
+    """Say which of a client's own columns can be features, and why the others cannot.
+
+    Parameters
+    ----------
+    table : ibis.Table
+        With ``customer_id``.
+    read : sequence of str
+        Columns that are read for what they mean; they are not listed.
+    most_levels : int
+        A text with more different values is no class of customers.
+
+    Returns
+    -------
+    dict of str to str
+        In the order of the table: the column, and ``""`` where it can be a feature, or else ``id`` (by its name),
+        ``date`` (by its type, or a text that holds nothing else), ``levels``, ``empty`` (a text without any value) or
+        ``kind`` (neither number, yes or no, nor text).
+
+    Examples
+    --------
+    >>> table = ibis.memtable({"customer_id": ["a", "b"], "plan": ["x", "y"], "left_on": ["2026-01-31", None]})
+    >>> own_columns(table, read=["customer_id"], most_levels=50)
+    {'plan': '', 'left_on': 'date'}
+    """
+    found: dict[str, str] = {}
+    texts = []
+    for column, kind in table.schema().items():
+        if column in read:
+            continue
+        if kind.is_numeric() or kind.is_boolean() or kind.is_string():
+            found[column] = "id" if _is_id(column) else ""
+        else:
+            found[column] = "date" if kind.is_temporal() else "kind"
+        if kind.is_string() and not found[column]:
+            texts.append(column)
+    if not texts:
+        return found
+    plain = attribute_features(table, {column: f"c{place}" for place, column in enumerate(texts)})
+    wanted: dict[str, ir.Value] = {}
+    for place in range(len(texts)):
+        text = plain[f"c{place}"]
+        wanted |= {f"n_{place}": text.nunique(), f"words_{place}": (~text.re_search(_DATE)).sum()}
+    counts = plain.aggregate(**wanted).execute().fillna(0).iloc[0]
+    for place, column in enumerate(texts):
+        n, words = counts[f"n_{place}"], counts[f"words_{place}"]
+        found[column] = "empty" if not n else "date" if not words else "levels" if n > most_levels else ""
+    return found
 
 
 def _joined(moments: ir.Table, blocks: Sequence[ir.Table], attributes: Sequence[str]) -> ir.Table:
@@ -351,6 +404,13 @@ def _customers(customers: ir.Table, attributes: Mapping[str, str]) -> ir.Table:
     if "acquired_date" in customers.columns:
         features["days_since_acquired"] = _age(customers, "acquired_date")
     return customers.select(*_KEYS, **features)
+
+
+def _is_id(column: str) -> bool:
+    """Whether a name is one of the words, or ends in one that stands apart: account_id, but not paid."""
+    name = column.lower()
+    before = [name.removesuffix(word) for word in _IDS if name.endswith(word)]
+    return any(not rest or not rest[-1].isalnum() for rest in before)
 
 
 def _plain(column: ir.Value) -> ir.Value:

@@ -29,9 +29,10 @@ def known_at(tables: Mapping[str, ir.Table], moments: ir.Table) -> dict[str, ir.
         it was there, and what was written into it later is empty:
 
         - ``transactions``: by their day. A refund that was netted to its order carries the order's day; when it was
-          paid back is not kept, so it is gone.
+          paid back is not kept, so it is gone. What a refund column took off an order's own revenue is not known
+          apart and stays, and so do lines added to an order later, which carry its first day.
         - ``customers``: who was won later is gone. All other columns have no date and stay as they stand today.
-        - ``contracts``: by their start; a later ``end_date`` is empty.
+        - ``contracts``: by their start; a later ``end_date`` is empty. Fees have no date and stay as they stand today.
         - ``tickets``: by their opening; a later ``first_reply`` or ``closed`` is empty. ``status`` is gone, as it is
           of the day of the export.
         - ``responses``: by answer or invitation; where only the invitation had gone out, all answers are empty.

@@ -59,7 +59,7 @@ def figure(draw: Callable[..., Axes]) -> Callable[..., Any]:
     Returns
     -------
     callable
-        ``(table, *, ax=None) -> Axes``, or the :class:`cam.estimate.CannotSay` that it was given.
+        ``(table, *, ax=None) -> Axes``, or the :class:`cam.estimate.CannotSay`, or nothing, that it was given.
 
     Examples
     --------
@@ -68,8 +68,8 @@ def figure(draw: Callable[..., Axes]) -> Callable[..., Any]:
     """
 
     @functools.wraps(draw)
-    def drawn(table: Any, *, ax: Axes | None = None, **options: Any) -> Axes | CannotSay:
-        if isinstance(table, CannotSay):
+    def drawn(table: Any, *, ax: Axes | None = None, **options: Any) -> Axes | CannotSay | None:
+        if table is None or isinstance(table, CannotSay):
             return table
         with mpl.rc_context(_style()):
             return draw(table, ax=ax or new_axes(), **options)

@@ -49,7 +49,12 @@ def orders(study: Study) -> ir.Table | CannotSay:
         study, "behaviour_orders", lambda: reduce.orders(study.tables["transactions"], as_of=study.as_of)
     )
     if made.count().execute() == 0:
-        return CannotSay(sentence("Nobody has bought: every row of the transactions is a refund."))
+        return CannotSay(
+            sentence("Nobody has bought: every row of the transactions is a refund."),
+            sentence(
+                "If they are no refunds, the sign of revenue is the wrong way round: turn it at the source."
+            ),
+        )
     return made
 
 

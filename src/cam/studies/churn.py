@@ -33,6 +33,8 @@ _TABLES = {"purchases": "transactions", "contract": "contracts", "snapshot": "sn
 
 def horizon(study: Study) -> str:
     """Return the period in which leaving was looked for, from the day after cut-off and gap, ready to print."""
+    if not {"transactions", "contracts"} & set(study.tables):
+        return sentence("a snapshot without dates")
     return period_text(last_cut_off(study) + timedelta(days=study.params.churn.gap_days + 1), study.as_of)
 
 

@@ -89,6 +89,17 @@ def _saves(study: Study, saved: Estimate | CannotSay | None) -> str:
         return saved.reason if saved else ""
     assumed = study.params.churn.offer.save_rate
     low, high = saved.low or 0.0, saved.high or 0.0
+    if not 0 < saved.value < 1:
+        # No save rate that the list could take.
+        return sentence(
+            "It kept {saved} of those who would have left: no save rate that a list could be made with. "
+            "churn.offer.save_rate assumes {assumed}; do not call with this offer before another test."
+            if saved.value <= 0
+            else "It kept {saved} of those who would have left: nobody left with it, so the test is too small to say "
+            "which save rate to set; churn.offer.save_rate assumes {assumed}.",
+            saved=saved,
+            assumed=value_text(assumed, "share"),
+        )
     if assumed > high:
         words = (
             "It kept {saved} of those who would have left, fewer than the {assumed} that churn.offer.save_rate "

@@ -54,7 +54,7 @@ def rate_text(study: Study, basis: str, rate: Estimate) -> str:
         "in the {horizon} days after it.",
         "contract": "{rate} of the customers with a contract on {cut_off} had none {horizon} days later.",
         "snapshot": "{rate} of the customers in the snapshot have left. It has no dates, so nothing can be tested out "
-        "of time: a model could only be cross-validated.",
+        "of time: a model of it is cross-validated.",
     }
     if study.params.churn.gap_days:
         words |= {
@@ -84,7 +84,8 @@ def _paused(basis: str, back: Estimate | CannotSay) -> float:
 
 def advice(rate: Estimate, basis: str, back: Estimate | CannotSay) -> str:
     """Say in words whether a model of churn is the tool here, and what to do."""
-    left = rate.value * (1 - _paused(basis, back))
+    paused = _paused(basis, back)
+    left = rate.value * (1 - paused)
     if model_has_a_use(rate, basis, back):
         words = {
             "contract": "Ask before the contract ends, not after; there are enough to learn from whom to ask first.",
@@ -96,11 +97,17 @@ def advice(rate: Estimate, basis: str, back: Estimate | CannotSay) -> str:
             "Less those who come back later, that is {left}, below {limit}: a model of churn "
             "is not the tool, for even a "
             "perfect list would be short. Work on what those who stay buy."
+            if paused
+            else "That is below {limit}: a model of churn is not the tool, for even a perfect list would be short. "
+            "Work on what those who stay buy."
         )
     else:
         words = (
             "A model of churn is not the tool: it needs at least {events} customers who left and as many who stayed, "
             "and without those who come back later about {n} left. Look after them by hand."
+            if paused
+            else "A model of churn is not the tool: it needs at least {events} customers who left and as many who "
+            "stayed, and here {n} left. Look after them by hand."
         )
         if left > 1 / 2:
             words = (

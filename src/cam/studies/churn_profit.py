@@ -1,8 +1,9 @@
-"""Study 05, does calling pay? What a customer who stays is worth, and what contacting those at risk earns."""
+"""Study 05, does calling pay? What who stays is worth, and what calling customers of the test would have earned."""
 
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -14,12 +15,14 @@ import pandas as pd
 from cam.estimate import CannotSay, Estimate, Z
 from cam.language import listed, named, sentence, together, value_text
 from cam.language import translate as _
+from cam.measures.churn.own_worth import OwnWorthFit, fit_own_worth
 from cam.measures.churn.profit import Offer, ProfitFit, fit_profit
 from cam.measures.value.renewals import RenewalFits
 from cam.measures.value.survivors import periodic_discount, survivors_ahead
 from cam.reduce.tenures import contract_scores
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies import clv, contracts_value
+from cam.studies.churn_losses import can_be_kept
 from cam.studies.repeat_buying import SEED
 from cam.studies.study import Study, needs
 from cam.studies.valued import Ahead, look_ahead
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from cam.studies.churn_models import Models
 
 __all__ = [
+    "Earned",
+    "curve",
     "findings",
     "key_figures",
     "mean_worth",
@@ -35,6 +40,7 @@ __all__ = [
     "profit",
     "save_rate_text",
     "show_profit",
+    "tested_worth",
     "worth_if_stays",
     "worth_text",
 ]
@@ -47,21 +53,40 @@ _DAYS_PER_MONTH = 30.4375
 _FEWEST = 30
 #: Limits are not asked for here, and the values themselves do not depend on how many resamples there are.
 _FEWEST_DRAWS = 2
+#: Below this chance of being there the worth of who is there would be one small number over another.
+_GONE = 0.001
 _WORTH = {
-    "purchases": "residual CLV, which counts only the chance that the customer has not left already, for who is gone "
-    "cannot be kept",
+    "purchases": "residual CLV of a customer who has not left already",
     "contract": "margin of the fees ahead, discounted, of a contract that runs on past the churn horizon",
     "assumed": "the same for all, assumed (churn.offer.customer_value)",
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """What calling the customers of the test would have earned.
+
+    Attributes
+    ----------
+    own : OwnWorthFit
+        With each customer's own chances and worth, as on the list.
+    same : ProfitFit or CannotSay
+        With one worth for all, by risk: to compare models.
+    n_unknown : int
+        Customers of the test whose worth was not known at the cut-off.
+    """
+
+    own: OwnWorthFit
+    same: ProfitFit | CannotSay
+    n_unknown: int
+
+
 def worth_if_stays(study: Study, *, name: str = "churn_worth") -> ir.Table | CannotSay:
-    """Say what keeping each customer is worth: discounted margin over the horizon of value.
+    """Say what keeping each customer is worth who is still there: discounted margin over the horizon of value.
 
     Columns: ``customer_id``, ``clv_if_stays`` (money), ``worth_basis`` (``purchases``, ``contract`` or ``assumed``),
-    and of purchases ``p_alive``, the chance that the customer has not left already. Of purchases it is the residual
-    CLV, which that chance lowers, because who is gone cannot be kept; of a contract, which runs for sure, it is not
-    lowered by the chance that it ends within the churn horizon: p_churn is multiplied on later, and would count twice.
+    and of purchases ``p_alive``, the chance that the customer has not left already. Neither that chance nor the chance
+    to leave lowers the worth: both are multiplied on later, and would count twice.
     """
     quick = study.params.value.model_copy(update={"n_bootstrap": _FEWEST_DRAWS})
     ahead = look_ahead(dataclasses.replace(study, params=study.params.model_copy(update={"value": quick})))
@@ -80,56 +105,94 @@ def worth_if_stays(study: Study, *, name: str = "churn_worth") -> ir.Table | Can
     return study.engine.create_table(name, found, overwrite=True)
 
 
+def tested_worth(
+    study: Study, models: Models | CannotSay, back: Estimate | CannotSay
+) -> pd.DataFrame | CannotSay:
+    """Return the customers of the test with chances and worth as they were known at the cut-off, and who left.
+
+    Columns: *customer_id, churned, p_churn, p_lost, p_alive, residual_clv, worth_basis*; the worth may be missing.
+    """
+    if isinstance(models, CannotSay):
+        return models
+    if not models.rows.cut_offs:
+        return CannotSay(
+            _(
+                "What calling would have earned cannot be tested on a snapshot: it has no dates, so nobody can be put "
+                "back to a day before they left."
+            ),
+            _("Add dated transactions or contracts, or try the offer on a random half of the list."),
+        )
+    worth = worth_if_stays(_as_of(study, models.rows.cut_offs[-1]), name="churn_worth_then")
+    if isinstance(worth, CannotSay):
+        return worth
+    rows = models.tested[["customer_id", "churned", "p_churn"]]
+    rows = rows.assign(customer_id=rows["customer_id"].astype(str))
+    tested = study.engine.create_table("churn_worth_tested", rows, overwrite=True)
+    worth = worth.mutate(customer_id=worth.customer_id.cast("string"))
+    lost = can_be_kept(study, models, back, tested, worth)
+    if isinstance(lost, CannotSay):
+        return lost
+    others = [name for name in ("p_alive", "worth_basis") if name in worth.columns]
+    joined = lost.left_join(worth.select("customer_id", "clv_if_stays", *others), "customer_id")
+    found = joined.select("customer_id", "p_lost", *others, residual_clv=joined.clv_if_stays.cast("float64"))
+    table = rows.merge(found.execute(), on="customer_id", how="left")
+    if "p_alive" not in others or models.rows.basis == "contract":
+        table["p_alive"] = 1.0
+    return table.sort_values("customer_id", ignore_index=True)
+
+
 @needs()
-def mean_worth(study: Study, models: Models) -> Estimate | CannotSay:
-    """Say what those of the test who left were worth on average, as it was known at the cut-off: only they can be kept.
+def mean_worth(study: Study, tested: pd.DataFrame) -> Estimate | CannotSay:
+    """Say what those of the test who left were worth on average: that of each, by the chance that they could be kept.
 
     Theirs may be far from the average of all.
     """
-    days = models.rows.cut_offs
-    then = _as_of(study, days[-1]) if days else study
-    worth = worth_if_stays(then, name="churn_worth_then")
-    if isinstance(worth, CannotSay):
-        return worth
-    tested = study.engine.create_table(
-        "churn_worth_tested", models.tested[["customer_id", "churned"]], overwrite=True
+    left = tested[(tested["churned"] == 1) & (tested["p_churn"] > 0)].dropna(
+        subset=["residual_clv", "p_lost"]
     )
-    known = tested.filter(tested.churned == 1).inner_join(worth, "customer_id").order_by("customer_id")
-    chosen = known.execute()
-    values = chosen["clv_if_stays"].dropna().to_numpy(float)
-    is_assumed = set(chosen["worth_basis"]) == {"assumed"}  # then few say it as well as many
+    values = (left["p_lost"] / left["p_churn"] * left["residual_clv"]).to_numpy(float)
+    is_assumed = set(left["worth_basis"]) == {"assumed"}  # then few say it as well as many
     if values.size < (2 if is_assumed else _FEWEST):
         return CannotSay(
             sentence(
                 "Of {n} customers of the test who left, the worth of {known} is known; {least} are needed.",
-                n=int(models.tested["churned"].sum()),
+                n=int(tested["churned"].sum()),
                 known=int(values.size),
                 least=_FEWEST,
             ),
             _("Set churn.offer.customer_value, or see under the study of value what is missing."),
         )
     mean, half = float(values.mean()), Z * float(values.std(ddof=1)) / values.size**0.5
-    segment = {"basis": str(chosen["worth_basis"].iloc[0])}
+    segment = {"basis": str(left["worth_basis"].iloc[0])}
     return Estimate("clv_if_stays", mean, study.currency, int(values.size), mean - half, mean + half, segment)
 
 
-@needs()
-def profit(study: Study, models: Models, average: Estimate) -> ProfitFit | CannotSay:
-    """Work out on customers whom the model had not seen what contacting those at most risk earns."""
+def profit(
+    study: Study, tested: pd.DataFrame | CannotSay, average: Estimate | CannotSay
+) -> Earned | CannotSay:
+    """Work out on customers whom the model had not seen what calling them would have earned."""
     made = offer(study)
-    if isinstance(made, CannotSay):
-        return made
-    if average.value <= made.offer_cost:
+    for said in (made, tested):
+        if isinstance(said, CannotSay):
+            return said
+    assert isinstance(made, Offer) and isinstance(tested, pd.DataFrame)
+    known = tested.dropna(subset=["residual_clv", "p_lost", "p_alive"]).reset_index(drop=True)
+    if known["churned"].nunique() < 2:
         return CannotSay(
-            sentence(
-                "Calling by risk alone does not pay: keeping one of those who left was worth {worth} on average, and "
-                "the offer costs {cost}.",
-                worth=average,
-                cost=value_text(made.offer_cost, study.currency),
+            _(
+                "Whether calling pays cannot be tested: of the customers of the test whose worth is known all left, or "
+                "all stayed."
             ),
-            _("Find a cheaper offer (churn.offer.offer_cost), or keep it for those who are worth more."),
+            _("Set churn.offer.customer_value, or see under the study of value what is missing."),
         )
-    return fit_profit(models.tested, clv=average.value, offer=made, currency=study.currency, seed=SEED)
+    own = fit_own_worth(known, offer=made, currency=study.currency, seed=SEED)
+    return Earned(own, _compared(study, known, average, made), len(tested) - len(known))
+
+
+@needs()
+def curve(study: Study, earned: Earned) -> OwnWorthFit:
+    """Return what the figure draws."""
+    return earned.own
 
 
 def offer(study: Study) -> Offer | CannotSay:
@@ -166,28 +229,119 @@ def worth_text(basis: str) -> str:
     return _(_WORTH[basis])
 
 
-@needs()
-def show_profit(study: Study, earned: ProfitFit, average: Estimate) -> ShownTable | CannotSay:
-    """Show what contacting nobody, the best share and all earns, per customer of the base."""
-    n, unit = earned.n, study.currency
-    every = contact_all(study, earned)
+def show_profit(
+    study: Study, earned: Earned | CannotSay, average: Estimate | CannotSay
+) -> ShownTable | CannotSay:
+    """Show what calling nobody, the list, and all earns, per customer of the base; and EMPC, to compare models."""
+    return earned if isinstance(earned, CannotSay) else _shown(study, earned, average)
+
+
+def findings(study: Study, earned: Earned | CannotSay) -> list[str | CannotSay]:
+    """Say what calling by the list's rule would have earned, beside all and nobody."""
+    if isinstance(earned, CannotSay):
+        return [earned]
+    own = earned.own
+    if own.share.value <= 0:
+        return [
+            sentence(
+                "At these costs the list would have been empty: for no customer of the test was a gain expected; "
+                "calling all would have brought {every} per customer. Find a cheaper offer or contact.",
+                every=own.every,
+            )
+        ]
+    words = (
+        "Tested on a past cut-off: calling the {share} of customers with an expected gain above nothing would have "
+        "earned {profit} per customer of the base, as many by risk alone {by_risk}, all {every}. All this hangs on the "
+        "save rate, which is assumed."
+    )
+    if (own.profit.low or 0.0) <= 0:
+        words = (
+            "Whether calling pays is not sure: on a past cut-off, calling the {share} of customers with an expected "
+            "gain above nothing would have earned {profit} per customer of the base, as many by risk alone {by_risk}, "
+            "all {every}. The save rate is assumed: test it on a random half first."
+        )
+    return [sentence(words, share=own.share, profit=own.profit, by_risk=own.by_risk, every=own.every)]
+
+
+def key_figures(
+    study: Study, earned: Earned | CannotSay, average: Estimate | CannotSay
+) -> list[Estimate | CannotSay]:
+    """List the key figures of profit: by own worth, and EMPC, which compares models under one worth for all."""
+    if isinstance(earned, CannotSay):
+        return [earned]
+    own = earned.own
+    found: list[Estimate | CannotSay] = [average, own.share, own.profit, own.by_risk]
+    found += [
+        dataclasses.replace(own.best, figure="churn_max_profit"),
+        dataclasses.replace(own.best_share, figure="churn_best_share"),
+    ]
+    if isinstance(earned.same, ProfitFit):
+        found += [
+            dataclasses.replace(earned.same.empc, figure="churn_empc"),
+            dataclasses.replace(earned.same.empc_share, figure="churn_empc_share"),
+        ]
+    return found
+
+
+def _compared(
+    study: Study, known: pd.DataFrame, average: Estimate | CannotSay, made: Offer
+) -> ProfitFit | CannotSay:
+    """One worth for all, by risk alone."""
+    if isinstance(average, CannotSay):
+        return average
+    if average.value <= made.offer_cost:
+        return CannotSay(
+            sentence(
+                "EMPC cannot be worked out: with one worth for all, {worth}, the offer at {cost} costs more than "
+                "keeping brings.",
+                worth=average,
+                cost=value_text(made.offer_cost, study.currency),
+            ),
+            _("Find a cheaper offer (churn.offer.offer_cost), or keep it for those who are worth more."),
+        )
+    return fit_profit(known, clv=average.value, offer=made, currency=study.currency, seed=SEED)
+
+
+def _shown(study: Study, earned: Earned, average: Estimate | CannotSay) -> ShownTable | CannotSay:
+    own, same, unit = earned.own, earned.same, study.currency
+    pairs = [
+        (_("Nobody"), 0.0, None),
+        (_("Expected gain above nothing, as on the list"), own.share.value, own.profit),
+        (_("As many by risk alone"), own.share.value, own.by_risk),
+        (_("All"), 1.0, own.every),
+        (_("The best share by expected gain, known only afterwards"), own.best_share.value, own.best),
+    ]
+    notes = [save_rate_text(study)]
+    if isinstance(same, ProfitFit) and isinstance(average, Estimate):
+        pairs.append(
+            (_("EMPC: by risk, one worth for all, only to compare models"), same.empc_share.value, same.empc)
+        )
+        notes.append(
+            sentence(
+                "EMPC takes {worth} for everybody who left: the mean of their worths, each by the chance that they "
+                "were still there and would not have come back. It does not say whom to call.",
+                worth=value_text(average.value, unit),
+            )
+        )
+    else:
+        said = same if isinstance(same, CannotSay) else average
+        notes.append(said.reason if isinstance(said, CannotSay) else "")
+    if earned.n_unknown:
+        notes.append(
+            sentence(
+                "{n} customers of the test are left out: what they were worth is not known.",
+                n=value_text(earned.n_unknown, "count"),
+            )
+        )
     rows = [
-        {"who": _("Nobody"), "share": 0.0, "profit": 0.0},
         {
-            "who": _("The best share, by risk"),
-            "share": earned.best_share.value,
-            "profit": earned.mpc.value,
-            "low": earned.mpc.low,
-            "high": earned.mpc.high,
-        },
-        {"who": _("All"), "share": 1.0, "profit": every.value, "low": every.low, "high": every.high},
-        {
-            "who": _("The best share, over all save rates that are likely (EMPC)"),
-            "share": earned.empc_share.value,
-            "profit": earned.empc.value,
-            "low": earned.empc.low,
-            "high": earned.empc.high,
-        },
+            "who": who,
+            "share": share,
+            "profit": 0.0 if one is None else one.value,
+            "low": None if one is None else one.low,
+            "high": None if one is None else one.high,
+        }
+        for who, share, one in pairs
     ]
     columns = [
         Col("who", "Who is contacted"),
@@ -195,71 +349,13 @@ def show_profit(study: Study, earned: ProfitFit, average: Estimate) -> ShownTabl
         Col("profit", "Profit per customer", unit, "low", "high"),
     ]
     note = sentence(
-        "n = {n} customers of the test; those of them who left were worth {worth} on average at the cut-off: {what}.",
-        n=value_text(n, "count"),
-        worth=value_text(average.value, unit),
-        what=worth_text(average.segment["basis"]),
+        "n = {n} customers of the test, each with their own worth as it was known at the cut-off.",
+        n=value_text(own.n, "count"),
     )
-    frame = pd.DataFrame(rows).reindex(columns=["who", "share", "profit", "low", "high"])
+    frame = pd.DataFrame(rows).astype({"low": float, "high": float})
     return show_table(
-        frame, columns, caption="What contacting earns", note=note, notes=[save_rate_text(study)]
+        frame, columns, caption="What contacting earns", note=note, notes=[each for each in notes if each]
     )
-
-
-def contact_all(study: Study, earned: ProfitFit) -> Estimate:
-    """Return what contacting all earns per customer, from the end of the curve."""
-    end = earned.curve.iloc[-1]
-    return Estimate(
-        "contact_all_profit",
-        float(end["profit"]),
-        study.currency,
-        earned.n,
-        float(end["low"]),
-        float(end["high"]),
-    )
-
-
-def findings(study: Study, earned: ProfitFit | CannotSay) -> list[str | CannotSay]:
-    """Say what contacting the best share earns, beside all and nobody."""
-    if isinstance(earned, CannotSay):
-        return [earned]
-    every = contact_all(study, earned)
-    if earned.mpc.value <= 0:
-        return [
-            sentence(
-                "At these costs contacting nobody is best: contacting all would bring {every} per customer, and no "
-                "share of them earns anything. Find a cheaper offer or contact.",
-                every=every,
-            )
-        ]
-    words = (
-        "Contacting {share} of customers, those at most risk, would earn {best} per customer of the base; contacting "
-        "all {every}, contacting nobody nothing. All this hangs on the save rate, which is assumed."
-    )
-    if (earned.mpc.low or 0.0) <= 0:
-        words = (
-            "Whether calling pays is not sure: contacting {share} of customers, those at most risk, would earn {best} "
-            "per customer of the base, contacting all {every}. Test it on a small part first; the save rate is assumed."
-        )
-    return [sentence(words, share=earned.best_share, best=earned.mpc, every=every)]
-
-
-def key_figures(
-    study: Study, earned: ProfitFit | CannotSay, average: Estimate | CannotSay
-) -> list[Estimate | CannotSay]:
-    """List the key figures of profit: EMPC, maximum profit, and the shares that bring them."""
-    if isinstance(earned, CannotSay) or isinstance(average, CannotSay):
-        return [next(each for each in (average, earned) if isinstance(each, CannotSay))]
-    names = {
-        "churn_empc": earned.empc,
-        "churn_empc_share": earned.empc_share,
-        "churn_max_profit": earned.mpc,
-        "churn_best_share": earned.best_share,
-    }
-    return [
-        average,
-        *(dataclasses.replace(each, figure=name) for name, each in names.items()),
-    ]
 
 
 def _as_of(study: Study, day: date) -> Study:
@@ -290,7 +386,7 @@ def _by_model(study: Study, ahead: Ahead) -> ir.Table | CannotSay:
 
 
 def _by_purchases(study: Study, ahead: Ahead) -> ir.Table | CannotSay:
-    """Residual CLV, as study 03 has it: of those who may have left already, only the share still active can be kept."""
+    """Residual CLV, as study 03 has it, of a customer who is still there: without the chance that he or she is not."""
     for said in (ahead.worth, ahead.each):
         if isinstance(said, CannotSay):
             return said
@@ -300,10 +396,12 @@ def _by_purchases(study: Study, ahead: Ahead) -> ir.Table | CannotSay:
             return money
     if "residual_clv" not in ahead.each.columns:
         return CannotSay(_("Of customers who buy on given occasions only, no CLV in money is worked out."))
+    there = ahead.each.p_alive.cast("float64")
+    alone = ahead.each.residual_clv.cast("float64") / (there >= _GONE).ifelse(there, 1.0)
     return ahead.each.select(
         "customer_id",
         "p_alive",
-        clv_if_stays=ahead.each.residual_clv.cast("decimal(18,2)"),
+        clv_if_stays=(there >= _GONE).ifelse(alone, 0.0).cast("decimal(18,2)"),
         worth_basis=ibis.literal("purchases"),
     )
 

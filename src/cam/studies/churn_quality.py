@@ -288,11 +288,11 @@ def _how_tested(study: Study, models: Models) -> str:
         )
     known = pd.to_datetime(models.train_rows["cut_off"]).dt.date
     words = (
-        "Learnt from {n} rows at {cut_offs} cut-offs, {period}; tested once at {day}, where {rate} left. Intervals are "
-        "over customers."
+        "Learnt from {n} rows at {cut_offs} cut-offs, {period}; tested once at {day}, where {rate} of those tested "
+        "left. Intervals are over customers."
         if known.nunique() > 1
-        else "Learnt from {n} rows at one cut-off, {first}; tested once at {day}, where {rate} left. Intervals are "
-        "over customers."
+        else "Learnt from {n} rows at one cut-off, {first}; tested once at {day}, where {rate} of those tested "
+        "left. Intervals are over customers."
     )
     return sentence(
         words,
@@ -341,8 +341,9 @@ def _foreseen_said(models: Models) -> str:
     top = proportion("churn_rate", min(n, round(float(first["n_churned"]))), n)
     whole = proportion("churn_rate", evaluation.n_churned, evaluation.n)
     words = (
-        "Of the tenth of customers with the highest risk {top} left, against {whole} of all, at the cut-off {day}, "
-        "which the model had not seen (AUC {auc.short}). Work through the list from its top."
+        "Of the tenth of tested customers with the highest risk {top} left, against {whole} of all tested, at the "
+        "cut-off {day}, which the model had not seen (AUC {auc.short}). This is an order by risk; whom it pays to "
+        "call is another list."
         if models.rows.cut_offs
         else "Of the tenth of customers with the highest risk {top} left, against {whole} of all, each judged by a "
         "model that had not seen the customer (AUC {auc.short}). Nothing was tested out of time: add dates to the "
@@ -388,7 +389,13 @@ def _trust_said(models: Models, fitted: CalibrationFit) -> str:
     predicted = float(models.tested["p_churn"].mean())
     is_near = _NEAR[0] <= fitted.slope.value <= _NEAR[1] and abs(predicted / observed.value - 1) <= _NEAR_MEAN
     width = (fitted.slope.high or 0.0) - (fitted.slope.low or 0.0)
-    if fitted.is_calibrated and not is_near and width > _WIDE:
+    if not models.rows.cut_offs and (fitted.is_calibrated or is_near):
+        words = (
+            "{predicted} of the snapshot were predicted to have left by now and {observed} had; calibration slope "
+            "{slope}, and 1 is right. These are probabilities of having left so far, not of leaving in a time to come: "
+            "work out no sums of money from them."
+        )
+    elif fitted.is_calibrated and not is_near and width > _WIDE:
         words = (
             "Nothing speaks against the probabilities, but too few left to be sure: {predicted} were predicted to "
             "leave and {observed} did; calibration slope {slope}, and 1 is right. Sums of money from them are rough."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,7 +15,7 @@ from cam.language import date_text, listed, named, period_text, sentence
 from cam.language import translate as _
 from cam.measures.churn.columns import KEYS
 from cam.measures.churn.folds import MIN_CLASS
-from cam.reduce.churn_features import FEATURES, attribute_features, base_at, churn_features
+from cam.reduce.churn_features import FEATURES, attribute_features, base_at, churn_features, own_columns
 from cam.reduce.clustering import systematic_sample
 from cam.reduce.features import contracts_at, customers_at
 from cam.reduce.known_at import known_at
@@ -29,11 +28,18 @@ from cam.studies.study import Study, needs
 MOST_ROWS = 40_000
 #: A text with more levels is no class of customers.
 MOST_LEVELS = 50
-_ID = re.compile(r"(^|[_\W])(id|uuid|guid|key)$", re.IGNORECASE)
-_DATE = r"^([0-9]{4}[-/.年][0-9]{1,2}[-/.月][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4})"
+#: Columns that are not used, named on the page at most.
+_MOST_NAMED = 10
 _BUILT = {feature: table for table, features in FEATURES.items() for feature in features}
 #: Columns that are read for what they mean, not as attributes.
 _READ = ("customer_id", "churned", "acquired_date")
+_UNUSED = {
+    "id": "{name} (an id)",
+    "date": "{name} (a date)",
+    "levels": "{name} (too many different texts)",
+    "empty": "{name} (empty)",
+    "kind": "{name} (neither number nor text)",
+}
 _WORDS = {
     "days_since_last": "days since the last purchase",
     "n_purchase_days": "days with a purchase",
@@ -126,6 +132,20 @@ def learn_from(study: Study, rates: Rates, back: Estimate | CannotSay) -> Rows |
     if not model_has_a_use(rate, basis, back):
         return CannotSay(advice(rate, basis, back))
     return _from_snapshot(study) if basis == "snapshot" else _from_history(study, basis)
+
+
+def unused_columns(study: Study, rows: Rows) -> dict[str, str]:
+    """Return the client's own columns that are no features, with the reason: id, date, levels, empty or kind."""
+    name = "snapshot" if rows.basis == "snapshot" else "customers"
+    found = (
+        own_columns(study.tables[name], read=_READ, most_levels=MOST_LEVELS) if name in study.tables else {}
+    )
+    found = {column: why for column, why in found.items() if why}
+    is_built = name == "customers" and "transactions" in study.tables
+    is_built = is_built and "channel" in study.tables["transactions"].columns
+    if is_built and "main_channel" not in {*rows.features, *study.params.churn.leave_out}:
+        found["main_channel"] = "levels"
+    return found
 
 
 def feature_name(study: Study, feature: str) -> str:
@@ -300,28 +320,8 @@ def _attributes(study: Study, name: str) -> dict[str, str]:
     """A client's own columns that can be features, and what they are called so as to meet no other."""
     if name not in study.tables:
         return {}
-    table = study.tables[name]
-    usable = {
-        column: kind
-        for column, kind in table.schema().items()
-        if column not in _READ
-        and not _ID.search(column)
-        and (kind.is_numeric() or kind.is_boolean() or kind.is_string())
-    }
-    texts = [column for column, kind in usable.items() if kind.is_string()]
-    if texts:
-        plain = attribute_features(table, {column: f"c{place}" for place, column in enumerate(texts)})
-        wanted: dict[str, ir.Value] = {}
-        for place in range(len(texts)):
-            text = plain[f"c{place}"]
-            wanted |= {f"n_{place}": text.nunique(), f"words_{place}": (~text.re_search(_DATE)).sum()}
-        counts = plain.aggregate(**wanted).execute().fillna(0).iloc[0]
-        usable = {
-            column: kind
-            for column, kind in usable.items()
-            if column not in texts
-            or (counts[f"n_{texts.index(column)}"] <= MOST_LEVELS and counts[f"words_{texts.index(column)}"])
-        }
+    found = own_columns(study.tables[name], read=_READ, most_levels=MOST_LEVELS)
+    usable = [column for column, why in found.items() if not why]
     taken = {word.lower() for word in (*_BUILT, *KEYS)}
     return {column: f"{column} ({name})" if column.lower() in taken else column for column in usable}
 
@@ -409,7 +409,8 @@ def _window_notes(study: Study, rows: Rows) -> list[str]:
             "Features are made of the tables as they stood at the end of the cut-off: later rows are gone, and what "
             "was written into earlier rows later is empty. The observation window is the {days} days up to it.",
             days=churn.observation_days,
-        )
+        ),
+        *_rewritten(study, rows),
     ]
     if churn.gap_days:
         words = {
@@ -420,6 +421,34 @@ def _window_notes(study: Study, rows: Rows) -> list[str]:
             "yet who that will be.",
         }
         notes.append(sentence(words[rows.basis], days=churn.gap_days))
+    return notes
+
+
+def _rewritten(study: Study, rows: Rows) -> list[str]:
+    """Say what of these tables is not put back to the cut-off, as no date says when it was written."""
+    notes = []
+    log, built = study.prepared.review["tables"].get("transactions", {}), set(rows.features)
+    has_revenue = any("revenue" in name or name == "refunded_share" for name in built & set(_BUILT))
+    if has_revenue and study.params.data.sources["transactions"].options.refund_column:
+        notes.append(
+            sentence(
+                "But refunds stand in a column of their order and have no day: revenue is net of them from the day of "
+                "the order on, also of those paid back after the cut-off."
+            )
+        )
+    n = int(log.get("orders_on_several_days", 0))
+    if n and built & set(FEATURES["transactions"]):
+        notes.append(
+            sentence(
+                "But {n} orders have lines on several days, and all count on the first: a line added after the "
+                "cut-off is known with its order.",
+                n=n,
+            )
+        )
+    if "contract_fee" in built:
+        notes.append(
+            sentence("But fees have no date: a contract has its fee of the export, also before a change.")
+        )
     return notes
 
 
@@ -436,6 +465,15 @@ def _feature_notes(study: Study, rows: Rows) -> list[str]:
             sources=listed(f"{name} {count}" for name, count in counts.items()),
         )
     ]
+    unused = [sentence(_UNUSED[why], name=name) for name, why in unused_columns(study, rows).items()]
+    if unused:
+        more = len(unused) - _MOST_NAMED
+        words = (
+            "Not used as features: {names}, and {more} more."
+            if more > 0
+            else "Not used as features: {names}."
+        )
+        notes.append(sentence(words, names=listed(unused[:_MOST_NAMED]), more=more))
     if rest == "customers" and any(name not in _BUILT for name in rows.features):
         notes.append(
             sentence(

@@ -13,7 +13,7 @@ from cam.measures.lifecycle.revenue_cohorts import reached, revenue_cells, reven
 from cam.reduce.cohort_revenue import cohort_members, cohort_revenue, cohort_sizes
 from cam.reduce.states import month_of
 from cam.show.tables import Col, ShownTable, show_table
-from cam.studies.stages import CROWDED, YEAR, complete_until
+from cam.studies.stages import CROWDED, YEAR, complete_until, nobody_bought
 from cam.studies.study import Study, needs
 
 #: Groups on the page; the smallest of more are left out, and that is said.
@@ -191,12 +191,20 @@ def _cells(study: Study, groups: ir.Table | None, name: str) -> pd.DataFrame | C
     revenue = cohort_revenue(log, members, as_of=study.as_of).execute()
     sizes = cohort_sizes(members).execute()
     last = month_of(complete_until(study.as_of))
+    if sizes.empty:
+        return nobody_bought()
     if revenue.empty or sizes["cohort"].min() >= last:
         return CannotSay(
             _("No month of new customers has a complete calendar month after it yet."),
             _("Run the report again at the end of next month."),
         )
-    return revenue_cells(revenue, sizes, last_month=last, n_months=study.params.lifecycle.n_months)
+    summed = revenue_cells(revenue, sizes, last_month=last, n_months=study.params.lifecycle.n_months)
+    if not (revenue_retention(summed, by=())["base"] > 0).any():
+        return CannotSay(
+            _("No cohort brought revenue in its first month, so no share of it can have stayed."),
+            _("See whether data.transactions.columns names the right column for revenue."),
+        )
+    return summed
 
 
 def _newly_won(summed: pd.DataFrame) -> pd.DataFrame:

@@ -19,6 +19,10 @@ from cam.studies.study import Study, needs
 
 #: With so many who came back, the second purchase is not where customers are lost.
 _NEARLY_ALL = 0.9
+#: Where no month of age has more who bought, hardly anybody comes back.
+_HARDLY = 0.02
+#: A fall by more than this must be ruled out before nothing is said to need a rescue.
+_SMALL_FALL = 0.05
 
 
 @needs()
@@ -157,6 +161,11 @@ def _came_back(repeat: pd.DataFrame) -> str:
             "{rate} of customers came back on another day. Ask each of the others once, soon after the first order, "
             "what would bring them back."
         )
+        if rate.value == 0:
+            words = (
+                "{rate} of customers came back on another day: nobody has yet. Ask them soon after the first order "
+                "what would bring them back."
+            )
     return sentence(words, rate=rate)
 
 
@@ -166,6 +175,8 @@ def _drift(table: pd.DataFrame) -> str:
     last = int(reached.max() if len(reached) else table["age"].max())
     pooled = pooled_retention(cohorts_of_age(table, last))
     start, end = (_rate(pooled.iloc[place], {}) for place in (0, -1))
+    if pooled["retention_rate"].max() <= _HARDLY:
+        return _hardly_any(pooled, start, end, last)
     if last == 1:
         return sentence(
             "{rate} of new customers bought again in the month after their first. One month is no trend yet: "
@@ -183,16 +194,42 @@ def _drift(table: pd.DataFrame) -> str:
             "{start} of new customers bought in the month after their first, {end} in month {last}: activity rises "
             "with age. Leave the young customers time before you count them as lost."
         )
-    else:
+    elif (start.n or 0) >= MIN_COHORT and change.low is not None and change.low >= -_SMALL_FALL:
         words = (
             "{start} of new customers bought in the month after their first, {end} in month {last}: no drift beyond "
             "chance. Nothing needs a rescue here: give active customers more occasions to buy."
+        )
+    else:
+        words = (
+            "{start} of new customers bought in the month after their first, {end} in month {last}: no drift beyond "
+            "chance, but so few customers may hide one. Look again when there are more."
         )
     middle = (pooled["retention_rate"].iloc[0] + pooled["retention_rate"].iloc[-1]) / 2
     half = (
         int(pooled.loc[pooled["retention_rate"] <= middle, "age"].min()) if start.value > end.value else last
     )
     return sentence(words, start=start, end=end, last=last, half=half)
+
+
+def _hardly_any(pooled: pd.DataFrame, start: Estimate, end: Estimate, last: int) -> str:
+    """Say that there is no retention to speak of, rather than that it does not fall."""
+    if not pooled["n_active"].sum():
+        words = (
+            "Of {n} new customers none bought in any of the {last} month(s) after the month of their first purchase: "
+            "there is no drift to speak of. Win the second purchase first: ask new customers what would bring them "
+            "back."
+        )
+    elif last == 1:
+        words = (
+            "Hardly anybody comes back: {start} of new customers bought again in the month after their first. "
+            "Win the second purchase first: ask new customers what would bring them back."
+        )
+    else:
+        words = (
+            "Hardly anybody comes back in any one month: {start} of new customers bought in the month after their "
+            "first, {end} in month {last}. Win the second purchase first: ask new customers what would bring them back."
+        )
+    return sentence(words, start=start, end=end, last=last, n=start.n or 0)
 
 
 def _newest(table: pd.DataFrame) -> tuple[str | CannotSay, bool]:

@@ -68,7 +68,12 @@ class Windows:
 def windows(study: Study, customers: ir.Table) -> Windows | CannotSay:
     """Choose the earlier date, and windows as long as the history before it and the time since it allow."""
     if customers.count().execute() == 0:
-        return CannotSay(sentence("Nobody has bought: every row of the transactions is a refund."))
+        return CannotSay(
+            sentence("Nobody has bought: every row of the transactions is a refund."),
+            sentence(
+                "If they are no refunds, the sign of revenue is the wrong way round: turn it at the source."
+            ),
+        )
     first = pd.Timestamp(customers.first_date.min().execute()).date()
     last, earlier = study.as_of, study.params.segmentation.earlier
     history = (last - first).days + 1

@@ -82,21 +82,54 @@ def _made_up_for(counted: Counts, latest: pd.DataFrame) -> str:
             "{gross.short} of revenue was lost, and made up for within chance by those who stayed and "
             "brought more: net churn is {net}."
         )
+    else:
+        return _with_season(counted, _lost_said(kept, later, (gross, net), parts))
+    said = sentence(words, kept=kept, later=later, gross=gross, net=net)
+    return _with_season(counted, said)
+
+
+def _lost_said(
+    kept: Estimate, later: str, churns: tuple[Estimate, Estimate], parts: Mapping[str, int]
+) -> str:
+    """Gross churn by who lost it, how it becomes net, and whose the net is; the parts add up as they are printed."""
+    gross, net = churns
+    whole, final, left = (
+        round(share, 3) for share in (gross.value, net.value, parts["lost"] / parts["earlier"])
+    )
+    said = sentence(
+        "Of the customers of the period before, {kept} were there again in the period {later}. "
+        "{gross.short} of the revenue of the period before was lost (gross churn): {left} with customers who left and "
+        "{less} as others stayed but brought less. Some of those who stayed brought more, {more} of the same revenue, "
+        "so net churn is {net}.",
+        kept=kept,
+        later=later,
+        gross=gross,
+        net=net,
+        left=value_text(left, "share"),
+        less=value_text(max(whole - left, 0.0), "share"),
+        more=value_text(max(whole - final, 0.0), "share"),
+    )
     # Ups and downs of those who stayed cancel: what counts of them is what is left.
-    elif parts["lost"] >= parts["contraction"] - parts["expansion"]:
+    stayed = round(final - left, 3)
+    if stayed <= 0:
         words = (
-            "Of the customers of the period before, {kept} were there again in the period {later}. "
-            "{gross.short} of revenue was lost; those who stayed and brought more do not make up for it: "
-            "net churn is {net}. Most of that went with customers who left: work on keeping them."
+            "Those who stayed brought no less on balance, so net churn is all of customers who left: work on keeping "
+            "them."
+        )
+    elif left >= stayed:
+        words = (
+            "Of net churn, {left} is of customers who left and {stayed}, on balance, of those who stayed: keeping "
+            "customers comes first."
         )
     else:
         words = (
-            "Of the customers of the period before, {kept} were there again in the period {later}. "
-            "{gross.short} of revenue was lost; those who stayed and brought more do not make up for it: "
-            "net churn is {net}. Most of that is of customers who stayed and brought less: work on what "
-            "they buy."
+            "Of net churn, {left} is of customers who left and {stayed}, on balance, of those who stayed: work on "
+            "what those who stay buy."
         )
-    said = sentence(words, kept=kept, later=later, gross=gross, net=net)
+    return together(said, sentence(words, left=value_text(left, "share"), stayed=value_text(stayed, "share")))
+
+
+def _with_season(counted: Counts, said: str) -> str:
     is_short = counted.basis == "purchases" and counted.fit.months < YEAR
     return together(said, _("Periods of less than a year also differ in season.")) if is_short else said
 

@@ -124,10 +124,16 @@ def notes(prepared: Prepared) -> list[str]:
     """
     said = _gaps(prepared)
     for name, table in prepared.review["tables"].items():
-        if table["exact_copies"] and name == "transactions":
-            said.append(
-                sentence("{n} rows are exact copies of another; they are kept.", n=table["exact_copies"])
+        if table["exact_copies"]:
+            # What stands twice counts twice; a key would have been refused.
+            words = (
+                "{n} rows are exact copies of another; they are kept."
+                if name == "transactions"
+                else "{table}: {n} rows are exact copies of another; they are kept and count twice. If they are "
+                "mistakes, {option} leaves them out."
             )
+            option = f"data.{name}.options.drop_duplicates: true"
+            said.append(sentence(words, n=table["exact_copies"], table=_(name), option=option))
         if table.get("zero_value_rows"):
             said.append(
                 sentence(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
@@ -13,8 +15,13 @@ from cam.language import translate as _
 from cam.measures.churn.profit import Offer, sums_of_list
 from cam.reduce.retention_list import list_sums, retention_list, riskiest
 from cam.show.tables import Col, ShownTable, show_table
+from cam.studies.churn_losses import can_be_kept, harm, lost_text, open_text
 from cam.studies.churn_profit import offer, save_rate_text, worth_text
 from cam.studies.study import Study, join_customers, needs
+
+if TYPE_CHECKING:
+    from cam.studies.churn_experiment import Tested
+    from cam.studies.churn_models import Models
 
 __all__ = ["SHEET", "findings", "key_figures", "listed", "rank", "scores", "sheet", "show_list"]
 
@@ -47,6 +54,12 @@ class Totals:
         Customers on the list who by their rhythm have more likely left already than not.
     gone_share : float
         What they are of the list's expected gain (0-1).
+    p_churn, p_lost : float
+        Means over the ranked customers (0-1).
+    loss_basis : str
+        What ``p_lost`` is made of, as :func:`cam.studies.churn_losses.can_be_kept` says.
+    differs : bool
+        Whether some customers are worth more than others, so that an order by gain is not that by risk.
     """
 
     n_ranked: int
@@ -60,16 +73,40 @@ class Totals:
     break_even: float | None
     n_gone: int = 0
     gone_share: float = 0.0
+    p_churn: float = 0.0
+    p_lost: float = 0.0
+    loss_basis: str = "contract"
+    differs: bool = True
 
 
-@needs()
-def rank(study: Study, scored: ir.Table, worth: ir.Table) -> ir.Table | CannotSay:
-    """Rank today's customers by what contacting each is expected to earn, inside the engine."""
+def rank(
+    study: Study,
+    models: Models | CannotSay,
+    scored: ir.Table | CannotSay,
+    worth: ir.Table | CannotSay,
+    back: Estimate | CannotSay,
+    trial: Tested | CannotSay,
+) -> ir.Table | CannotSay:
+    """Rank today's customers by what contacting each is expected to earn, inside the engine.
+
+    *back*, the share of the silent who came back, lowers what can be kept where it can be said; *trial* ends the list
+    where the finished test shows that the offer drives customers away.
+    """
     made = offer(study)
-    if isinstance(made, CannotSay):
-        return made
+    for said in (made, models, scored, worth, harm(study, trial)):
+        if isinstance(said, CannotSay):
+            return said
+    assert isinstance(made, Offer) and not isinstance(models, CannotSay)
+    assert isinstance(scored, ir.Table) and isinstance(worth, ir.Table)
+    lost = can_be_kept(study, models, back, scored, worth)
+    if isinstance(lost, CannotSay):
+        return lost
+    basis = lost.select("loss_basis").limit(1).execute()
+    worth = worth.mutate(loss_basis=ibis.literal(str(basis.iloc[0, 0]) if len(basis) else "contract"))
+    if models.rows.basis == "contract" and "p_alive" in worth.columns:
+        worth = worth.drop("p_alive")
     ranked = retention_list(
-        scored,
+        lost,
         worth,
         offer_cost=made.offer_cost,
         contact_cost=made.contact_cost,
@@ -98,20 +135,32 @@ def totals(study: Study, ranked: ir.Table) -> Totals:
         n_worth_it=ranked.is_worth_it.ifelse(1, 0).sum(),
         n=ranked.is_within_budget.ifelse(1, 0).sum(),
         basis=ranked.worth_basis.max(),
+        loss_basis=ranked.loss_basis.max(),
+        p_churn=ranked.p_churn.mean(where=ranked["rank"].notnull()),
+        p_lost=ranked.p_lost.mean(where=ranked["rank"].notnull()),
+        least=ranked.clv_if_stays.min(),
+        most=ranked.clv_if_stays.max(),
     ).execute()
     n_all, n_ranked, n_worth_it, n = (
         int(counted[name].iloc[0] or 0) for name in ("n_all", "n_ranked", "n_worth_it", "n")
     )
-    basis = str(counted["basis"].iloc[0])
+    one = counted.iloc[0]
+    basis = str(one["basis"])
+    others: dict[str, Any] = {
+        "p_churn": float(one["p_churn"] or 0),
+        "p_lost": float(one["p_lost"] or 0),
+        "loss_basis": str(one["loss_basis"]),
+        "differs": bool(one["least"] != one["most"]),
+    }
     if not n:
-        return Totals(n_ranked, n_all - n_ranked, n_worth_it, n, basis, None, None, None, None)
+        return Totals(n_ranked, n_all - n_ranked, n_worth_it, n, basis, None, None, None, None, **others)
     how = {"offer_cost": made.offer_cost, "save_rate": made.save_rate}
-    mine, others = (
+    mine, riskier = (
         list_sums(rows, **how).execute()
         for rows in (ranked.filter(ranked.is_within_budget), riskiest(ranked, n=n))
     )
     gain, cost = sums_of_list(mine, offer=made, currency=study.currency)
-    by_risk, _cost = sums_of_list(others, offer=made, currency=study.currency)
+    by_risk, _cost = sums_of_list(riskier, offer=made, currency=study.currency)
     # Gain is a straight line in the save rate, and nought at this one.
     even = made.save_rate - gain.value / float(mine["saved"].iloc[0])
     n_gone, share = 0, 0.0
@@ -119,14 +168,24 @@ def totals(study: Study, ranked: ir.Table) -> Totals:
         gone = ranked.filter(ranked.is_within_budget, ranked.p_alive < _LIKELY_GONE)
         row = gone.aggregate(n=gone.count(), gain=gone.expected_gain.sum()).execute().iloc[0]
         n_gone, share = int(row["n"]), float(row["gain"] or 0) / gain.value
-    return Totals(n_ranked, n_all - n_ranked, n_worth_it, n, basis, gain, cost, by_risk, even, n_gone, share)
+    return Totals(
+        n_ranked, n_all - n_ranked, n_worth_it, n, basis, gain, cost, by_risk, even, n_gone, share, **others
+    )
 
 
 @needs()
 def listed(study: Study, ranked: ir.Table) -> pd.DataFrame | CannotSay:
     """Return the customers on the list, best first: at most 10,000, as the note under the list says."""
     rows = ranked.filter(ranked.is_within_budget).order_by("rank").limit(_MOST)
-    names = ["p_churn", "p_alive", "clv_if_stays", "expected_gain", "expected_cost", "cumulative_cost"]
+    names = [
+        "p_churn",
+        "p_lost",
+        "p_alive",
+        "clv_if_stays",
+        "expected_gain",
+        "expected_cost",
+        "cumulative_cost",
+    ]
     names = [name for name in names if name in rows.columns]
     found = rows.select("rank", "customer_id", *names).execute()
     if found.empty:
@@ -147,8 +206,9 @@ def show_list(
     columns = [
         Col("rank", "Rank", "count"),
         Col("customer_id", "Customer"),
-        Col("p_churn", "Leaves", "share"),
+        Col("p_churn", "Has left so far" if found.loss_basis == "snapshot" else "Leaves", "share"),
         *([Col("p_alive", "Still active", "share")] if "p_alive" in shown.columns else []),
+        Col("p_lost", "Can be kept", "share"),
         Col("clv_if_stays", "Worth of keeping", unit),
         Col("expected_gain", "Expected gain", unit),
     ]
@@ -182,6 +242,7 @@ def sheet(
         "customer_id": _("Customer"),
         "p_churn": _("Probability of leaving, 0 to 1"),
         "p_alive": _("Probability of being still active, 0 to 1"),
+        "p_lost": _("Probability of leaving and still to be kept, 0 to 1"),
         "clv_if_stays": _money(study, "Worth of keeping"),
         "expected_gain": _money(study, "Expected gain"),
         "expected_cost": _money(study, "Expected cost"),
@@ -189,7 +250,7 @@ def sheet(
         "why": _("Why the model expects them to leave"),
     }
     money = ["clv_if_stays", "expected_gain", "expected_cost", "cumulative_cost"]
-    shares = [name for name in ("p_churn", "p_alive") if name in shown.columns]
+    shares = [name for name in ("p_churn", "p_alive", "p_lost") if name in shown.columns]
     rounded = shown.round(dict.fromkeys(shares, 4) | dict.fromkeys(money, 2))
     rounded = rounded.assign(customer_id=shown["customer_id"].astype(str))
     kept = {name: words for name, words in headers.items() if name in shown.columns}
@@ -206,6 +267,7 @@ def scores(study: Study, scored: ir.Table | CannotSay, ranked: ir.Table | Cannot
     gain = ranked.expected_gain.cast("float64")
     place = ranked.select(
         "customer_id",
+        "p_lost",
         "clv_if_stays",
         expected_gain=((gain * 100 + 0.5).floor() / 100).cast("decimal(18,2)"),
         retention_rank=ranked["rank"],
@@ -223,14 +285,14 @@ def findings(study: Study, ranked: ir.Table | CannotSay) -> list[str | CannotSay
         return [_nobody(study, found)]
     words = (
         "Call the {n} customers of the retention list: that costs {cost} and is expected to earn {gain} beyond its "
-        "cost, if the save rate of {rate} is right. Nobody knows before a test whom a call keeps: leave a random "
-        "part of the list uncalled."
+        "cost, if the save rate of {rate} is right. Nobody knows before a test whom a call keeps: leave a random half "
+        "of the list uncalled the first time."
     )
     if (found.gain.low or 0.0) <= 0:
         words = (
             "The {n} customers of the retention list cost {cost} and are expected to earn {gain} beyond that, at a "
-            "save rate of {rate}: whether it pays is not sure. Call a random part of them first, and compare with the "
-            "others."
+            "save rate of {rate}: whether it pays is not sure. Call a random half of them the first time, and compare "
+            "with the others."
         )
     said: list[str | CannotSay] = [
         sentence(
@@ -241,7 +303,7 @@ def findings(study: Study, ranked: ir.Table | CannotSay) -> list[str | CannotSay
             rate=value_text(study.params.churn.offer.save_rate, "share"),
         )
     ]
-    if found.n < found.n_ranked:
+    if found.differs and found.n < found.n_ranked:
         said.append(
             sentence(
                 "Risk is not value: calling as many customers by risk alone, the riskiest first, would earn {by_risk}, "
@@ -252,7 +314,7 @@ def findings(study: Study, ranked: ir.Table | CannotSay) -> list[str | CannotSay
         )
     if found.gone_share > _LIKELY_GONE:
         said.append(_gone(found))
-    said[0] = together(str(said[0]), *_timeless(study))
+    said[0] = together(str(said[0]), *open_text(found.loss_basis))
     return said
 
 
@@ -307,12 +369,18 @@ def _notes(study: Study, found: Totals) -> list[str]:
             cost=found.cost,
             gain=found.gain,
         ),
-        sentence(
-            "As many customers by risk alone, the riskiest first, would earn {by_risk}: risk is not value.",
-            by_risk=found.by_risk,
-        ),
         save_rate_text(study),
     ]
+    if found.differs:
+        said.insert(
+            2,
+            sentence(
+                "As many customers by risk alone, the riskiest first, would earn {by_risk}: risk is not value.",
+                by_risk=found.by_risk,
+            ),
+        )
+    said += [lost_text(study, found.loss_basis, p_churn=found.p_churn, p_lost=found.p_lost)]
+    said += open_text(found.loss_basis)
     if found.break_even is not None:
         said.append(
             sentence(
@@ -322,7 +390,6 @@ def _notes(study: Study, found: Totals) -> list[str]:
         )
     if found.n_gone:
         said.append(_gone(found))
-    said += _timeless(study)
     if found.n_unknown:
         said.append(
             sentence(
@@ -349,23 +416,11 @@ def _notes(study: Study, found: Totals) -> list[str]:
 def _gone(found: Totals) -> str:
     return sentence(
         "{n} customers on the list, with {share} of its expected gain, have by their rhythm more likely left already "
-        "than not; their worth is lowered by that. To win back is not to keep: test them as a group of their own.",
+        "than not; they count only as far as they may still be there. To win back is not to keep: test them as a group "
+        "of their own.",
         n=value_text(found.n_gone, "count"),
         share=value_text(found.gone_share, "share"),
     )
-
-
-def _timeless(study: Study) -> list[str]:
-    """A snapshot says who has left, and not within which time."""
-    dated = {"transactions", "contracts"} & set(study.tables)
-    if dated and study.params.churn.label != "snapshot":
-        return []
-    return [
-        _(
-            "A snapshot tells who has left so far, not who leaves next: where fewer leave while the offer works than "
-            "had left in it, the list earns less than it says."
-        )
-    ]
 
 
 def _nobody(study: Study, found: Totals) -> CannotSay:

@@ -35,7 +35,12 @@ def summarise(study: Study) -> ir.Table | CannotSay:
     summary = customer_summary(study.tables["transactions"], as_of=study.as_of)
     customers = study.engine.create_table("customer_summary", summary, overwrite=True)
     if customers.count().execute() == 0:
-        return CannotSay(sentence("Nobody has bought: every row of the transactions is a refund."))
+        return CannotSay(
+            sentence("Nobody has bought: every row of the transactions is a refund."),
+            sentence(
+                "If they are no refunds, the sign of revenue is the wrong way round: turn it at the source."
+            ),
+        )
     return customers
 
 

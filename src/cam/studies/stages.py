@@ -75,13 +75,23 @@ def complete_until(day: date) -> date:
     return day if is_end else day.replace(day=1) - timedelta(days=1)
 
 
+def nobody_bought() -> CannotSay:
+    """Say that all transactions are refunds, and what may be the reason."""
+    return CannotSay(
+        _("Nobody has bought: every row of the transactions is a refund."),
+        _("If they are no refunds, the sign of revenue is the wrong way round: turn it at the source."),
+    )
+
+
 @needs("transactions")
 def months(study: Study) -> Months | CannotSay:
     """Reduce the orders to the patterns of complete months in which customers bought."""
     log = study.tables["transactions"]
     first = log.filter(log.kind == "purchase").order_date.min().execute()
     last = complete_until(study.as_of)
-    if pd.isna(first) or first.date() > last:
+    if pd.isna(first):
+        return nobody_bought()
+    if first.date() > last:
         return CannotSay(
             _("There is no complete calendar month with a purchase."),
             _("Run the report again at the end of the month."),

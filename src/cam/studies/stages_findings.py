@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -117,7 +119,9 @@ def _slipping(study: Study, seen: Months, codes: np.ndarray, fit: StageRules) ->
             "year before: {change} percentage points, within chance. Reach them before the {lost} months after which "
             "hardly anybody comes back."
         )
-    return sentence(words, now=now, before=before, change=change, **silences)
+    # Both shares are printed to a tenth of a percent, and the change is what a reader makes of them.
+    shown = round(100 * (round(now.value, 3) - round(before.value, 3)), 1)
+    return sentence(words, now=now, before=before, change=replace(change, value=shown), **silences)
 
 
 def _dearest(study: Study, seen: Months, cost: pd.DataFrame) -> str | CannotSay:

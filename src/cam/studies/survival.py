@@ -33,6 +33,8 @@ AGAIN_DAYS, STAY_MONTHS = (30, 90, 180, 365), (3, 6, 12, 24)
 #: Months over which a mean stay is taken.
 MEAN_MONTHS = 12
 _SIGNIFICANT = 0.05
+#: With fewer second purchases no median of them is given.
+_LEAST_AGAIN = 10
 
 
 def main_stay(study: Study, ways: Stays) -> Watched | None:
@@ -314,11 +316,21 @@ def _second_words(second: Watched) -> str | CannotSay:
             _("Run the report again in some months."),
         )
     soon, late = (90, max(told)) if max(told) > 90 else (min(told), max(told))
+    if not curve["n_events"].sum():
+        return sentence(
+            "None of {n} new customers has bought again yet. Ask them soon after the first order what would bring them "
+            "back.",
+            n=int(curve["n_censored"].sum()),
+        )
     half = quantile_limits(curve, share=told[late].value / 2)[0]
+    # The middle of a handful is no day to plan by.
+    has_half = half is not None and half > 0 and curve["n_events"].sum() >= _LEAST_AGAIN
     words = [
         sentence(
             "{soon} of new customers buy again within {days} days, {late.short} within {all} days; half of these have "
-            "done so by day {half}.",
+            "done so by day {half}."
+            if has_half
+            else "{soon} of new customers buy again within {days} days, {late.short} within {all} days.",
             soon=told[soon],
             days=soon,
             late=told[late],

@@ -70,6 +70,58 @@ def test_planted_leaks_are_found(kind, share):
         assert row["value"] == value and row["n_left"] >= 0.99 * row["n_value"] and row["n_left"] >= hit.sum()
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "rest", "value"), [(5, 90, 0, "> 0"), (-90, -1, 5, "< 5"), (40, 45, None, "40\u201345")]
+)
+def test_numbers_that_only_those_who_left_have(low, high, rest, value):
+    """A last bill, 0 for all others; days to an end, below 0; a range amid the others. A few errors do not hide it."""
+    rng = np.random.default_rng(2)
+    table = honest()
+    hit = (table["churned"] == 1) & (rng.random(len(table)) < 0.5)
+    wrong = table.index[table["churned"] == 0][:6]
+    hit[wrong] = True
+    others = rng.choice([10, 20, 30, 60, 70, 80], len(table)) if rest is None else rest
+    planted = np.where(hit, rng.integers(low, high + 1, len(table)), others)
+    planted[wrong] = (low + high) // 2
+    found = find_leaks(table.assign(planted=planted), seed=1)
+    assert found[["feature", "kind", "value"]].values.tolist() == [["planted", "range", value]]
+    assert found["n_value"][0] == hit.sum() and found["n_left"][0] == hit.sum() - 6
+
+
+def test_the_order_of_rows_does_not_matter_for_a_range():
+    rng = np.random.default_rng(2)
+    table = honest()
+    table["bill"] = np.where(
+        (table["churned"] == 1) & (rng.random(len(table)) < 0.5), 7 + rng.random(len(table)), 0
+    )
+    by_label = table.sort_values("churned", kind="stable", ignore_index=True)
+    assert leaks(by_label) == leaks(table) == {"bill": "range"}
+
+
+@pytest.mark.parametrize("right", [0.85, 0.9])
+def test_a_copy_of_the_answer_with_errors_outdoes_the_rest(right):
+    rng = np.random.default_rng(1)
+    table = honest()
+    copy = np.where(rng.random(len(table)) < right, table["churned"], 1 - table["churned"])
+    assert leaks(table.assign(flag=copy, word=np.where(copy == 1, "n", "y"))) == {
+        "flag": "outdoes",
+        "word": "outdoes",
+    }
+    # An honest yes or no is nothing of the kind: of a risk above the mean, out of the truth itself.
+    honest_flag = people(3000, seed=1)["truth"] > 0.3
+    assert not leaks(table.assign(flag=honest_flag))
+
+
+def test_two_that_stand_apart_do_not_hide_each_other():
+    rng = np.random.default_rng(1)
+    table = honest()
+    y = table["churned"]
+    assert leaks(table.assign(one=rng.normal(2.4 * y), other=rng.normal(2.4 * y))) == {
+        "one": "stands_apart",
+        "other": "stands_apart",
+    }
+
+
 def test_what_only_stayers_have_is_no_leak():
     """A contract that still runs: of its customers hardly anybody can leave."""
     table = honest()

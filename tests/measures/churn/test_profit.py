@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 from measures.churn.scores import scored
 
-from cam.measures.churn.profit import Offer, expected_gains, fit_profit, list_gain, sums_of_list
+from cam.measures.churn.profit import (
+    Offer,
+    expected_gains,
+    fit_profit,
+    list_gain,
+    share_for_good,
+    sums_of_list,
+)
 
 OFFER = Offer(offer_cost=10, contact_cost=1)
 EXAMPLE = pd.DataFrame(
@@ -85,10 +92,12 @@ def test_a_free_offer_goes_to_everybody_and_a_dear_contact_to_nobody():
 
 def people(n=300, seed=1):
     rng = np.random.default_rng(seed)
+    there = rng.random(n).round(2)
     return pd.DataFrame(
         {
             "customer_id": [f"c{one:03d}" for one in range(n)],
-            "p_churn": rng.random(n).round(2),
+            "p_alive": there,
+            "p_lost": there * rng.random(n).round(2),
             "residual_clv": rng.lognormal(4, 1, n).round(2),
         }
     )
@@ -111,13 +120,10 @@ def test_the_list_is_ranked_by_gain_and_stops_at_the_budget():
 def test_the_break_even_save_rate_breaks_even():
     listed = expected_gains(people(), offer=OFFER)
     some = listed["break_even_save_rate"].notna()
-    p, clv, rate = (
-        listed.loc[some, "p_churn"],
-        listed.loc[some, "residual_clv"],
-        listed.loc[some, "break_even_save_rate"],
-    )
+    names = ("p_lost", "p_alive", "residual_clv", "break_even_save_rate")
+    p, there, clv, rate = (listed.loc[some, name] for name in names)
     assert some.sum() > 100
-    np.testing.assert_allclose(p * rate * (clv - 10) - (1 - p) * 10 - 1, 0, atol=1e-9)
+    np.testing.assert_allclose(p * rate * (clv - 10) - (there - p) * 10 - 1, 0, atol=1e-9)
     assert ((listed["break_even_save_rate"] < 0.3) == listed["is_worth_it"]).all()
 
 
@@ -129,6 +135,19 @@ def test_the_gain_of_a_list_is_the_sum_of_its_gains():
     assert gain.low < gain.value < gain.high and gain.n == len(listed) and gain.unit == "EUR"
 
 
+def test_who_has_gone_costs_the_contact_and_brings_nothing():
+    gone = expected_gains(people().assign(p_alive=0.0, p_lost=0.0), offer=OFFER)
+    assert (gone["expected_gain"] == -1).all() and (gone["expected_cost"] == 1).all()
+    assert not gone["is_worth_it"].any() and gone["break_even_save_rate"].isna().all()
+
+
+@pytest.mark.parametrize(("back", "share"), [(0.0, 1.0), (0.25, 0.5), (0.5, 0.0), (0.9, 0.0)])
+def test_who_comes_back_is_taken_from_those_who_were_there(back, share):
+    """Of 60 silent 30 were gone; of all 60 a share came back, and only the other 30 can have."""
+    assert share_for_good(silent=0.6, still_there=0.3, back=back) == pytest.approx(share)
+    assert share_for_good(silent=0.6, still_there=0.0, back=back) == 0
+
+
 # Refuses
 
 
@@ -137,8 +156,12 @@ def test_what_no_list_can_be_made_of():
         fitted(EXAMPLE, clv=10)
     with pytest.raises(ValueError, match="all 10 rows have churned = 0"):
         fitted(EXAMPLE.assign(churned=0))
-    with pytest.raises(ValueError, match="every customer needs p_churn, 0 to 1, and residual_clv"):
+    with pytest.raises(
+        ValueError, match="every customer needs p_lost, 0 to p_alive, p_alive, to 1, and residual"
+    ):
         expected_gains(people().assign(residual_clv=np.nan), offer=OFFER)
+    with pytest.raises(ValueError, match="every customer needs p_lost, 0 to p_alive"):
+        expected_gains(people().assign(p_alive=0.1, p_lost=0.2), offer=OFFER)
     with pytest.raises(ValueError, match="the list is empty"):
         list_gain(people().head(0), offer=OFFER, currency="EUR")
     with pytest.raises(ValueError, match="must not be below 0"):
@@ -156,13 +179,18 @@ def test_the_interval_of_a_list_holds_what_campaigns_earn():
     listed = expected_gains(people(60), offer=OFFER).query("is_worth_it")
     gain = list_gain(listed, offer=OFFER, currency="EUR")
     rng = np.random.default_rng(20260630)
-    p, clv = listed["p_churn"].to_numpy(), listed["residual_clv"].to_numpy()
+    p, there, clv = (listed[name].to_numpy() for name in ("p_lost", "p_alive", "residual_clv"))
     earned, spent = np.empty(2000), np.empty(2000)
     for place in range(2000):
-        leaves, accepts = rng.random(p.size) < p, rng.random(p.size) < rng.beta(*OFFER.beta)
-        earned[place] = np.where(leaves, np.where(accepts, clv - 10, 0), -10).sum() - p.size
-        spent[place] = 10 * (~leaves | accepts).sum() + p.size
-    accepts = p * 0.3 + 1 - p
+        fate, accepts = rng.random(p.size), rng.random(p.size) < rng.beta(*OFFER.beta)
+        # Up to p they leave, up to there they stay, above it they were gone before.
+        leaves, gone = fate < p, fate >= there
+        stays = ~leaves & ~gone
+        earned[place] = (
+            np.where(leaves, np.where(accepts, clv - 10, 0), np.where(stays, -10, 0)).sum() - p.size
+        )
+        spent[place] = 10 * (stays | (leaves & accepts)).sum() + p.size
+    accepts = p * 0.3 + there - p
     sums = {"n": p.size, "risk": p.sum(), "saved": 0.0, "gain": 0.0, "gain_variance": 0.0}
     sums |= {"cost": (1 + 10 * accepts).sum(), "cost_variance": (100 * accepts * (1 - accepts)).sum()}
     cost = sums_of_list(pd.DataFrame([sums]), offer=OFFER, currency="EUR")[1]

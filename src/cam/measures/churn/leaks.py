@@ -9,14 +9,23 @@ import pandas as pd
 
 from cam.measures.churn.columns import KEYS, Floats, as_levels, as_numbers, is_number
 from cam.measures.churn.evaluation import auc
-from cam.measures.churn.folds import folds, labels_of
+from cam.measures.churn.folds import cross_validated, folds, labels_of
+from cam.measures.churn.models import fit_logistic
 
 #: One feature alone that parts customers so well is no feature: the lower limit of its AUC is above this.
 SEPARATES = 0.97
-#: So good, and the next best worse by so much: it stands apart from what the business knows.
-STANDS_APART, DISTANCE = 0.93, 0.2
+#: So good, and all columns that are not as good together worse by so much: it stands apart from what is known.
+STANDS_APART, DISTANCE = 0.93, 0.1
+#: A yes or no, at most so many states, that says more than all else together: the answer, copied with some errors.
+FEW_STATES, COPY_AUC = 3, 0.8
 #: A value that only those who left have: at least so many rows, and at least this share of them left.
 TELL_ROWS, TELL_RATE = 30, 0.99
+#: Of numbers a little less, as those next to them are asked, too.
+RANGE_RATE = 0.97
+#: How many who left outweigh one who stayed where a range is sought; two ways, as both find what the other misses.
+_WEIGHTS = (99, 19)
+#: Folds of the model of all other columns.
+_N_FOLDS = 3
 #: What surrounds a telling number must say less than this, or the number is only the end of an honest slope.
 AROUND_RATE = 0.7
 #: A name that sounds like the answer, and an AUC that would be strong without the name.
@@ -90,13 +99,19 @@ def find_leaks(table: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     DataFrame
         One row per suspect, the strongest first: *feature, kind, auc, low, high* and, for ``tells``, *value, n_value,
         n_left*: a level or a number (as text), or ``missing`` or ``known``, the rows that have it, and how many of
-        these left. ``kind`` is the first that holds of
+        these left; for ``range``, numbers such as ``> 0``. ``kind`` is the first that holds of
 
         - ``separates``: the feature alone has an AUC whose lower limit is above 0.97;
         - ``tells``: one value, or having one at all, is found in at least 30 rows of which nearly all left, while
           customers around it are nothing of the kind. The other way round, a value that only stayers have, is no
           sign: that is what a contract that still runs looks like;
-        - ``stands_apart``: an AUC above 0.93, and the next best feature below it by 0.2;
+        - ``range``: the same of numbers beyond a threshold or between two, such as a last bill above 0. An honest
+          number gets there by a slope: those next to the range left often, too, and it is no sign;
+        - ``stands_apart``: an AUC above 0.93, and below it by 0.1 a logistic model, out of fold, of all features but
+          suspects and those above 0.93 themselves;
+        - ``outdoes``: at most three states, an AUC above 0.8, and its lower limit above that of the same model. A yes
+          or no that outdoes all the rest together is mostly the answer with some errors in it; a number that does may
+          be an honest one;
         - ``named``: a name that sounds like the answer, and an AUC above 0.8.
 
     Raises
@@ -118,25 +133,47 @@ def find_leaks(table: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """
     y = labels_of(table)
     strength = single_feature_auc(table, seed=seed)
-    found = []
     tells = {name: _telling(table[name], y) for name in strength["feature"]}
-    honest = strength[
-        (strength["low"] <= SEPARATES) & ~strength["feature"].map(lambda name: bool(tells[name]))
+    good = {}
+    for name, value, low, _ in strength.itertuples(index=False):
+        few = table[name].nunique(dropna=False) <= FEW_STATES
+        good[name] = low <= SEPARATES and not tells[name] and value > (COPY_AUC if few else STANDS_APART)
+    rest = [
+        name
+        for name, low in zip(strength["feature"], strength["low"], strict=True)
+        if low <= SEPARATES and not tells[name] and not good[name]
     ]
+    together = _together(table, rest, strength, seed) if any(good.values()) else 1.0
+    found = []
     for name, value, low, high in strength.itertuples(index=False):
-        others = honest.loc[honest["feature"] != name, "auc"].max()
-        kind = ""
+        kind, tell = "", tells[name]
         if low > SEPARATES:
             kind = "separates"
-        elif tells[name]:
-            kind = "tells"
-        elif value > STANDS_APART and value - (0.5 if pd.isna(others) else others) > DISTANCE:
+        elif tell:
+            kind = tell[0]
+        elif value > STANDS_APART and value - together > DISTANCE:
             kind = "stands_apart"
+        elif good[name] and value <= STANDS_APART and low > together:
+            kind = "outdoes"
         elif value > NAMED_AUC and _WORDS.search(name):
             kind = "named"
         if kind:
-            found.append((name, kind, value, low, high, *(tells[name] or ("", 0, 0))))
+            found.append((name, kind, value, low, high, *(tell[1:] if tell else ("", 0, 0))))
     return pd.DataFrame(found, columns=_COLUMNS)
+
+
+def _together(table: pd.DataFrame, rest: list[str], strength: pd.DataFrame, seed: int) -> float:
+    """AUC of all other features in one model, or of the best of them where no model can be had."""
+    best = float(strength.loc[strength["feature"].isin(rest), "auc"].max()) if rest else 0.5
+    keys = [name for name in KEYS if name in table.columns]
+    try:
+        scores = cross_validated(
+            table[[*keys, *rest]], fit=lambda rows: fit_logistic(rows, seed=seed), seed=seed, n_folds=_N_FOLDS
+        )
+    except ValueError:
+        # Nothing else varies, or some fold has too few of a kind.
+        return best
+    return max(best, auc(scores).value)
 
 
 def _bins(column: pd.Series) -> Floats:
@@ -160,30 +197,27 @@ def _out_of_fold(bins: Floats, y: Floats, fold: Floats) -> Floats:
     return p
 
 
-def _telling(column: pd.Series, y: Floats) -> tuple[str, int, int] | None:
-    """The value of a feature that only those who left have, with its rows and how many of them left."""
+def _telling(column: pd.Series, y: Floats) -> tuple[str, str, int, int] | None:
+    """How a feature tells, by which value that only those who left have, with its rows and how many of them left."""
     blank = column.isna().to_numpy()
     found = []
     for name, rows in (("missing", blank), ("known", ~blank)):
         if _is_pure(rows, y) and _is_rare(rows, y):
-            found.append((int(rows.sum()), name, int(y[rows].sum())))
-    if found:
-        n, name, left = max(found)
-        return name, n, left
-    numeric = is_number(column)
-    values = pd.Series(as_numbers(column)) if numeric else as_levels(column).reset_index(drop=True)
-    for value, n in values.value_counts().items():
-        if n < TELL_ROWS:
-            break
-        rows = (values == value).fillna(False).to_numpy(bool)
-        if _is_pure(rows, y) and (
-            _is_spike(values.to_numpy(), float(value), y) if numeric else _is_rare(rows, y)
-        ):
-            found.append((int(n), f"{value:g}" if numeric else str(value), int(y[rows].sum())))
+            found.append((int(rows.sum()), "tells", name, int(y[rows].sum())))
+    if not found and is_number(column):
+        found = _ranges(as_numbers(column), y)
+    elif not found:
+        values = as_levels(column).reset_index(drop=True)
+        for value, n in values.value_counts().items():
+            if n < TELL_ROWS:
+                break
+            rows = (values == value).fillna(False).to_numpy(bool)
+            if _is_pure(rows, y) and _is_rare(rows, y):
+                found.append((int(n), "tells", str(value), int(y[rows].sum())))
     if not found:
         return None
-    n, name, left = max(found)
-    return name, n, left
+    n, kind, name, left = max(found)
+    return kind, name, n, left
 
 
 def _is_pure(rows: Floats, y: Floats) -> bool:
@@ -196,13 +230,46 @@ def _is_rare(rows: Floats, y: Floats) -> bool:
     return bool((~rows).any() and y[~rows].mean() < AROUND_RATE)
 
 
-def _is_spike(numbers: Floats, value: float, y: Floats) -> bool:
-    """Whether the next customers on each side, as many as have the value, left much more rarely."""
-    n = int((numbers == value).sum())
+def _ranges(numbers: Floats, y: Floats) -> list[tuple[int, str, str, int]]:
+    """Numbers, single or side by side, that only those who left have, while those on each side left more rarely."""
     known = ~np.isnan(numbers)
-    order = np.flatnonzero(known)[np.argsort(numbers[known], kind="stable")]
-    sorted_numbers = numbers[order]
-    first, last = (np.searchsorted(sorted_numbers, value, side=side) for side in ("left", "right"))
-    sides = [order[max(first - n, 0) : first], order[last : last + n]]
-    rates = [float(y[side].mean()) for side in sides if side.size >= min(n, TELL_ROWS)]
-    return bool(rates) and max(rates) < AROUND_RATE
+    values, group = np.unique(numbers[known], return_inverse=True)
+    if values.size < 2:
+        return []
+    n = np.bincount(group)
+    left = np.bincount(group, y[known]).astype(np.int64)
+    places = {(int(place), int(place)) for place in np.flatnonzero(n >= TELL_ROWS)}
+    for weight in _WEIGHTS:
+        # The side-by-side values with the largest sum: one who stayed outweighs as many who left.
+        total = np.concatenate([[0], np.cumsum(left - weight * (n - left))])
+        lowest = np.minimum.accumulate(total[:-1])
+        last = int(np.argmax(total[1:] - lowest))
+        places.add((int(np.argmin(total[: last + 1])), last))
+    sums, lefts = np.concatenate([[0], np.cumsum(n)]), np.concatenate([[0], np.cumsum(left)])
+    found = []
+    for first, last in sorted(places):
+        rows, gone = int(sums[last + 1] - sums[first]), int(lefts[last + 1] - lefts[first])
+        if rows < TELL_ROWS or gone < RANGE_RATE * rows:
+            continue
+        # As many customers on each side, and all who have the same number as the last of them.
+        below = max(int(np.searchsorted(sums, sums[first] - rows, side="right")) - 1, 0)
+        above = min(int(np.searchsorted(sums, sums[last + 1] + rows)), values.size)
+        sides = [(below, first), (last + 1, above)]
+        sizes = [int(sums[end] - sums[start]) for start, end in sides]
+        rates = [
+            float(lefts[end] - lefts[start]) / size
+            for (start, end), size in zip(sides, sizes, strict=True)
+            if size >= min(rows, TELL_ROWS)
+        ]
+        if rates and max(rates) < AROUND_RATE:
+            kind = "tells" if first == last else "range"
+            found.append((rows, kind, _range_name(values, first, last), gone))
+    return found
+
+
+def _range_name(values: Floats, first: int, last: int) -> str:
+    if first == last:
+        return f"{values[first]:g}"
+    if last == values.size - 1:
+        return f"> {values[first - 1]:g}"
+    return f"< {values[last + 1]:g}" if first == 0 else f"{values[first]:g}\u2013{values[last]:g}"

@@ -3,6 +3,7 @@
 Who pays what, as in Verbraken, Verbeke and Baesens: every customer on the list costs the contact. Of those who were
 about to leave, the share ``save_rate`` accepts the offer, which costs its price, and stays, which brings their residual
 CLV; the others leave all the same, and cost no offer. All who would have stayed anyway accept too: an offer given away.
+Who has left already, which silence hides, can neither be kept nor take the offer: the contact alone is lost.
 """
 
 from __future__ import annotations
@@ -91,7 +92,8 @@ def fit_profit(
     table : DataFrame
         *customer_id, churned* and the score, of rows that the model has not seen.
     clv : float
-        Mean residual CLV of a customer who stays, in money.
+        Mean residual CLV of those about to leave, in money: one worth for all. It compares models; what calling
+        earns is said by :func:`cam.measures.churn.own_worth.fit_own_worth`.
     offer : Offer
         What is offered.
     currency : str
@@ -166,14 +168,40 @@ def fit_profit(
     )
 
 
+def share_for_good(*, silent: float, still_there: float, back: float) -> float:
+    """Return which share of those who are still there and will fall silent does not come back.
+
+    Parameters
+    ----------
+    silent : float
+        Mean probability (0-1) of falling silent.
+    still_there : float
+        Mean probability (0-1) of falling silent after having been there: without those who have left already.
+    back : float
+        Share (0-1) of the silent who came back later. Only those who were there can be among them.
+
+    Returns
+    -------
+    float
+        0 to 1.
+
+    Examples
+    --------
+    >>> share_for_good(silent=0.6, still_there=0.3, back=0.2)
+    0.6
+    """
+    return round(min(max(0.0, 1 - back * silent / still_there), 1.0), 12) if still_there > 0 else 0.0
+
+
 def expected_gains(table: pd.DataFrame, *, offer: Offer, budget: float | None = None) -> pd.DataFrame:
     """Rank customers by what contacting each is expected to earn, and draw the line of the budget.
 
     Parameters
     ----------
     table : DataFrame
-        *customer_id, p_churn* (0-1, calibrated), *residual_clv* (margin, discounted, of the customer if they stay: not
-        yet lowered by the chance that they leave, which would count twice); other columns stay.
+        *customer_id, p_lost* (0-1: still there, would leave, and can still be kept), *p_alive* (0-1: still there),
+        *residual_clv* (margin, discounted, of a customer who is there and stays: lowered by neither chance, which
+        would count twice); other columns stay. Of a contract *p_alive* is 1, and *p_lost* the chance that it ends.
     offer : Offer
         What is offered.
     budget : float, optional
@@ -182,16 +210,16 @@ def expected_gains(table: pd.DataFrame, *, offer: Offer, budget: float | None = 
     Returns
     -------
     DataFrame
-        By falling gain, equal ones by customer: *rank*, *expected_gain* = p x save rate x (residual CLV - offer) -
-        (1 - p) x offer - contact; *expected_cost* = contact + offer x (p x save rate + 1 - p); *break_even_save_rate*
-        (the save rate from which the contact earns; missing where none does); *cumulative_gain*, *cumulative_cost*;
-        *is_worth_it* (gain above 0); *is_within_budget* (worth it, and what is spent so far is expected to stay
-        within the budget).
+        By falling gain, equal ones by customer: *rank*, *expected_gain* = p_lost x save rate x (residual CLV - offer)
+        - (p_alive - p_lost) x offer - contact; *expected_cost* = contact + offer x (p_lost x save rate + p_alive -
+        p_lost); *break_even_save_rate* (the save rate from which the contact earns; missing where none does);
+        *cumulative_gain*, *cumulative_cost*; *is_worth_it* (gain above 0); *is_within_budget* (worth it, and what is
+        spent so far is expected to stay within the budget).
 
     Raises
     ------
     ValueError
-        If a probability or a CLV is missing, or a probability is outside 0 to 1.
+        If a probability or a CLV is missing, a probability is outside 0 to 1, or *p_lost* above *p_alive*.
 
     References
     ----------
@@ -201,22 +229,24 @@ def expected_gains(table: pd.DataFrame, *, offer: Offer, budget: float | None = 
 
     Examples
     --------
-    >>> people = pd.DataFrame({"customer_id": ["a", "b", "c"], "p_churn": [0.5, 0.9, 0.5]})
+    >>> people = pd.DataFrame({"customer_id": ["a", "b", "c"], "p_lost": [0.5, 0.9, 0.5], "p_alive": 1.0})
     >>> people["residual_clv"] = [300.0, 20.0, 100.0]
     >>> listed = expected_gains(people, offer=Offer(offer_cost=10, contact_cost=1), budget=8)
     >>> listed[["customer_id", "expected_gain", "expected_cost", "is_within_budget"]].values.tolist()
     [['a', 37.5, 7.5, True], ['c', 7.5, 7.5, False], ['b', 0.7, 4.7, False]]
     """
-    p, clv = as_numbers(table["p_churn"]), as_numbers(table["residual_clv"])
-    if not (np.isfinite(p).all() and np.isfinite(clv).all() and ((p >= 0) & (p <= 1)).all()):
-        raise ValueError("every customer needs p_churn, 0 to 1, and residual_clv")
+    p, there, clv = (as_numbers(table[name]) for name in ("p_lost", "p_alive", "residual_clv"))
+    if not (
+        np.isfinite(p).all() and np.isfinite(clv).all() and ((p >= 0) & (p <= there) & (there <= 1)).all()
+    ):
+        raise ValueError("every customer needs p_lost, 0 to p_alive, p_alive, to 1, and residual_clv")
     d, f = offer.offer_cost, offer.contact_cost
-    saved, spent = p * (clv - d), (1 - p) * d + f
+    saved, spent = p * (clv - d), (there - p) * d + f
     even = np.divide(spent, saved, out=np.full(p.size, np.nan), where=saved > 0)
     listed = table.assign(
         # To the hundredth of a cent, as in the engine: what rounding leaves of equal gains must not rank them.
         expected_gain=_rounded(offer.save_rate * saved - spent),
-        expected_cost=_rounded(f + d * (p * offer.save_rate + 1 - p)),
+        expected_cost=_rounded(f + d * (p * offer.save_rate + (there - p))),
         break_even_save_rate=np.where(even <= 1, even, np.nan),
     ).sort_values(["expected_gain", "customer_id"], ascending=[False, True], ignore_index=True)
     worth = listed["expected_gain"] > 0
@@ -237,7 +267,7 @@ def list_gain(listed: pd.DataFrame, *, offer: Offer, currency: str) -> Estimate:
     Parameters
     ----------
     listed : DataFrame
-        Customers to contact, with *p_churn* and *residual_clv*.
+        Customers to contact, with *p_lost*, *p_alive* and *residual_clv*.
     offer : Offer
         What is offered.
     currency : str
@@ -256,24 +286,24 @@ def list_gain(listed: pd.DataFrame, *, offer: Offer, currency: str) -> Estimate:
 
     Examples
     --------
-    >>> people = pd.DataFrame({"p_churn": [0.5], "residual_clv": [300.0]})
+    >>> people = pd.DataFrame({"p_lost": [0.5], "p_alive": [1.0], "residual_clv": [300.0]})
     >>> gain = list_gain(people, offer=Offer(offer_cost=10, contact_cost=1), currency="EUR")
     >>> gain.value, gain.n
     (37.5, 1)
     """
     if listed.empty:
         raise ValueError("the list is empty")
-    p, clv = as_numbers(listed["p_churn"]), as_numbers(listed["residual_clv"])
+    p, there, clv = (as_numbers(listed[name]) for name in ("p_lost", "p_alive", "residual_clv"))
     d, rate = offer.offer_cost, offer.save_rate
-    # Of one customer: clv - d with chance p x rate, -d with 1 - p, else nothing.
-    mean, accepts = p * rate * (clv - d) - (1 - p) * d, p * rate + 1 - p
+    # Of one customer: clv - d with chance p x rate, -d with there - p, else nothing.
+    mean, accepts = p * rate * (clv - d) - (there - p) * d, p * rate + there - p
     sums = {
         "n": len(listed),
         "risk": p.sum(),
         "saved": (p * (clv - d)).sum(),
         "gain": (mean - offer.contact_cost).sum(),
         "cost": (offer.contact_cost + d * accepts).sum(),
-        "gain_variance": (p * rate * (clv - d) ** 2 + (1 - p) * d**2 - mean**2).sum(),
+        "gain_variance": (p * rate * (clv - d) ** 2 + (there - p) * d**2 - mean**2).sum(),
         "cost_variance": (d**2 * accepts * (1 - accepts)).sum(),
     }
     return sums_of_list(pd.DataFrame([sums]), offer=offer, currency=currency)[0]
@@ -285,8 +315,8 @@ def sums_of_list(sums: pd.DataFrame, *, offer: Offer, currency: str) -> tuple[Es
     Parameters
     ----------
     sums : DataFrame
-        One row, of sums over the list: *n*; *risk*, of p; *saved*, of p x (residual CLV - offer); *gain* and *cost*;
-        *gain_variance* and *cost_variance*, by chance.
+        One row, of sums over the list: *n*; *risk*, of p_lost; *saved*, of p_lost x (residual CLV - offer); *gain*
+        and *cost*; *gain_variance* and *cost_variance*, by chance.
     offer : Offer
         What is offered.
     currency : str
