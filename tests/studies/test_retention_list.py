@@ -13,7 +13,7 @@ from studies import shop
 
 from cam.estimate import CannotSay, Estimate
 from cam.measures.churn.profit import expected_gains, list_gain
-from cam.studies import churn_experiment, churn_profit, retention_list
+from cam.studies import churn_profit, retention_list
 
 OFFER = {"offer_cost": 10.0, "contact_cost": 1.0}
 
