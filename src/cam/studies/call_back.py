@@ -34,6 +34,10 @@ _SCALE = {"nps": "Score, 0 to 10", "csat": "Score, 1 to 5"}
 _LOW = {"nps": DETRACTOR_TO, "csat": SATISFIED_FROM - 1}
 
 
+#: An answer of so many days ago is no longer fresh in anybody's mind.
+_LATE_DAYS = 14
+
+
 @dataclass(frozen=True, slots=True)
 class CallBack:
     """Customers whose last answer was low and is not old.
@@ -125,6 +129,14 @@ def show_list(study: Study, called: CallBack) -> ShownTable | CannotSay:
     if "comment" in shown.columns:
         columns.append(Col("comment", "Comment, masked"))
     notes = []
+    freshest = int(called.table["days_since"].min())
+    if freshest >= _LATE_DAYS:
+        notes.append(
+            sentence(
+                "The freshest of these answers is {days} days old: such a call comes late. Call within days next time.",
+                days=freshest,
+            )
+        )
     if called.n_unknown and called.basis:
         notes.append(
             sentence("Of {n} of them it is not known what is at stake; they stand last.", n=called.n_unknown)

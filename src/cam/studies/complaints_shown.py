@@ -252,7 +252,8 @@ def _wait_words(study: Study, seen: Tickets, open_tickets: pd.DataFrame | Cannot
         return said
     n, overdue = (int(open_tickets[name].iloc[-1]) for name in ("n_open", "n_overdue"))
     words = (
-        "{n} are open, {overdue} of them for {limit} days or longer: answer these first, and close what is done."
+        "{n} are open, {overdue} of them for {limit} days or longer: sort these first, close what is done, and "
+        "answer what is not."
         if overdue
         else "{n} are open, none of them for {limit} days or longer."
     )
