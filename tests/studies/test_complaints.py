@@ -230,7 +230,7 @@ def test_one_ticket_all_open_none_open_and_nothing_known(client):
     assert one["known"]["tickets_open"].value in (0, 1)
 
     every = walk(study_of(client, tickets(200).assign(closed=None)))
-    assert "None of the 200 tickets is seen to be closed" in every["text"]
+    assert "Not one of the 200 tickets is seen to be closed" in every["text"]
     assert isinstance(every["backlog"], CannotSay) and "first_reply_median_hours" in every["known"]
 
     frame = tickets(200, never=0)

@@ -220,7 +220,7 @@ def test_customers_who_are_never_found_or_never_named_are_no_conversions(client)
     frame, buys = leads()
     other = orders(frame, buys).assign(customer_id=lambda log: "X" + log["customer_id"])
     _found, (_stages, times, _stand), _said = walk(client({"leads": frame, "transactions": other}))
-    assert times == f"None of the {buys.notna().sum()} customers named in leads is among those who bought."
+    assert times == f"Not one of the {buys.notna().sum()} customers named in leads is among those who bought."
     unnamed = frame.assign(customer_id=None)
     unnamed.loc[0, "customer_id"] = ""
     _found, (_stages, times, _stand), _said = walk(client({"leads": unnamed, "transactions": other}))

@@ -111,7 +111,7 @@ def test_without_second_purchases_none_is_dated(client):
     firsts = pd.date_range("2024-01-01", periods=40, freq="10D")
     study = client({"transactions": log([[day] for day in firsts])})
     said = steps.findings(study, steps.second_purchase(study), {})[0]
-    assert "None of 40 new customers has bought again yet" in said
+    assert "Not one of 40 new customers has bought again yet" in said
     # A few second purchases have no middle day to plan by.
     study = client({"transactions": log([after(day, *[10] * (n < 3)) for n, day in enumerate(firsts)])})
     said = steps.findings(study, steps.second_purchase(study), {})[0]

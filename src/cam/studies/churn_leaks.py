@@ -67,7 +67,7 @@ def show_leaks(study: Study, rows: Rows, leaks: pd.DataFrame) -> ShownTable | Ca
     """Show the suspects with the evidence and what to do; one quiet line where there is none."""
     kept = _kept_words(study, rows)
     if leaks.empty:
-        line = sentence("None of {n} features tells too well who left.", n=len(rows.features))
+        line = sentence("Not one of {n} features tells too well who left.", n=len(rows.features))
         return ShownTable(f'<p class="note">{escape(together(line, *kept))}</p>')
     told = leaks["n_value"] > 0
     shown = leaks.assign(

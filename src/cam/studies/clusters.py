@@ -140,7 +140,7 @@ def _refused(joined: ir.Table, wanted: Sequence[str], there: Sequence[str]) -> C
     """Say which feature is none of the columns, or is a date; and that there must be one."""
     if not wanted:
         return CannotSay(
-            sentence("None of the usual features is there: {names}.", names=listed(DEFAULT_FEATURES)),
+            sentence("Not one of the usual features is there: {names}.", names=listed(DEFAULT_FEATURES)),
             _("Name others under segmentation.features."),
         )
     for name in wanted:

@@ -94,7 +94,7 @@ def read_tone(study: Study, frame: pd.DataFrame) -> FoundTone | CannotSay:
         return CannotSay(
             sentence(
                 "The tone of comments cannot be read from their words: it orders good and bad ones with an AUC of "
-                "{auc}, which is not surely above {least} (a coin has 0.50). None is shown.",
+                "{auc}, which is not surely above {least} (a coin has 0.50). So it is not shown.",
                 auc=Estimate("tone_auc", auc["auc"], "ratio", int(auc["n"]), auc["auc_low"], auc["auc_high"]),
                 least=f"{MIN_AUC:.2f}",
             ),

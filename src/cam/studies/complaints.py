@@ -366,7 +366,7 @@ def _waits(
         )
     if not checks["n_answered"] and outcome == "answer":
         return CannotSay(
-            sentence("None of the {n} tickets bears a date of its first answer.", n=checks["n"]),
+            sentence("Not one of the {n} tickets bears a date of its first answer.", n=checks["n"]),
             _("Map the column first_reply under data.tickets.columns."),
         )
     return cells
@@ -377,7 +377,7 @@ def _never_closed(study: Study, checks: Mapping[str, int]) -> CannotSay | None:
         return None
     return CannotSay(
         sentence(
-            "None of the {n} tickets is seen to be closed, so neither what is open nor how long it takes can be said.",
+            "Not one of the {n} tickets is seen to be closed, so neither what is open nor how long it takes can be said.",
             n=checks["n"],
         ),
         _("Map the date of closing under data.tickets.columns.closed."),

@@ -139,7 +139,7 @@ def _unseen(counts: pd.DataFrame, order: pd.DataFrame) -> CannotSay | None:
         return None
     if named:
         return CannotSay(
-            sentence("None of the {n} customers named in leads is among those who bought.", n=named),
+            sentence("Not one of the {n} customers named in leads is among those who bought.", n=named),
             _("Bring customer_id into the same form in leads and in transactions."),
         )
     won = order.loc[order["kind"] == "won", "stage"]

@@ -290,7 +290,7 @@ def _strength_words(
     if telling.empty or isinstance(sums, CannotSay):
         return [
             sentence(
-                "None of {n} attributes tells customers apart by {measure} more than chance would. Do not choose "
+                "Not one of {n} attributes tells customers apart by {measure} more than chance would. Do not choose "
                 "whom to serve better by them.",
                 n=looked,
                 measure=_(_WORDS[column]),
