@@ -140,6 +140,37 @@ def test_a_point_outside_the_limits_is_named_and_few_points_are_provisional(clie
     assert (points["by"] == "month").all()
 
 
+def test_a_slow_climb_that_no_step_shows_is_said(client):
+    parts = [
+        answers(75 + 4 * wave, 75, 50 - 4 * wave, wave=f"w{wave}", day=f"2026-0{wave + 1}-05")
+        for wave in range(6)
+    ]
+    frame = pd.concat(parts)
+    study = client({"responses": frame})
+    rows = groups.gather(study)
+    points = waves.chart(study, rows, steps.count_answers(study, rows))
+    assert not points["outside"].any() and not points["run"].any()
+    said = " ".join(waves.read_chart(study, points).findings)
+    assert "Over 6 waves the score rose by" in said and "a slow climb" in said and "No signal" not in said
+    found, known, _ = run(study)
+    assert known["nps_trend", "", ""].value == pytest.approx(4.0) and known["nps_trend", "", ""].low > 0
+    text = " ".join(one for one in found if isinstance(one, str))
+    assert (
+        "a slow climb" in text and "All waves together show more" in text and "Wait for the next" not in text
+    )
+
+
+def test_a_steady_score_has_no_signal_and_its_trend_is_within_chance(client):
+    parts = [answers(50, 30, 20, wave=f"w{wave}", day=f"2026-0{wave + 1}-05") for wave in range(4)]
+    frame = pd.concat(parts)
+    for one, by in ((frame, "waves"), (frame.drop(columns="wave"), "months")):
+        study = client({"responses": one})
+        rows = groups.gather(study)
+        points = waves.chart(study, rows, steps.count_answers(study, rows))
+        said = " ".join(waves.read_chart(study, points).findings)
+        assert "No signal" in said and f"Over 4 {by} the score changed by" in said and "within chance" in said
+
+
 def joined(channels):
     """Customers of two channels, one of which recommends, with orders and answers."""
     many = pd.DataFrame({"customer_id": range(160), "acquisition_channel": np.repeat(channels, 80)})
@@ -309,6 +340,7 @@ def test_one_answer_and_all_the_same_answer(client):
     frame = pd.concat([answers(60, 0, 0, wave="a"), answers(60, 0, 0, wave="b", day="2026-06-05")])
     found, known, _ = run(client({"responses": frame}))
     assert known["nps", "", ""].value == 100 and known["nps", "", ""].low < 100
+    assert not any("Ask the detractors" in one for one in found if isinstance(one, str))
     assert known["nps_change", "wave", "b"].value == 0
     assert known["nps_change", "wave", "b"].low < 0 < known["nps_change", "wave", "b"].high
     assert not any("more than chance" in one for one in found if isinstance(one, str))

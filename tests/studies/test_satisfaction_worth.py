@@ -39,6 +39,10 @@ def run(client, frames, *, setting="non_contractual", weights=None, **sections):
         steps.show_differences(made, followed, compared),
         steps.show_point(made, followed, pointed),
     ]
+    if isinstance(pointed, pd.DataFrame):
+        # The verdict of the differences is carried into what rests on them.
+        assert bool(pointed["is_clear_path"].iloc[0]) == bool(pointed["is_clear"].iloc[0])
+        assert ("beyond chance" in shown[2].html) == pointed["is_clear_path"].any()
     for page in shown:
         assert isinstance(page, CannotSay) or "nan" not in page.html.lower().replace("finance", "")
     found = words.findings(made, followed, compared, pointed)

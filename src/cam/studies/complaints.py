@@ -377,7 +377,8 @@ def _never_closed(study: Study, checks: Mapping[str, int]) -> CannotSay | None:
         return None
     return CannotSay(
         sentence(
-            "Not one of the {n} tickets is seen to be closed, so neither what is open nor how long it takes can be said.",
+            "Not one of the {n} tickets is seen to be closed, so neither what is open nor how long it takes can be "
+            "said.",
             n=checks["n"],
         ),
         _("Map the date of closing under data.tickets.columns.closed."),

@@ -27,6 +27,7 @@ from cam.measures.satisfaction.scores import (
 from cam.reduce.responses import answer_sums, count_repeats, count_scores
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.satisfaction_groups import MOST_GROUPS, as_difference, group_text, grouping_text, groupings
+from cam.studies.satisfaction_trend import add_trend, as_trend
 from cam.studies.study import Study, needs
 
 _FIGURES = ("nps", "csat", "ces", "ces_mean", "response_rate")
@@ -108,9 +109,9 @@ def net_scores(answers: ir.Table) -> ir.Table:
 
 @needs()
 def rate(study: Study, counts: pd.DataFrame) -> list[Estimate]:
-    """Estimate every score of every group with enough answers."""
+    """Estimate every score of every group with enough answers, and the leading score's trend over waves."""
     enough = counts[counts["n"] >= study.params.satisfaction.min_answers]
-    return [estimate_row(row) for row in enough.to_dict("records")]
+    return [*map(estimate_row, enough.to_dict("records")), *_trend(study, enough)]
 
 
 @needs("responses")
@@ -214,6 +215,20 @@ def key_figures(
 
 
 # --- counting -----------------------------------------------------------------------------------
+
+
+def _trend(study: Study, counts: pd.DataFrame) -> list[Estimate]:
+    """Points per wave of NPS where it was asked, else CSAT, else CES; nothing with fewer than three waves."""
+    asked = [name for name in _SHORT if name != "response_rate" and (counts["figure"] == name).any()]
+    responses = study.tables["responses"]
+    answered = scored(responses, asked[0]) if asked and "wave" in responses.columns else None
+    if answered is None:
+        return []
+    points = counts[(counts["figure"] == asked[0]) & (counts["grouping"] == "wave")]
+    if points.empty:
+        return []
+    found = as_trend(add_trend(points, answered, by="wave", is_share=asked[0] != "nps"))
+    return [] if found is None else [found]
 
 
 def _answered(responses: ir.Table) -> ir.Table:
@@ -383,6 +398,12 @@ def _level(study: Study, counts: pd.DataFrame, estimates: list[Estimate]) -> str
         n = counts.loc[(counts["figure"] == "nps") & (counts["grouping"] == ""), "n"].sum()
         return _too_few(study, int(n))
     row = counts[(counts["figure"] == "nps") & (counts["grouping"] == "")].iloc[0]
+    if not row["down"]:
+        return sentence(
+            "The net promoter score is {nps}: {promoters} of answers are from promoters, none from detractors.",
+            nps=whole,
+            promoters=value_text(row["up"] / row["n"], "share"),
+        )
     return sentence(
         "The net promoter score is {nps}: {promoters} of answers are from promoters, {detractors} from detractors. "
         "Ask the detractors what went wrong within days of their answer, while it can still be mended.",

@@ -15,6 +15,7 @@ from cam.reduce.responses import answer_sums, shared_sums
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.satisfaction import counted, estimate_row, scored
 from cam.studies.satisfaction_groups import COMPARED, SIGNIFICANT
+from cam.studies.satisfaction_trend import TREND, add_trend, is_moving, trend_words
 from cam.studies.study import ShownFindings, Study, needs
 
 
@@ -103,7 +104,8 @@ def chart(study: Study, answers: ir.Table, counts: pd.DataFrame) -> pd.DataFrame
     -------
     DataFrame or CannotSay
         As from :func:`cam.measures.satisfaction.control.control_chart`, with *label*, *by* (``wave`` or ``month``),
-        *figure* (NPS where it was asked, else CSAT, else CES) and the interval of each point, *low* and *high*.
+        *figure* (NPS where it was asked, else CSAT, else CES) and the interval of each point, *low* and *high*; and the
+        trend of all, the same in every row (:func:`cam.studies.satisfaction_trend.add_trend`).
     """
     asked = [name for name in COMPARED[:3] if (counts["figure"] == name).any()]
     if not asked:
@@ -120,6 +122,11 @@ def chart(study: Study, answers: ir.Table, counts: pd.DataFrame) -> pd.DataFrame
                 points=len(points),
             )
         )
+    answered = _by_month(answers, figure) if by == "month" else scored(answers, figure)
+    assert answered is not None
+    points = add_trend(points, answered, by=by, is_share=figure != "nps")
+    if by == "month":
+        points = points.assign(group=[f"{month[:4]}-{month[4:]}" for month in points["group"]])
     points = points.assign(figure=figure, grouping=by).reset_index(drop=True)
     rated = [estimate_row(row) for row in points.to_dict("records")]
     scale = 1 if figure == "nps" else 100
@@ -142,6 +149,7 @@ def chart(study: Study, answers: ir.Table, counts: pd.DataFrame) -> pd.DataFrame
         "upper",
         "outside",
         "run",
+        *TREND,
     ]
     return found[names]
 
@@ -150,8 +158,11 @@ def chart(study: Study, answers: ir.Table, counts: pd.DataFrame) -> pd.DataFrame
 def read_chart(study: Study, points: pd.DataFrame) -> ShownFindings:
     """Say in words which points are a signal, and how far the limits can be trusted."""
     said = _signals(points)
-    if not said:
-        said.append(_("No signal: every point is within what chance in who answered explains."))
+    together_said = trend_words(points)
+    if together_said is not None:
+        said.append(together_said)
+    if not _signals(points) and not is_moving(points):
+        said.insert(0, _("No signal: every point is within what chance in who answered explains."))
     if len(points) < ENOUGH_POINTS:
         said.append(
             sentence(
@@ -169,8 +180,13 @@ def findings(
     points: pd.DataFrame | CannotSay,
 ) -> list[str | CannotSay]:
     """Say whether the score moved at the last wave, and what the control chart signals."""
-    said: list[str | CannotSay] = [changed if isinstance(changed, CannotSay) else _moved(study, changed)]
-    return said if isinstance(points, CannotSay) else [*said, *_signals(points)]
+    said: list[str | CannotSay] = [
+        changed if isinstance(changed, CannotSay) else _moved(study, changed, points)
+    ]
+    if isinstance(points, CannotSay):
+        return said
+    words = trend_words(points) if is_moving(points) else None
+    return [*said, *_signals(points), *([] if words is None else [words])]
 
 
 def _leading(changed: pd.DataFrame) -> pd.DataFrame:
@@ -185,19 +201,30 @@ def _waves(study: Study, counts: pd.DataFrame, figure: str) -> pd.DataFrame:
 
 def _months(study: Study, answers: ir.Table, figure: str) -> pd.DataFrame:
     """Months with enough answers, in their order."""
+    months = _by_month(answers, figure)
+    points = counted(answer_sums(months, by="month").execute()).sort_values("group")
+    return points[points["n"] >= study.params.satisfaction.min_answers]
+
+
+def _by_month(answers: ir.Table, figure: str) -> ir.Table:
+    """Give each answer its month, such as 202605."""
     answered = scored(answers, figure)
     assert answered is not None
-    months = answered.mutate(month=answered.day.year() * 100 + answered.day.month())
-    points = counted(answer_sums(months, by="month").execute()).sort_values("group")
-    points = points[points["n"] >= study.params.satisfaction.min_answers]
-    return points.assign(group=[f"{month[:4]}-{month[4:]}" for month in points["group"]])
+    return answered.mutate(month=answered.day.year() * 100 + answered.day.month())
 
 
-def _moved(study: Study, changed: pd.DataFrame) -> str:
+def _moved(study: Study, changed: pd.DataFrame, points: pd.DataFrame | CannotSay) -> str:
     rows = _leading(changed)
     row, last = rows.iloc[-1], change(study, changed)
     assert isinstance(last, Estimate) and last.low is not None and last.high is not None
     names = {"score": named(str(row["figure"])), "before": row["before"], "after": row["group"]}
+    more = isinstance(points, pd.DataFrame) and points["by"].iloc[0] == "wave" and is_moving(points)
+    if more and not row["differs"]:
+        words = (
+            "{score}: from {before} to {after} it moved by {change} points; as one of {looked} changes looked at, that "
+            "is within chance. All waves together show more than this one step."
+        )
+        return sentence(words, **names, change=last, looked=len(rows))
     if last.low <= 0 <= last.high:
         words = (
             "{score}: from {before} to {after} it moved by {change} points, within chance. Nothing needs to be "

@@ -270,6 +270,7 @@ def point(study: Study, followed: Followed, compared: Compared) -> pd.DataFrame 
                 follow_days=followed.follow_days,
             )
             row |= {kind: worth.value, f"{kind}_low": worth.low, f"{kind}_high": worth.high}
+        row["is_clear_path"] = bool(alike["p_adjusted"] < SIGNIFICANT)
         rows.append(row | {"n": int(alike["n_group"] + alike["n_against"])})
     if not rows:
         return CannotSay(_("Among customers alike before there are too few of both groups to compare."))
@@ -282,7 +283,9 @@ def point(study: Study, followed: Followed, compared: Compared) -> pd.DataFrame 
 def show_point(study: Study, followed: Followed, pointed: pd.DataFrame) -> ShownTable:
     """Show what a point goes with, by the way in which it comes about."""
     words = GROUPS[followed.score]
+    verdicts = {True: _("beyond chance"), False: _("no clear difference")}
     shown = pointed.assign(
+        verdict=[verdicts[bool(clear)] for clear in pointed["is_clear_path"]],
         path=[
             sentence(
                 "{share} of customers from {other} to {one}",
@@ -291,12 +294,13 @@ def show_point(study: Study, followed: Followed, pointed: pd.DataFrame) -> Shown
                 one=_(words[row["group"]]),
             )
             for row in pointed.to_dict("records")
-        ]
+        ],
     )
     columns = [
         Col("path", "One point, as"),
         Col("plain", "as they are", study.currency, "plain_low", "plain_high"),
         Col("alike", "among customers alike before", study.currency, "alike_low", "alike_high"),
+        Col("verdict", "The difference it rests on"),
         Col("n", "n", "count"),
     ]
     found = show_table(
@@ -317,7 +321,11 @@ def show_point(study: Study, followed: Followed, pointed: pd.DataFrame) -> Shown
                 "A ceiling, not a promise: it holds if customers who are moved become like those who were there "
                 "already, and nothing shows that they do. Test with a part of the customers what a better score "
                 "brings."
-            )
+            ),
+            _(
+                "The verdict is that of the table above, after Holm's correction. Where there is no clear difference, "
+                "an interval without zero is no evidence either."
+            ),
         ],
     )
     assert isinstance(found, ShownTable)

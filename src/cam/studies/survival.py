@@ -318,8 +318,8 @@ def _second_words(second: Watched) -> str | CannotSay:
     soon, late = (90, max(told)) if max(told) > 90 else (min(told), max(told))
     if not curve["n_events"].sum():
         return sentence(
-            "Not one of {n} new customers has bought again yet. Ask them soon after the first order what would bring them "
-            "back.",
+            "Not one of {n} new customers has bought again yet. Ask them soon after the first order what would bring "
+            "them back.",
             n=int(curve["n_censored"].sum()),
         )
     half = quantile_limits(curve, share=told[late].value / 2)[0]

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cam.measures.satisfaction.control import RUN_LENGTH, control_chart
+from cam.measures.satisfaction.control import RUN_LENGTH, control_chart, score_trend
 
 
 def points(counts, design_effect=1.0):
@@ -92,3 +92,56 @@ def test_a_fall_of_four_errors_is_seen():
         counts[-1] = rng.multinomial(200, (0.37, 0.32, 0.31))  # 24 points lower: 4.4 errors
         seen += bool(control_chart(points(counts))["outside"].iloc[-1])
     assert seen / 300 > 0.8
+
+
+# --- trend --------------------------------------------------------------------------------------
+
+
+def sums(counts, design_effect=1.0):
+    up, passive, down = np.array(counts).T
+    numbers = {"n": up + passive + down, "total": up - down, "squared": up + down}
+    return pd.DataFrame(numbers | {"design_effect": design_effect})
+
+
+def test_the_trend_of_points_on_a_line_is_its_slope_and_turns_over_with_the_answers():
+    counts = [(40 + 2 * place, 40 - 2 * place, 20) for place in range(6)]
+    found, turned = score_trend(sums(counts)), score_trend(sums([row[::-1] for row in counts]))
+    assert found.value == pytest.approx(2) and found.n == 600
+    assert (turned.value, turned.low, turned.high) == pytest.approx((-found.value, -found.high, -found.low))
+    wide = score_trend(sums(counts, design_effect=4.0))
+    assert wide.high - wide.low == pytest.approx(2 * (found.high - found.low), rel=0.1)
+
+
+def test_shared_customers_who_say_the_same_again_make_the_trend_surer():
+    same = {
+        (one, two): {"tt": 70, "tm": 30, "mt": 30, "mm": 100} for one in range(4) for two in range(one + 1, 4)
+    }
+    points_ = sums([(50, 30, 20)] * 4)
+    apart, panel = score_trend(points_), score_trend(points_, same)
+    assert apart.value == panel.value == 0 and panel.high < apart.high / 3
+    assert apart.p_value == 1 and apart.equal_p == 1
+
+
+def test_all_the_same_answer_has_no_trend_and_an_interval():
+    found = score_trend(sums([(40, 0, 0)] * 5))
+    assert found.low < found.value == 0 < found.high and found.p_value == found.equal_p == 1
+
+
+def test_a_trend_needs_three_points():
+    with pytest.raises(ValueError, match="three points"):
+        score_trend(sums([(5, 5, 5)] * 2))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [40, 200])
+def test_the_interval_of_the_trend_covers_and_its_tests_keep_their_level(n):
+    rng = np.random.default_rng(12)
+    covered, trending, unequal = [], [], []
+    for _ in range(1000):
+        climbing = [rng.multinomial(n, (0.45 + 0.01 * place, 0.35, 0.2 - 0.01 * place)) for place in range(6)]
+        one, still = score_trend(sums(climbing)), score_trend(sums(rng.multinomial(n, (0.5, 0.3, 0.2), 6)))
+        covered.append(one.low <= 2 <= one.high)
+        trending.append(still.p_value < 0.05)
+        unequal.append(still.equal_p < 0.05)
+    assert 0.93 <= np.mean(covered) <= 0.975
+    assert np.mean(trending) <= 0.07 and np.mean(unequal) <= 0.07

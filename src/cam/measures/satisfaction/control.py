@@ -1,14 +1,49 @@
-"""Control chart of a score over time: which points chance in who answered does not explain."""
+"""A score over time: which points chance in who answered does not explain, and whether it climbs or falls slowly."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from scipy.stats import chi2
+
+from cam.measures.satisfaction.comparisons import shared_covariance
+from cam.measures.satisfaction.scores import NET, SHARE, Z, adjusted_mean
 
 #: Points that a chart needs before its limits are more than provisional, and on one side before they are a signal.
 ENOUGH_POINTS = RUN_LENGTH = 8
 #: Standard errors from the centre to each limit.
 SIGMAS = 3.0
+#: Points that a trend needs; of two, it is the change.
+FEWEST_POINTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Change of a score per point in time, and whether all points could be the same.
+
+    Attributes
+    ----------
+    value, low, high : float
+        Points per step from one point in time to the next.
+    p_value : float
+        Two-sided, that there is no trend.
+    equal_p : float
+        That the score is the same at all points.
+    n : int
+        Answers.
+    """
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+    equal_p: float
+    n: int
 
 
 def control_chart(points: pd.DataFrame, *, is_share: bool = False) -> pd.DataFrame:
@@ -73,6 +108,91 @@ def control_chart(points: pd.DataFrame, *, is_share: bool = False) -> pd.DataFra
         upper=np.minimum(100.0, 100 * (centre + half)),
         outside=np.abs(value - centre) > half,
         run=_runs(np.sign(value - centre)) >= RUN_LENGTH,
+    )
+
+
+def score_trend(
+    points: pd.DataFrame,
+    shared: Mapping[tuple[int, int], Mapping[str, Any]] | None = None,
+    *,
+    is_share: bool = False,
+) -> Trend:
+    """Fit a straight line through the scores of points in time.
+
+    Parameters
+    ----------
+    points : DataFrame
+        One row per wave or month, in the order of time: *n*, *total*, *squared* (number, sum and sum of squares of the
+        scores) and *design_effect*; at least three.
+    shared : mapping, optional
+        By the places of two points (from 0, the earlier first), the sums over customers who answered at both, as from
+        :func:`cam.reduce.responses.shared_sums`; a pair that is not in it shares no customer.
+    is_share : bool
+        Whether scores are 0 and 1, and not -1, 0 and 1.
+
+    Returns
+    -------
+    Trend
+        Points per step, with a 95 % interval.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than three points, or one without answers.
+
+    Notes
+    -----
+    Least squares, weighted by each point's answers less its design effect. The error is that of the same weighted sum
+    of the scores: centres and variances adjusted as in :func:`cam.measures.satisfaction.scores.mean_difference`, and
+    the covariance of points that share customers. It is of chance in who answered, not of how well a line fits.
+    Equality of all points is Wald's test with the same covariances and, as it would be true, one variance of an answer
+    at all points.
+
+    References
+    ----------
+    Cochran, W. G. (1954). Some methods for strengthening the common chi-square tests. Biometrics 10, 417-451. (A
+    trend finds what a test of all differences, or single steps, cannot see.)
+
+    Examples
+    --------
+    >>> sums = {"n": [100] * 4, "total": [10, 16, 22, 28], "squared": [70] * 4, "design_effect": [1.0] * 4}
+    >>> found = score_trend(pd.DataFrame(sums))
+    >>> [round(number, 2) for number in (found.value, found.low, found.high, found.p_value)]
+    [6.0, -1.15, 12.81, 0.1]
+    """
+    if len(points) < FEWEST_POINTS or points["n"].min() < 1:
+        raise ValueError("a trend needs three points with answers")
+    added = SHARE if is_share else NET
+    rows = points.to_dict("records")
+    n, total, effect = (points[name].to_numpy(dtype=float) for name in ("n", "total", "design_effect"))
+    covariance, centre = np.zeros((len(rows), len(rows))), np.zeros(len(rows))
+    for place, row in enumerate(rows):
+        centre[place], error = adjusted_mean(
+            row["n"], row["total"], row["squared"], design_effect=row["design_effect"], added=added
+        )
+        covariance[place, place] = error**2
+    # Answers that are added belong to nobody, so they share nothing.
+    kept = n / (n + added.n * effect)
+    for (one, other), sums in (shared or {}).items():
+        both = kept[one] * kept[other] * shared_covariance(rows[one], rows[other], sums)
+        covariance[one, other] = covariance[other, one] = both
+    mean, weight = total / n, n / effect
+    away = np.arange(len(rows)) - np.average(np.arange(len(rows)), weights=weight)
+    share = weight * away / (weight * away**2).sum()
+    value, middle = math.fsum(share * mean), math.fsum(share * centre)
+    error = math.sqrt(max(0.0, share @ covariance @ share))
+    within = points["squared"].sum() - (total**2 / n).sum()
+    np.fill_diagonal(covariance, (within + added.squared) / (n.sum() - len(n) + added.n) * effect / n)
+    steps = np.diff(np.eye(len(rows)), axis=0)
+    change = steps @ mean
+    apart = float(change @ np.linalg.pinv(steps @ covariance @ steps.T, hermitian=True) @ change)
+    return Trend(
+        value=100 * value,
+        low=100 * min(middle - Z * error, value),
+        high=100 * max(middle + Z * error, value),
+        p_value=math.erfc(abs(middle) / error / math.sqrt(2)) if error else 1.0,
+        equal_p=float(chi2.sf(apart, len(rows) - 1)),
+        n=int(n.sum()),
     )
 
 
