@@ -235,7 +235,9 @@ def test_contracts_have_segments_only_by_attribute(client):
 
 def test_nothing_to_be_seen_is_a_result(client):
     made = run(client({"transactions": orders(), "customers": people()}))
-    assert any("Not one of 2 attributes tells customers apart by residual CLV" in one for one in made["found"])
+    assert any(
+        "Not one of 2 attributes tells customers apart by residual CLV" in one for one in made["found"]
+    )
 
 
 def test_a_worth_table_that_misses_customers_leaves_them_unplaced(client):

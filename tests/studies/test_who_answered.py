@@ -10,6 +10,7 @@ import pytest
 from studies.shop import assert_presentable, reasons
 
 from cam.estimate import CannotSay, Estimate
+from cam.language import value_text
 from cam.samples.demo import simulate_demo
 from cam.show.canvas import svg
 from cam.show.figures.who_answered import who_answers
@@ -110,6 +111,35 @@ def test_without_invitations_shares_take_the_place_of_rates(client):
     assert found.compared.set_index("group").loc["city", "verdict"] == "more"
     assert "times its share of the customers" in found.findings[0]
     assert any("invited_date" in word for word in everything(found))
+
+
+def test_who_was_not_asked_is_to_be_asked_and_who_stayed_silent_reminded(client):
+    people = customers(3000)
+    people["tier"] = people["tier"].fillna("island")
+    answers = responses(people)
+    # Of the islands most were never asked; the country was asked, and is silent.
+    island = (people["tier"] == "island").to_numpy()
+    answers = answers[~island | (np.arange(len(people)) % 3 == 0)]
+    study = client({"responses": answers, "customers": people}, satisfaction={"weight_by": ["tier"]})
+    found = walk(study)
+    tier = found.compared[found.compared["variable"] == "tier"].set_index("group")
+    assert tier.loc["island", "verdict"] == "less" and tier.loc["island", "cause"] == "asked"
+    assert tier.loc["country", "cause"] == "answered" and tier.loc["city", "verdict"] == "more"
+    # The ratio of the shares is the product of both steps.
+    steps = tier["asked"] / (found.base.n_asked / len(people)) * tier["answered"]
+    assert (steps / (found.base.n_answered / found.base.n_asked)).tolist() == pytest.approx(
+        tier["ratio"].tolist()
+    )
+    assert found.base.n_asked == len(answers)
+    said = found.findings[0]
+    assert "ever asked, and" in said and "not asked: " in said.split("island")[0]
+    # Each count of groups beyond chance is the same: sentence, table and figure.
+    n = int((found.compared["verdict"] != "chance").sum())
+    assert f"{n} of {len(found.compared)} groups" in said and f"{n} of them" in found.figure.figure.get_gid()
+    # At the bounds, who answered counts with the own score.
+    page = found.shown["unknown"].html
+    bound = found.base.share * found.weighted.before["nps"].value - 100 * (1 - found.base.share)
+    assert value_text(bound, "points") in page and "not asked or silent" in page
 
 
 def test_numbers_with_many_values_are_cut_into_fifths_and_small_levels_are_merged(client):

@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay
-from cam.language import listed, sentence
+from cam.language import listed, named, sentence
 from cam.language import translate as _
 from cam.measures.satisfaction.scores import DETRACTOR_TO, PROMOTER_FROM, SATISFIED_FROM
 from cam.measures.segmentation.rfm import fit_rfm
@@ -33,6 +33,8 @@ _OWN = {"segment": "segments", "value": "fifths", "tenure": "years"}
 _WEIGHTED_BY = ("segment", "tenure", "acquisition_channel")
 _COMPARED = ("segment", "value", "tenure", "acquisition_channel")
 _PREFIX = "of_"
+_VARIABLES = {"segment": "Segment", "value": "Revenue so far", "tenure": "Time as a customer"}
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Base:
     Attributes
     ----------
     people : ibis.Table
-        One row per customer: ``customer_id``, ``answered``, ``up``, ``down``, ``satisfied``, ``delay``, and
+        One row per customer: ``customer_id``, ``asked``, ``answered``, ``up``, ``down``, ``satisfied``, ``delay``, and
         ``level_0`` and on, the level of each variable.
     kinds : Mapping[str, str]
         What is compared, and whether its levels are ``segments``, ``fifths``, ``years``, ``numbers`` or ``names``.
@@ -50,13 +52,13 @@ class Base:
         Which of these the weights are to meet.
     score : str
         ``nps``, or ``csat`` where there is none.
-    n, n_answered : int
-        Customers, and those of them who gave that score.
+    n, n_asked, n_answered : int
+        Customers, those of them who were ever asked for that score (or gave it), and those who gave it.
     n_later, n_strangers, n_unnamed : int
         Customers who first bought after the last answer; customers who answered and are none of the base; answers
         without a customer.
     knows_silent : bool
-        Whether the table lists invitations that nobody answered.
+        Whether the table lists invitations that nobody answered; else *n_asked* says nothing.
     """
 
     people: ir.Table
@@ -64,6 +66,7 @@ class Base:
     weighted_by: tuple[str, ...]
     score: str
     n: int
+    n_asked: int
     n_answered: int
     n_later: int
     n_strangers: int
@@ -109,13 +112,20 @@ def base(study: Study, scored: ir.Table | None = None) -> Base | CannotSay:
         for place, (name, kind) in enumerate(kinds.items())
     }
     leveled = customers.select("customer_id", **levels)
-    joined = leveled.left_join(answers, "customer_id")
+    knows_silent = _knows_silent(responses, score)
+    joined = leveled.left_join(answers, "customer_id").drop("customer_id_right")
+    invited = answers.select("customer_id")
+    if knows_silent:
+        invited = invited.union(asked(responses, score=score).select("customer_id"))
+    invited = invited.distinct().mutate(invited=1)
+    joined = joined.left_join(invited, "customer_id")
     people = study.engine.create_table(
         "who_people",
         joined.select(
             "customer_id",
             *levels,
             "delay",
+            asked=ibis.coalesce(joined.invited, 0).cast("int64"),
             answered=joined.day.notnull().ifelse(1, 0),
             up=ibis.coalesce(joined.up, 0),
             down=ibis.coalesce(joined.down, 0),
@@ -125,12 +135,12 @@ def base(study: Study, scored: ir.Table | None = None) -> Base | CannotSay:
         ),
         overwrite=True,
     )
-    counted = people.aggregate(n=people.count(), answered=people.answered.sum()).execute().iloc[0]
-    n, n_answered = int(counted["n"]), int(counted["answered"] or 0)
+    sums = people.aggregate(n=people.count(), asked=people.asked.sum(), answered=people.answered.sum())
+    n, n_asked, n_answered = (int(number or 0) for number in sums.execute().fillna(0).iloc[0])
     if n_answered == 0:
         return CannotSay(
             sentence(
-                "None of the {n} customers who answered is among the {all} customers of the other tables.",
+                "Not one of the {n} customers who answered is among the {all} customers of the other tables.",
                 n=int(answers.count().execute()),
                 all=n,
             ),
@@ -152,12 +162,46 @@ def base(study: Study, scored: ir.Table | None = None) -> Base | CannotSay:
         weighted_by,
         score,
         n,
+        n_asked,
         n_answered,
         n_later,
         int(answers.anti_join(people, "customer_id").count().execute()),
         int(given.filter(given.customer_id.isnull()).count().execute()),
-        _knows_silent(responses, score),
+        knows_silent,
     )
+
+
+def level_text(kind: str, members: tuple[str, ...]) -> str:
+    """Write the levels of a group as a reader sees them."""
+    known = [one for one in members if one not in (UNKNOWN, OTHERS)]
+    if not known:
+        return _("not known") if members == (UNKNOWN,) else _("all others")
+    if kind in ("segments", "names"):
+        names = [named(one) for one in known] + ([_("all others")] if OTHERS in members else [])
+        names += [_("not known")] if UNKNOWN in members else []
+        if len(names) > _MOST_NAMED:
+            return sentence("{first} and {n} more", first=names[0], n=len(names) - 1)
+        return listed(names)
+    ordered = sorted(known, key=float)
+    low, high = ordered[0], ordered[-1]
+    if kind == "numbers":
+        return low if low == high else sentence("{low} to {high}", low=low, high=high)
+    first, last = int(low), int(high)
+    if kind == "fifths":
+        if first < last:
+            return sentence("fifths {low} to {high} of {all}", low=first, high=last, all=FIFTHS)
+        ends = {1: _("lowest fifth"), FIFTHS: _("highest fifth")}
+        return ends.get(first) or sentence("fifth {place} of {all}", place=first, all=FIFTHS)
+    if last == MOST_YEARS:
+        return sentence("{n} years or more", n=first)
+    if first == 0:
+        return _("under a year") if last == 0 else sentence("under {n} years", n=last + 1)
+    return sentence("{low} to {high} years", low=first, high=last + 1)
+
+
+def variable_text(name: str) -> str:
+    """Write what customers are compared by as a reader sees it."""
+    return _(_VARIABLES[name]) if name in _VARIABLES else named(name)
 
 
 # --- the customers ------------------------------------------------------------------------------

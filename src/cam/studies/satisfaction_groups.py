@@ -190,7 +190,9 @@ def _grouping_words(figure: str, grouping: str, rows: pd.DataFrame) -> str:
     beyond = rows[rows["differs"]]
     by, score = grouping_text(grouping), named(figure)
     if not len(beyond) and not rows["difference"].any():
-        return sentence("{score} by {by}: no group differs from the rest. Do not rank them.", score=score, by=by)
+        return sentence(
+            "{score} by {by}: no group differs from the rest. Do not rank them.", score=score, by=by
+        )
     if not len(beyond):
         return sentence(
             "{score} by {by}: no group differs from the rest by more than chance; the widest difference is that of "

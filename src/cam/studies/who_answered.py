@@ -64,8 +64,8 @@ def levels(study: Study, base: Base) -> pd.DataFrame:
     -------
     DataFrame
         One row per *variable* and *group* (its first level): *members* (all its levels), *unheard* (those of them of
-        which nobody answered), *n_base*, *n_answered*; with invitations the sums of
-        :func:`cam.reduce.responses.answer_sums`.
+        which nobody answered), *n_base*, *n_answered*; with invitations *n_asked* (customers ever asked) and the sums
+        of :func:`cam.reduce.responses.answer_sums`.
     """
     invited = None
     if base.knows_silent:
@@ -80,6 +80,8 @@ def levels(study: Study, base: Base) -> pd.DataFrame:
         counts = counts[["level", "n_base", "n"]].rename(columns={"n": "n_answered"})
         if invited is not None:
             sums = answer_sums(invited, by=column).execute().rename(columns={"group": "level"})
+            people = base.people.group_by(level=column).aggregate(n_asked=base.people.asked.sum()).execute()
+            counts = counts.merge(people, on="level")
             counts = counts.merge(sums[["level", *_INVITED]], on="level", how="left").fillna(0)
         groups = _groups(counts, kind, study.params.satisfaction.min_answers)
         counts = counts.assign(group=[groups[level][0] for level in counts["level"]])
@@ -92,13 +94,22 @@ def levels(study: Study, base: Base) -> pd.DataFrame:
         order = sorted(range(len(numbers)), key=lambda k: _place(members[k], kind, numbers["n_base"].iloc[k]))
         parts.append(numbers.assign(variable=name, members=members, unheard=unheard).iloc[order])
     found = pd.concat(parts, ignore_index=True)
-    whole = {column: "int64" for column in ("n_base", "n_answered", *_INVITED) if column in found}
+    whole = {column: "int64" for column in ("n_base", "n_answered", "n_asked", *_INVITED) if column in found}
     return found.astype(whole)[["variable", "group", "members", "unheard", *whole]]
 
 
 @needs()
 def compare(study: Study, base: Base, levels: pd.DataFrame) -> pd.DataFrame | CannotSay:
-    """Set those who answered against the customers, level by level, and name what is beyond chance."""
+    """Set those who answered against the customers, level by level, and name what is beyond chance.
+
+    Returns
+    -------
+    DataFrame or CannotSay
+        *levels* with :func:`representation`, *p_adjusted* (Holm) and *verdict* on the share: ``more``, ``less`` or
+        ``chance``. With invitations also :func:`response_rates`, *asked* (share of the customers ever asked),
+        *answered* (share of those who answered) and *cause*, which of the two is further from that of all customers:
+        ``asked`` or ``answered``.
+    """
     several = levels.groupby("variable")["group"].transform("size") > 1
     shown = levels[several]
     if shown.empty:
@@ -111,11 +122,18 @@ def compare(study: Study, base: Base, levels: pd.DataFrame) -> pd.DataFrame | Ca
     found = representation(shown)
     if base.knows_silent:
         found = response_rates(found)
-    p_adjusted = holm(found["rate_p" if base.knows_silent else "p_value"].to_numpy(float))
-    own, others = (
-        (found["rate"], found["rate_others"]) if base.knows_silent else (found["share"], found["share_base"])
-    )
-    verdict = np.where(p_adjusted < SIGNIFICANT, np.where(own > others, "more", "less"), "chance")
+        share_asked = found["n_asked"] / found["n_base"].clip(lower=1)
+        answered = (found["n_answered"] / found["n_asked"].clip(lower=1)).where(found["n_asked"] > 0)
+        # The ratio of the shares is the product of these two: never asked, or asked and silent?
+        by_asking = share_asked / (base.n_asked / base.n)
+        by_answering = answered.fillna(1.0) / (base.n_answered / base.n_asked)
+        under = found["ratio"] < 1
+        asking = np.where(under, by_asking <= by_answering, by_asking >= by_answering)
+        cause = np.where(asking, "asked", "answered")
+        found = found.assign(asked=share_asked, answered=answered, cause=cause)
+    p_adjusted = holm(found["p_value"].to_numpy(float))
+    side = np.where(found["share"] > found["share_base"], "more", "less")
+    verdict = np.where(p_adjusted < SIGNIFICANT, side, "chance")
     return found.assign(p_adjusted=p_adjusted, verdict=verdict).reset_index(drop=True)
 
 

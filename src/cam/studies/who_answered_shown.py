@@ -9,7 +9,7 @@ from cam.language import listed, named, sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.satisfaction.weighting import CAP, if_silent_differ, merge_levels, weighted_score
 from cam.show.tables import Col, ShownTable, show_table
-from cam.studies.respondents import FIFTHS, MOST_YEARS, OTHERS, UNKNOWN, Base
+from cam.studies.respondents import Base, level_text, variable_text
 from cam.studies.study import Study, needs
 from cam.studies.who_answered import Weighting
 
@@ -18,71 +18,30 @@ SUPPOSED = (-40.0, -20.0, -10.0, 10.0)
 _TOLD = -20.0
 #: A standardised difference that is worth naming (Austin 2009).
 _NOTABLE = 0.1
-_VARIABLES = {"segment": "Segment", "value": "Revenue so far", "tenure": "Time as a customer"}
 _SCORES = {"nps": "Net promoter score, points", "csat": "CSAT, top two boxes, %"}
 #: First days of the bands in which late answers are shown.
 _BANDS = (0, 1, 2, 4, 8, 15)
 _MOST_NAMED = 3
 
 
-def level_text(kind: str, members: tuple[str, ...]) -> str:
-    """Write the levels of a group as a reader sees them."""
-    known = [one for one in members if one not in (UNKNOWN, OTHERS)]
-    if not known:
-        return _("not known") if members == (UNKNOWN,) else _("all others")
-    if kind in ("segments", "names"):
-        names = [named(one) for one in known] + ([_("all others")] if OTHERS in members else [])
-        names += [_("not known")] if UNKNOWN in members else []
-        if len(names) > _MOST_NAMED:
-            return sentence("{first} and {n} more", first=names[0], n=len(names) - 1)
-        return listed(names)
-    ordered = sorted(known, key=float)
-    low, high = ordered[0], ordered[-1]
-    if kind == "numbers":
-        return low if low == high else sentence("{low} to {high}", low=low, high=high)
-    first, last = int(low), int(high)
-    if kind == "fifths":
-        if first < last:
-            return sentence("fifths {low} to {high} of {all}", low=first, high=last, all=FIFTHS)
-        ends = {1: _("lowest fifth"), FIFTHS: _("highest fifth")}
-        return ends.get(first) or sentence("fifth {place} of {all}", place=first, all=FIFTHS)
-    if last == MOST_YEARS:
-        return sentence("{n} years or more", n=first)
-    if first == 0:
-        return _("under a year") if last == 0 else sentence("under {n} years", n=last + 1)
-    return sentence("{low} to {high} years", low=first, high=last + 1)
-
-
-def variable_text(name: str) -> str:
-    """Write what customers are compared by as a reader sees it."""
-    return _(_VARIABLES[name]) if name in _VARIABLES else named(name)
-
-
 @needs()
 def drawn(study: Study, base: Base, compared: pd.DataFrame) -> pd.DataFrame:
-    """Name what the figure draws: the response rate of each level, or how far it is over- or under-represented.
+    """Name what the figure draws: how far each level is over- or under-represented among those who answered.
 
     Returns
     -------
     DataFrame
-        *variable* and *level* (ready to print), *value*, *low*, *high*, *n*, *verdict*, *is_rate*, *overall*.
+        *variable* and *level* (ready to print), *value*, *low*, *high*, *n*, *verdict*.
     """
-    shown = compared[compared["n"] > 0] if base.knows_silent else compared
-    value = "rate" if base.knows_silent else "ratio"
-    first = shown["variable"].iloc[0]
-    own = shown[shown["variable"] == first]
-    overall = float(own["total"].sum() / own["n"].sum()) if base.knows_silent else 1.0
     return pd.DataFrame(
         {
-            "variable": [variable_text(name) for name in shown["variable"]],
-            "level": _levels(base, shown),
-            "value": shown[value].to_numpy(),
-            "low": shown[f"{value}_low"].to_numpy(),
-            "high": shown[f"{value}_high"].to_numpy(),
-            "n": shown["n" if base.knows_silent else "n_answered"].to_numpy(),
-            "verdict": shown["verdict"].to_numpy(),
-            "is_rate": base.knows_silent,
-            "overall": overall,
+            "variable": [variable_text(name) for name in compared["variable"]],
+            "level": _levels(base, compared),
+            "value": compared["ratio"].to_numpy(),
+            "low": compared["ratio_low"].to_numpy(),
+            "high": compared["ratio_high"].to_numpy(),
+            "n": compared["n_answered"].to_numpy(),
+            "verdict": compared["verdict"].to_numpy(),
         }
     )
 
@@ -101,22 +60,29 @@ def show_compared(
             ),
             together(*notes),
         )
-    words = {"more": _("more than chance"), "less": _("more than chance"), "chance": _("no clear difference")}
+    words = {
+        "more": _("over-represented"),
+        "less": _("under-represented"),
+        "chance": _("no clear difference"),
+    }
     shown = telling.assign(
         variable=[variable_text(name) for name in telling["variable"]],
         level=_levels(base, telling),
         verdict=[words[verdict] for verdict in telling["verdict"]],
     )
-    rates = [Col("rate", "Response rate", "share", "rate_low", "rate_high", may_be_empty=True)]
+    rates = [
+        Col("asked", "Ever asked", "share"),
+        Col("rate", "Response rate", "share", "rate_low", "rate_high", may_be_empty=True),
+    ]
     columns = [
         Col("variable", "Known"),
         Col("level", "Group"),
         Col("share_base", "of all customers", "share"),
         Col("share", "of those who answered", "share", "share_low", "share_high"),
-        *(rates if base.knows_silent else []),
         Col("n_answered", "n", "count"),
         Col("standardised", "Difference in standard deviations", "ratio"),
         Col("verdict", "Verdict"),
+        *(rates if base.knows_silent else []),
     ]
     return show_table(shown, columns, caption="Where answers and customers differ", notes=notes, max_rows=30)
 
@@ -176,30 +142,33 @@ def show_unknown(
         return CannotSay(_("What the silent could change is worked out for the net promoter score only."))
     cases = [(sentence("{points} points", points=value_text(gap, "points")), gap) for gap in SUPPOSED]
     cases += [(_("all of them detractors"), -200.0), (_("all of them promoters"), 200.0)]
+    # At the bounds nothing is assumed of those who answered either: their own score, without weights.
+    own = weighted.before["nps"]
     rows = []
     for words, gap in cases:
-        of_all = if_silent_differ(score, answered=base.share, points=gap)
+        start = own if abs(gap) >= 200 else score
+        of_all = if_silent_differ(start, answered=base.share, points=gap)
         silent = min(100.0, max(-100.0, score.value + gap))
         rows.append(
             {"case": words, "silent": silent, "value": of_all.value, "low": of_all.low, "high": of_all.high}
         )
     columns = [
-        Col("case", "If those who did not answer differ by"),
+        Col("case", "If those not asked or silent differ by"),
         Col("silent", "their score", "points"),
         Col("value", "Score of all customers", "points", "low", "high"),
     ]
     notes = [
-        sentence(
-            "{n} of {all} customers answered. What the others think is assumed here, not measured.",
-            n=base.n_answered,
-            all=base.n,
-        )
+        _answered_words(base),
+        _(
+            "What the others think, who were not asked or stayed silent, is assumed here, not measured. The last two "
+            "rows take the score of those who answered as it is, the others their weighted score."
+        ),
     ]
     return show_table(
         pd.DataFrame(rows),
         columns,
         caption="What no weight can tell",
-        notes=[*notes, *_zero_note(score, base), *_trend_note(trend)],
+        notes=[*notes, *_zero_note(own, base), *_trend_note(trend)],
     )
 
 
@@ -256,9 +225,9 @@ def findings(
         silent = Estimate("silent", 1 - base.share, "share")
         said.append(
             sentence(
-                "{share} of the customers did not answer. If their score stood {gap} points below that of the "
-                "others, it would be {value} for all customers. No weight can tell: call some of those who stay "
-                "silent, and ask them.",
+                "{share} of the customers were not asked or stayed silent. If their score stood {gap} points below "
+                "that of the others, it would be {value} for all customers. No weight can tell: call some of them, "
+                "and ask.",
                 share=silent,
                 gap=value_text(-_TOLD, "points"),
                 value=if_silent_differ(weighted.after["nps"], answered=base.share, points=_TOLD),
@@ -391,7 +360,7 @@ def _zero_note(score: Estimate, base: Base) -> list[str]:
         return []
     return [
         sentence(
-            "The score of all customers is zero if that of those who did not answer is {zero}.",
+            "The score of all customers is zero if that of those not asked or silent is {zero}.",
             zero=value_text(zero, "points"),
         )
     ]
@@ -411,55 +380,73 @@ def _trend_note(trend: Estimate | CannotSay | None) -> list[str]:
     return [sentence(words, slope=trend)]
 
 
-def _compared_words(base: Base, compared: pd.DataFrame) -> str:
-    rated = compared[compared["n"] > 0] if base.knows_silent else compared
-    telling = rated[rated["verdict"] != "chance"]
-    answered = Estimate("answered", base.share, "share")
-    if telling.empty:
-        return sentence(
-            "{share} of {all} customers answered. No group of them answered more or less than the others beyond "
-            "chance, among {looked} that were compared.",
-            share=answered,
-            all=base.n,
-            looked=len(rated),
-        )
-    value = "rate" if base.knows_silent else "ratio"
-    best, worst = (rated.loc[place] for place in (telling[value].idxmax(), telling[value].idxmin()))
-    texts = _levels(base, pd.DataFrame([best, worst]))
-    names = [
-        sentence("{variable} ({levels})", variable=variable_text(str(row["variable"])), levels=text)
-        for row, text in zip((best, worst), texts, strict=True)
-    ]
-    first = sentence(
-        "{share} of {all} customers answered; {n} of {looked} groups differ from the others beyond chance.",
-        share=answered,
+def _answered_words(base: Base) -> str:
+    """Who answered, in two steps where it is known who was asked."""
+    share = Estimate("answered", base.share, "share")
+    if not base.knows_silent:
+        return sentence("{share} of {all} customers answered.", share=share, all=base.n)
+    return sentence(
+        "{asked} of {all} customers were ever asked, and {answered} of these answered: {share} of all.",
+        asked=Estimate("asked", base.n_asked / base.n, "share"),
         all=base.n,
-        n=len(telling),
-        looked=len(rated),
+        answered=Estimate("answered", base.n_answered / base.n_asked, "share"),
+        share=share,
     )
-    figures = [_figure(row, value) for row in (best, worst)]
-    if len(telling) == 1:
-        words = (
-            "It is {name}: {rate} of its invitations were answered."
-            if base.knows_silent
-            else "It is {name}: its share of the answers is {rate} times that of the customers."
+
+
+def _compared_words(base: Base, compared: pd.DataFrame) -> str:
+    telling = compared[compared["verdict"] != "chance"].sort_values("ratio", kind="stable")
+    if telling.empty:
+        nothing = sentence(
+            "No group has another share of the answers than of the customers beyond chance, among {looked} that were "
+            "compared.",
+            looked=len(compared),
         )
-        return together(first, sentence(words, name=names[0], rate=figures[0]))
-    words = (
-        "Those asked answer most in {best}, {most}, and least in {worst}, {least}: remind the latter first."
-        if base.knows_silent
-        else "Most over-represented is {best}, with {most} times its share of the customers; most under-represented "
-        "is {worst}, with {least} times: ask more of the latter."
-    )
-    return together(first, sentence(words, best=names[0], worst=names[1], most=figures[0], least=figures[1]))
+        return together(_answered_words(base), nothing)
+    said = [
+        _answered_words(base),
+        sentence(
+            "{n} of {looked} groups have another share of the answers than of the customers, beyond chance.",
+            n=len(telling),
+            looked=len(compared),
+        ),
+    ]
+    over, under = (telling[telling["verdict"] == verdict] for verdict in ("more", "less"))
+    if len(over):
+        words = "Heard most beyond its share is {group}."
+        said.append(sentence(words, group=_groups_heard(base, over.tail(1))))
+    under = under.head(_MOST_NAMED)
+    if not base.knows_silent:
+        if len(under):
+            words = "Heard too little: {groups}. Ask more of them."
+            said.append(sentence(words, groups=_groups_heard(base, under)))
+        return together(*said)
+    causes = {
+        "asked": "Heard too little, mostly because they were not asked: {groups}. Ask them.",
+        "answered": "Heard too little, mostly because they were asked and did not answer: {groups}. Remind them.",
+    }
+    for cause, words in causes.items():
+        own = under[under["cause"] == cause]
+        if len(own):
+            said.append(sentence(words, groups=_groups_heard(base, own, cause)))
+    return together(*said)
 
 
-def _figure(row: pd.Series, value: str) -> Estimate:
-    n = int(row["n"] if value == "rate" else row["n_answered"])
-    unit = "share" if value == "rate" else "ratio"
-    return Estimate(
-        value, float(row[value]), unit, n, float(row[f"{value}_low"]), float(row[f"{value}_high"])
-    )
+def _groups_heard(base: Base, rows: pd.DataFrame, cause: str = "") -> str:
+    """Name groups, with their share of the answers over that of the customers, and where it comes from."""
+    words = {
+        "": "{variable} ({levels}; {ratio} times its share of the customers)",
+        "asked": "{variable} ({levels}; {ratio} times its share of the customers, {rate} ever asked)",
+        "answered": "{variable} ({levels}; {ratio} times its share of the customers, {rate} of those asked "
+        "answered)",
+    }[cause]
+    texts = []
+    for row, levels in zip(rows.to_dict("records"), _levels(base, rows), strict=True):
+        rate = {"rate": value_text(float(row[cause]), "share")} if cause else {}
+        name = variable_text(str(row["variable"]))
+        ratio = value_text(float(row["ratio"]), "ratio")
+        texts.append(sentence(words, variable=name, levels=levels, ratio=ratio, **rate))
+    return listed(texts)
 
 
 def _weighted_words(score: str, weighted: Weighting) -> str:

@@ -170,7 +170,13 @@ def test_the_silent_move_the_score_by_their_share():
     assert if_silent_differ(score, answered=1.0, points=-50).value == 30.0
     found = if_silent_differ(score, answered=0.4, points=-500)
     assert found.value == pytest.approx(0.4 * 30 - 0.6 * 100)  # no score is below -100
-    assert found.high - found.low == pytest.approx(16.0)
+    # Where all the silent are detractors, only the answers are left to chance: their interval, by their share.
+    assert (found.low, found.high) == pytest.approx((0.4 * 22 - 60, 0.4 * 38 - 60))
+    moved = if_silent_differ(score, answered=0.4, points=-20)
+    assert (moved.low, moved.value, moved.high) == pytest.approx((10.0, 18.0, 26.0))
+    # At -100 for the lower limit of the answers, but not for the upper.
+    part = if_silent_differ(score, answered=0.5, points=-130)
+    assert (part.low, part.value, part.high) == pytest.approx((11 - 50, 15 - 50, 19 - 46))
 
 
 # --- refuses ------------------------------------------------------------------------------------

@@ -15,18 +15,16 @@ from cam.show.canvas import ACCENT, svg
 from cam.show.figures.who_answered import who_answers
 
 
-def table(*, is_rate=True):
+def table():
     return pd.DataFrame(
         {
             "variable": ["Segment", "Segment", "City tier"],
             "level": ["Champions", "Hibernating", "all others"],
-            "value": [0.32, 0.20, 0.25],
-            "low": [0.30, 0.18, 0.24],
-            "high": [0.34, 0.22, 0.26],
+            "value": [1.3, 0.7, 1.0],
+            "low": [1.2, 0.6, 0.9],
+            "high": [1.4, 0.8, 1.1],
             "n": [400, 500, 900],
             "verdict": ["more", "less", "chance"],
-            "is_rate": is_rate,
-            "overall": 0.25 if is_rate else 1.0,
         }
     )
 
@@ -38,9 +36,8 @@ def language(request):
     use("en")
 
 
-@pytest.mark.parametrize("is_rate", [True, False])
-def test_says_what_it_shows(language, is_rate):
-    given = table(is_rate=is_rate)
+def test_says_what_it_shows(language):
+    given = table()
     before = given.copy()
     ax = who_answers(given, period="2026")
     head = " ".join(text.get_text() for text in ax.figure.texts)
@@ -55,9 +52,9 @@ def test_what_is_beyond_chance_is_blue_and_every_interval_is_drawn():
     lines = [each for each in ax.collections if isinstance(each, LineCollection)]
     assert [to_hex(line.get_color()[0]).upper() == ACCENT for line in lines] == [True, True, False]
     ends = [tuple(line.get_segments()[0][:, 0].round(6)) for line in lines]
-    assert ends == [(30.0, 34.0), (18.0, 22.0), (24.0, 26.0)]
+    assert ends == [(1.2, 1.4), (0.6, 0.8), (0.9, 1.1)]
     low, high = ax.get_xlim()
-    assert low < 18 and high > 34
+    assert low < 0.6 and high > 1.4
 
 
 def test_where_nothing_is_beyond_chance_it_still_speaks():

@@ -297,7 +297,8 @@ def if_silent_differ(score: Estimate, *, answered: float, points: float) -> Esti
     Parameters
     ----------
     score : Estimate
-        Of those who answered, weighted or not.
+        Of those who answered: weighted where the silent differ by so much; their own, unweighted, for the bounds at
+        which all the silent are detractors or promoters.
     answered : float
         Share of all who answered, above 0 to 1.
     points : float
@@ -306,7 +307,8 @@ def if_silent_differ(score: Estimate, *, answered: float, points: float) -> Esti
     Returns
     -------
     Estimate
-        ``nps_if_silent_differ``: the interval is only that of the answers. How the silent differ is assumed.
+        ``nps_if_silent_differ``: the interval is only that of the answers, and narrower by their share where the
+        silent stand at -100 or 100 whatever the answers are. How the silent differ is assumed.
 
     Raises
     ------
@@ -325,16 +327,13 @@ def if_silent_differ(score: Estimate, *, answered: float, points: float) -> Esti
     """
     if not 0 < answered <= 1:
         raise ValueError(f"a share who answered is above 0 and at most 1; got {answered}")
-    silent = min(100.0, max(-100.0, score.value + points))
-    value = answered * score.value + (1 - answered) * silent
-    moved = value - score.value
-    low, high = (
-        min(100.0, max(-100.0, limit + moved))
-        for limit in (
-            score.value if score.low is None else score.low,
-            score.value if score.high is None else score.high,
-        )
-    )
+
+    def of_all(own: float) -> float:
+        return answered * own + (1 - answered) * min(100.0, max(-100.0, own + points))
+
+    # It never falls as the score of the answers rises, so its limits are those of the answers.
+    value = of_all(score.value)
+    low, high = (value if limit is None else of_all(limit) for limit in (score.low, score.high))
     return Estimate(
         "nps_if_silent_differ",
         value,

@@ -18,13 +18,13 @@ _MOST = 40
 
 @figure
 def who_answers(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
-    """Draw the response rate of each group of customers, or its share of the answers over that of the customers.
+    """Draw the share of each group among those who answered over its share of the customers.
 
     Parameters
     ----------
     table : DataFrame
         *variable*, *level* (ready to print), *value*, *low*, *high*, *n*, *verdict* (``more``, ``less`` or
-        ``chance``), *is_rate* and *overall*, the value of all, the same in every row.
+        ``chance``).
     ax : Axes
         Given by :func:`cam.show.canvas.figure` where the caller has none.
     period : str
@@ -35,9 +35,6 @@ def who_answers(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
     Axes
     """
     table = table.head(_MOST)
-    is_rate = bool(table["is_rate"].iloc[0])
-    scale = 100.0 if is_rate else 1.0
-    overall = scale * float(table["overall"].iloc[0])
     places, names, heads = [], [], []
     here = 0.0
     before = None
@@ -50,14 +47,14 @@ def who_answers(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
         names.append(_lines(str(row["level"])))
         here += 1
     ax.figure.set_figheight(1.7 + 0.29 * here)  # type: ignore[union-attr]
-    top = scale * float(table["high"].max())
+    top = float(table["high"].max())
     for place, row in zip(places, table.to_dict("records"), strict=True):
         color = _PALE if row["verdict"] == "chance" else ACCENT
-        ax.hlines(place, scale * row["low"], scale * row["high"], color=color, linewidth=2)
-        ax.scatter([scale * row["value"]], [place], s=38, color=color, zorder=3)
+        ax.hlines(place, row["low"], row["high"], color=color, linewidth=2)
+        ax.scatter([row["value"]], [place], s=38, color=color, zorder=3)
         ax.annotate(
             _text(row),
-            (scale * row["high"], place),
+            (row["high"], place),
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
@@ -65,31 +62,24 @@ def who_answers(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
             color=SOFT if color == _PALE else color,
             bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
         )
-    ax.axvline(overall, color=INK, linewidth=1, zorder=1)
+    ax.axvline(1.0, color=INK, linewidth=1, zorder=1)
     ax.set_yticks([*(place for place, _name in heads), *places], [*(name for _place, name in heads), *names])
     for label in ax.get_yticklabels()[: len(heads)]:
         label.set_color(SOFT)
     ax.set_ylim(here - 0.4, -0.6)
-    bottom = scale * float(table["low"].min())
-    span = max(top - bottom, 0.02 * scale)
+    bottom = float(table["low"].min())
+    span = max(top - bottom, 0.02)
     # The number behind the interval needs room.
     ax.set_xlim(max(0.0, bottom - 0.12 * span), top + 0.22 * span)
-    ax.locator_params(axis="x", nbins=6, integer=is_rate)
-    ax.set_xlabel(
-        _("Invitations answered, %")
-        if is_rate
-        else _("Share of the answers over share of the customers; 1: as they are")
-    )
+    ax.locator_params(axis="x", nbins=6)
+    ax.set_xlabel(_("Share of the answers over share of the customers; 1: as they are"))
     value_grid(ax, "x")
     telling = table[table["verdict"] != "chance"]
     shown = table if telling.empty else telling
     most, least = (shown.loc[place] for place in (shown["value"].idxmax(), shown["value"].idxmin()))
     n = int(table.loc[table["variable"] == table["variable"].iloc[0], "n"].sum())
     subtitle = (
-        "Response rate by group (line: 95 % interval; vertical: all), blue: beyond chance; n = {n} invitations, "
-        "{period}"
-        if is_rate
-        else "Share of answers over share of customers (line: 95 % interval), blue: beyond chance; n = {n} customers "
+        "Share of answers over share of customers (line: 95 % interval), blue: beyond chance; n = {n} customers "
         "who answered, {period}"
     )
     return describe(
@@ -112,7 +102,7 @@ def who_answers(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
 
 
 def _text(row: dict[str, object]) -> str:
-    return value_text(float(row["value"]), "share" if row["is_rate"] else "ratio")  # type: ignore[arg-type]
+    return value_text(float(row["value"]), "ratio")  # type: ignore[arg-type]
 
 
 def _lines(text: str, width: int = 26) -> str:
