@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import re
+import textwrap
 from collections.abc import Callable
 from importlib.util import find_spec
 from itertools import pairwise
@@ -148,6 +149,31 @@ def _wrapped(text: str, *, width: int = 92) -> list[str]:
             joined = part
         line = joined
     return [*lines, line.rstrip()]
+
+
+def broken_name(text: str, width: int) -> str:
+    """Break a name into lines for an axis.
+
+    Parameters
+    ----------
+    text : str
+        A name.
+    width : int
+        Letters to a line; a Han character is two letters wide.
+
+    Returns
+    -------
+    str
+        With line breaks; an empty name stays empty.
+
+    Examples
+    --------
+    >>> broken_name("acquisition channel", 12).splitlines()
+    ['acquisition', 'channel']
+    """
+    if any(ord(sign) > 0x2E7F for sign in text):
+        width //= 2
+    return "\n".join(textwrap.wrap(text, width)) or text
 
 
 def value_grid(ax: Axes, axis: str) -> None:

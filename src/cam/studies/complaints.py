@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from cam.estimate import CannotSay, Estimate
+from cam.estimate import CannotSay, Estimate, holm
 from cam.language import date_text, sentence
 from cam.language import translate as _
 from cam.measures.lifecycle.funnel import converted_by
@@ -25,7 +25,6 @@ from cam.measures.lifecycle.survival import (
 )
 from cam.measures.satisfaction import complaints as measures
 from cam.measures.satisfaction.scores import design_effect
-from cam.measures.segmentation.effect_sizes import holm
 from cam.reduce import ticket_counts as counted
 from cam.reduce import tickets as reduced
 from cam.reduce.responses import answer_sums

@@ -9,11 +9,10 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from cam.estimate import CannotSay, Estimate
+from cam.estimate import CannotSay, Estimate, holm
 from cam.language import listed, named, sentence
 from cam.language import translate as _
 from cam.measures.satisfaction.comparisons import compare_with_rest
-from cam.measures.segmentation.effect_sizes import holm
 from cam.studies.segment_value import rfm_scores
 from cam.studies.study import Study, needs
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ibis.expr.types as ir
 import pandas as pd
 
-from cam.estimate import CannotSay, Estimate
+from cam.estimate import CannotSay, Estimate, holm
 from cam.language import listed, named, sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.satisfaction.comparisons import compare_with_last
 from cam.measures.satisfaction.control import ENOUGH_POINTS, RUN_LENGTH, control_chart
-from cam.measures.segmentation.effect_sizes import holm
 from cam.reduce.responses import answer_sums, shared_sums
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.satisfaction import counted, estimate_row, scored

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cam.estimate import CannotSay, Estimate
+from cam.estimate import CannotSay, Estimate, holm
 from cam.language import listed, sentence, value_text
 from cam.language import translate as _
 from cam.measures.satisfaction.worth import (
@@ -19,7 +19,6 @@ from cam.measures.satisfaction.worth import (
     point_value,
     standing_strata,
 )
-from cam.measures.segmentation.effect_sizes import holm
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.answers_followed import GROUPS, Followed, match_words, too_few
 from cam.studies.study import Study, needs

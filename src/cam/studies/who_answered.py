@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cam.estimate import CannotSay, Estimate
+from cam.estimate import CannotSay, Estimate, holm
 from cam.language import sentence
 from cam.language import translate as _
 from cam.measures.satisfaction.representation import delay_slope, representation, response_rates
 from cam.measures.satisfaction.weighting import RakeFit, merge_levels, rake, weighted_score, weighting_shift
-from cam.measures.segmentation.effect_sizes import holm
 from cam.measures.segmentation.rules import SEGMENTS
 from cam.reduce.respondents import answer_cells, asked, delay_counts
 from cam.reduce.responses import answer_sums

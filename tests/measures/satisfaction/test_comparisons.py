@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cam.estimate import holm
 from cam.measures.satisfaction.comparisons import compare_with_last, compare_with_rest, shared_covariance
 from cam.measures.satisfaction.scores import nps_change
-from cam.measures.segmentation.effect_sizes import holm
 
 NOBODY = pd.DataFrame(columns=["before", "group", "n_customers", "tt", "tm", "mt", "mm"])
 

@@ -8,11 +8,11 @@ import pytest
 from scipy import stats
 from scipy.stats.contingency import association
 
+from cam.estimate import holm
 from cam.measures.segmentation.effect_sizes import (
     compare,
     correlation_ratio,
     cramers_v,
-    holm,
     mean_square_contingency,
     with_others,
 )

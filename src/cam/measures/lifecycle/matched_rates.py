@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cam.estimate import CONFIDENCE
+from cam.estimate import CONFIDENCE, holm
 
 #: Fewer who met it, and have others to be compared with, are named and not rated.
 FEWEST_MET = 30
@@ -178,7 +178,7 @@ def rate_kinds(cells: pd.DataFrame) -> pd.DataFrame:
         parts.append(rate_contrasts(cells.assign(kind=renamed), pairs=[(kind, _REST)]))
     table = pd.concat(parts, ignore_index=True)
     table = table.sort_values(["n_exposed", "kind"], ascending=[False, True], ignore_index=True)
-    return table.assign(p_adjusted=_holm(table["p_value"].to_numpy(float)))
+    return table.assign(p_adjusted=holm(table["p_value"].to_numpy(float)))
 
 
 #: No client's word for a kind.
@@ -315,13 +315,3 @@ def _p(gap: float, error: float, *found: _Compared) -> float:
     if error == 0:  # all parts the same: nothing is left to chance
         return float(gap == 0)
     return float(2 * stdtr(_freedom(*found), -abs(gap) / error))
-
-
-def _holm(p_values: Floats) -> Floats:
-    """Adjust for the number of comparisons; what is missing stays so and does not count."""
-    known = np.flatnonzero(~np.isnan(p_values))
-    order = known[np.argsort(p_values[known], kind="stable")]
-    adjusted = np.full(len(p_values), np.nan)
-    steps = p_values[order] * np.arange(len(order), 0, -1)
-    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return adjusted

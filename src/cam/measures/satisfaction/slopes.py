@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from cam.estimate import holm
 from cam.measures.satisfaction.ordinal import AnswerRows, Floats
 
 #: Cuts of the outcome that the check compares, and answers that must stand on either side of each.
@@ -124,9 +125,10 @@ def check_slopes(
             "high": np.exp((slopes + half) / rows.scale).ravel(),
         }
     )
-    holm = _holm(found["p_value"].to_numpy())
     columns = ["item", "statistic", "freedom", "p_value", "p_holm", "spread"]
-    return SlopesFit(flat, found.assign(p_holm=holm)[columns], together, len(table))
+    return SlopesFit(
+        flat, found.assign(p_holm=holm(found["p_value"].to_numpy(float)))[columns], together, len(table)
+    )
 
 
 def _cuts(rows: AnswerRows) -> list[int]:
@@ -152,11 +154,3 @@ def _wald(difference: Floats, covariance: Floats, freedom: int) -> tuple[float, 
     q = difference.size
     left = max(freedom - q + 1, 1)
     return statistic, float(stats.f.sf(statistic * left / (freedom * q), q, left))
-
-
-def _holm(p_values: Floats) -> Floats:
-    order = np.argsort(p_values, kind="stable")
-    steps = p_values[order] * np.arange(len(p_values), 0, -1)
-    found = np.empty(len(p_values))
-    found[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    return found

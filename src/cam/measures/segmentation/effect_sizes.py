@@ -243,38 +243,6 @@ def compare(sums: pd.DataFrame) -> pd.DataFrame:
     return found
 
 
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """Correct p-values for the number of looks, so that the chance of one false claim among all stays what it says.
-
-    Parameters
-    ----------
-    p_values : ndarray
-        In any order; a missing one was no look, and stays missing.
-
-    Returns
-    -------
-    ndarray
-        Adjusted, in the same order.
-
-    References
-    ----------
-    Holm, S. (1979). A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics 6,
-    65-70.
-
-    Examples
-    --------
-    >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    found = np.full(len(p_values), np.nan)
-    looked = np.flatnonzero(~np.isnan(p_values))
-    order = looked[np.argsort(p_values[looked], kind="stable")]
-    m = len(order)
-    if m:
-        found[order] = np.minimum(1.0, np.maximum.accumulate(p_values[order] * (m - np.arange(m))))
-    return found
-
-
 def mean_square_contingency(table: np.ndarray) -> tuple[float, float]:
     """Return Pearson's chi-square per customer, and how much it varies from sample to sample.
 

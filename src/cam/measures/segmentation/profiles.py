@@ -8,12 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from cam.estimate import Estimate, difference, proportion
+from cam.estimate import Estimate, difference, holm, proportion
 from cam.measures.segmentation.effect_sizes import (
     compare,
     correlation_ratio,
     cramers_v,
-    holm,
     mean_square_contingency,
     occupied,
     with_others,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cam.estimate import CONFIDENCE, Z, wilson_interval
+from cam.estimate import CONFIDENCE, Z, holm, wilson_interval
 
 #: A group of fewer customers says nothing about the spread within it.
 _FEWEST_IN_GROUP = 2
@@ -143,9 +143,7 @@ def tell_apart(sums: pd.DataFrame, column: str) -> pd.DataFrame:
             rows.append({"attribute": str(attribute), **tested})
     names = ["attribute", "n_customers", "n_levels", "between", "statistic", "p_value"]
     found = pd.DataFrame(rows, columns=names).sort_values(["p_value", "attribute"], ignore_index=True)
-    m = len(found)
-    stepped = np.maximum.accumulate(found["p_value"].to_numpy(float) * (m - np.arange(m)))
-    found["p_adjusted"] = np.minimum(stepped, 1.0)
+    found["p_adjusted"] = holm(found["p_value"].to_numpy(float))
     return found.sort_values(["between", "attribute"], ascending=[False, True], ignore_index=True)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,7 +9,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from cam.language import sentence, value_text
 from cam.language import translate as _
-from cam.show.canvas import ACCENT, GREY, INK, SOFT, describe, figure, value_grid
+from cam.show.canvas import ACCENT, GREY, INK, SOFT, broken_name, describe, figure, value_grid
 
 #: Drivers in one figure; the table holds them all.
 _MOST = 10
@@ -209,8 +207,5 @@ def _value(value: object) -> str:
 
 
 def _lines(text: str, width: int) -> str:
-    """Break a name; a Han character is two letters wide, and a bracket a good place."""
-    if any(ord(sign) > 0x2E7F for sign in text):
-        text, width = text.replace("（", " （"), width // 2
-    lines = textwrap.wrap(text, width) or [text]
-    return "\n".join(line.replace(" （", "（") for line in lines)
+    """Break a name; a Chinese bracket is a good place, too."""
+    return broken_name(text.replace("（", " （"), width).replace(" （", "（")

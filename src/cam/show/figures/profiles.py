@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
@@ -11,7 +9,7 @@ from matplotlib.patches import Rectangle
 
 from cam.language import named, sentence
 from cam.language import translate as _
-from cam.show.canvas import ACCENT, GREY, INK, PALETTE, RULE, SOFT, describe, figure, value_grid
+from cam.show.canvas import ACCENT, GREY, INK, PALETTE, RULE, SOFT, broken_name, describe, figure, value_grid
 
 #: Attributes in one figure; the table holds them all.
 _MOST_ATTRIBUTES = 15
@@ -56,7 +54,7 @@ def attribute_effects(table: pd.DataFrame, *, ax: Axes, significant: float = 0.0
             color=color if color == ACCENT else SOFT,
             fontsize=9,
         )
-    ax.set_yticks(range(len(shown)), [_lines(named(name), 22) for name in shown["attribute"]])
+    ax.set_yticks(range(len(shown)), [broken_name(named(name), 22) for name in shown["attribute"]])
     ax.set_ylim(len(shown) - 0.5, -0.5)
     # The words behind the interval need room.
     ax.set_xlim(0, 1.4 * top if top > 0 else 1)
@@ -120,9 +118,11 @@ def level_differences(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axe
         _draw_cell(ax, row, segments[row["segment"]], levels[row["text"]])
     ax.set_xlim(-0.5, len(segments) - 0.5)
     ax.set_ylim(len(levels) - 0.5, -0.5)
-    ax.set_xticks(range(len(segments)), [_lines(named(str(name)), 12) for name in segments], fontsize=8.5)
+    ax.set_xticks(
+        range(len(segments)), [broken_name(named(str(name)), 12) for name in segments], fontsize=8.5
+    )
     ax.xaxis.tick_top()
-    ax.set_yticks(range(len(levels)), [_lines(name, 20) for name in levels])
+    ax.set_yticks(range(len(levels)), [broken_name(name, 20) for name in levels])
     ax.spines["bottom"].set_visible(False)
     telling = cells[cells["verdict"].isin(["more", "less"])]
     if telling.empty:
@@ -183,10 +183,3 @@ def _signed(gap: float) -> str:
 
 def _level(row: dict[str, object]) -> str:
     return _("all others") if row["kind"] == "other" else named(str(row["level"]))
-
-
-def _lines(text: str, width: int) -> str:
-    """Break a name; a Han character is two letters wide."""
-    if any(ord(sign) > 0x2E7F for sign in text):
-        width //= 2
-    return "\n".join(textwrap.wrap(text, width)) or text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from itertools import pairwise
 from typing import Any
 
@@ -15,7 +14,18 @@ from numpy.typing import NDArray
 from cam.estimate import CannotSay
 from cam.language import named, sentence, value_text
 from cam.language import translate as _
-from cam.show.canvas import ACCENT, GREY, INK, PALETTE, SOFT, describe, figure, spread_labels, value_grid
+from cam.show.canvas import (
+    ACCENT,
+    GREY,
+    INK,
+    PALETTE,
+    SOFT,
+    broken_name,
+    describe,
+    figure,
+    spread_labels,
+    value_grid,
+)
 
 #: One per group; the seventh of Okabe and Ito's colours is their black.
 #: Percentage points below which two steps of a curve look the same.
@@ -245,7 +255,7 @@ def _hazard_ratios(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.minorticks_off()
-    ax.set_yticks(places, [_lines(_(str(row["level"])), 20) for row in rows])
+    ax.set_yticks(places, [broken_name(_(str(row["level"])), 20) for row in rows])
     ax.set_ylim(place - 0.4, -0.6)
     ax.set_xlabel(_("Hazard ratio: below 1 leaves later, above 1 leaves sooner"))
     value_grid(ax, "x")
@@ -327,13 +337,6 @@ def _starts(basis: str) -> str:
         "purchases": _("Months after the second purchase"),
     }
     return words[basis]
-
-
-def _lines(text: str, width: int) -> str:
-    """Break a name; a Han character is two letters wide."""
-    if any(ord(sign) > 0x2E7F for sign in text):
-        width //= 2
-    return "\n".join(textwrap.wrap(text, width)) or text
 
 
 def _visible(share: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import pandas as pd
 from matplotlib.axes import Axes
 
 from cam.language import sentence, value_text
 from cam.language import translate as _
-from cam.show.canvas import ACCENT, INK, SOFT, describe, figure, value_grid
+from cam.show.canvas import ACCENT, INK, SOFT, broken_name, describe, figure, value_grid
 
 _PALE = "#8A8A8A"
 #: Groups in one figure; the table holds what stands out of them all.
@@ -44,7 +42,7 @@ def who_answers(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
             heads.append((here, str(row["variable"])))
             before, here = row["variable"], here + 1
         places.append(here)
-        names.append(_lines(str(row["level"])))
+        names.append(broken_name(str(row["level"]), 26))
         here += 1
     ax.figure.set_figheight(1.7 + 0.29 * here)  # type: ignore[union-attr]
     top = float(table["high"].max())
@@ -103,10 +101,3 @@ def who_answers(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
 
 def _text(row: dict[str, object]) -> str:
     return value_text(float(row["value"]), "ratio")  # type: ignore[arg-type]
-
-
-def _lines(text: str, width: int = 26) -> str:
-    """Break a name; a Han character is two letters wide."""
-    if any(ord(sign) > 0x2E7F for sign in text):
-        width //= 2
-    return "\n".join(textwrap.wrap(text, width)) or text
