@@ -24,6 +24,7 @@ FLOORS = {
     "errors": 1,
     "schema": 1,
     "estimate": 1,
+    "stratified": 1,
     "key_figures": 1,
     "params": 1,
     "project": 1,

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cam.estimate import CONFIDENCE, holm
+from cam.stratified import compare_within
 
 #: Fewer who met it, and have others to be compared with, are named and not rated.
 FEWEST_MET = 30
@@ -221,46 +222,16 @@ def _compared(cells: pd.DataFrame, kind: str) -> _Compared:
     n, y = own["n"].to_numpy(float), own["happened"].to_numpy(float)
     code = own.groupby("stratum").ngroup().to_numpy()
     parts, part = np.unique(own["part"].to_numpy(), return_inverse=True)
-
-    def over_strata(values: Floats) -> Floats:
-        return np.bincount(code, values, minlength=int(code.max(initial=-1)) + 1).astype(np.float64)
-
-    met, others = over_strata(n * is_met), over_strata(n * ~is_met)
-    a, c = over_strata(n * y * is_met), over_strata(n * y * ~is_met)
-    is_used = (met > 0) & (others > 0)
-    whole = np.where(is_used, met + others, 1.0)
-    weight = np.where(is_used, met * others / whole, 0.0)
-    total = float(weight.sum())
-    n_met, n_alone = int(met[is_used].sum()), int(met[~is_used].sum())
-    if total == 0:
-        nothing = np.zeros(len(parts))
-        return _Compared(n_met, n_alone, 0, 0.0, 0.0, nothing, nothing)
-    exposed = float(np.sum(np.where(is_used, a * others / whole, 0.0))) / total
-    other = float(np.sum(np.where(is_used, c * met / whole, 0.0))) / total
-    # What each row adds. Residuals are from the stratum's own level, which both arms share once the difference (or
-    # the ratio) is taken off; N / (N - 1) gives back what that level took from them.
-    widen = np.sqrt(whole / np.maximum(whole - 1, 1))[code]
-    side = np.where(is_met, others[code], -met[code]) / whole[code] * is_used[code] * n * widen
-    level = (a + c - (exposed - other) * met) / whole
-    by_part = np.bincount(part, side * (y - (exposed - other) * is_met - level[code])) / total
-    log_by_part = np.zeros(len(parts))
-    if exposed > 0 and other > 0:
-        ratio = exposed / other
-        base = (a + c) / np.where(is_used, met * ratio + others, 1.0)
-        expected = np.where(is_met, ratio, 1.0) * base[code]
-        scale = np.where(is_met, 1.0, ratio) / (exposed * total)
-        log_by_part = np.bincount(part, side * scale * (y - expected)).astype(np.float64)
-    g = len(parts)
-    few = np.sqrt(g / max(g - 1, 1))
+    found = compare_within(y, is_met, stratum=code, cluster=part, weight=n, count=n)
     all_parts = np.zeros(int(cells["part"].max()) + 1)
     return _Compared(
-        n_met,
-        n_alone,
-        int(others[is_used].sum()),
-        exposed,
-        other,
-        _spread(all_parts, parts, few * by_part),
-        _spread(all_parts, parts, few * log_by_part),
+        int(n[is_met & found.is_used].sum()),
+        int(n[is_met & ~found.is_used].sum()),
+        int(n[~is_met & found.is_used].sum()),
+        found.value,
+        found.other,
+        _spread(all_parts, parts, found.by_cluster),
+        _spread(all_parts, parts, found.log_by_cluster),
     )
 
 

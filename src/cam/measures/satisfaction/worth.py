@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cam.estimate import CONFIDENCE, Estimate, wilson_interval
+from cam.stratified import compare_within
 
 Floats = NDArray[np.float64]
 #: Classes of each number that says how a customer stood.
@@ -298,43 +299,27 @@ def _level(own: pd.DataFrame, outcome: str) -> tuple[float, float, float]:
 
 def _compared(both: pd.DataFrame, outcome: str, group: str) -> _Compared:
     is_one = (both["group"] == group).to_numpy()
-    y, n = both[outcome].to_numpy(float), both["weight"].to_numpy(float)
-    codes, code = np.unique(both["stratum"].to_numpy(), return_inverse=True)
-    who, customer = np.unique(both["customer"].to_numpy(), return_inverse=True)
-
-    def over_strata(values: Floats) -> Floats:
-        return np.bincount(code, values, minlength=len(codes)).astype(np.float64)
-
-    one, other = over_strata(n * is_one), over_strata(n * ~is_one)
-    size = over_strata(np.ones(len(y)))
-    a, c = over_strata(n * y * is_one), over_strata(n * y * ~is_one)
-    is_used = (one > 0) & (other > 0)
-    whole = np.where(is_used, one + other, 1.0)
-    total = float(np.sum(np.where(is_used, one * other / whole, 0.0)))
-    used = is_used[code]
-    n_one, n_other = int((used & is_one).sum()), int((used & ~is_one).sum())
+    _codes, code = np.unique(both["stratum"].to_numpy(), return_inverse=True)
+    _who, customer = np.unique(both["customer"].to_numpy(), return_inverse=True)
+    found = compare_within(
+        both[outcome].to_numpy(float),
+        is_one,
+        stratum=code,
+        cluster=customer,
+        weight=both["weight"].to_numpy(float),
+        count=np.ones(len(both)),
+    )
+    used = found.is_used
     people = [len(np.unique(customer[used & side])) for side in (is_one, ~is_one)]
-    n_alone = int((~used).sum())
-    if total == 0:
-        return _Compared(n_one, n_other, n_alone, 0, 0.0, 0.0, np.zeros(1), np.zeros(1))
-    value = float(np.sum(np.where(is_used, a * other / whole, 0.0))) / total
-    against = float(np.sum(np.where(is_used, c * one / whole, 0.0))) / total
-    # Residuals are from the stratum's own level, which both groups share once the difference (or the ratio) is taken
-    # off; N / (N - 1) gives back what that level took from them.
-    widen = np.sqrt(size / np.maximum(size - 1, 1))[code]
-    side = np.where(is_one, other[code], -one[code]) / whole[code] * used * n * widen
-    level = (a + c - (value - against) * one) / whole
-    by_customer = np.bincount(customer, side * (y - (value - against) * is_one - level[code])) / total
-    log_by_customer = np.zeros(len(who))
-    if value > 0 and against > 0:
-        ratio = value / against
-        base = (a + c) / np.where(is_used, one * ratio + other, 1.0)
-        scale = np.where(is_one, 1.0, ratio) / (value * total)
-        expected = np.where(is_one, ratio, 1.0) * base[code]
-        log_by_customer = np.bincount(customer, side * scale * (y - expected)).astype(np.float64)
-    few = math.sqrt(len(who) / max(len(who) - 1, 1))
     return _Compared(
-        n_one, n_other, n_alone, min(people), value, against, few * by_customer, few * log_by_customer
+        int((used & is_one).sum()),
+        int((used & ~is_one).sum()),
+        int((~used).sum()),
+        min(people),
+        found.value,
+        found.other,
+        found.by_cluster,
+        found.log_by_cluster,
     )
 
 
