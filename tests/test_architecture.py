@@ -26,6 +26,7 @@ FLOORS = {
     "estimate": 1,
     "stratified": 1,
     "key_figures": 1,
+    "changes": 1,
     "params": 1,
     "project": 1,
 }

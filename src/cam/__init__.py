@@ -11,7 +11,7 @@ A room may use only the floors under it (``tests/test_architecture.py`` reads th
 2  ``data``       raw files and databases -> checked tables
 2  ``samples``    demo clients with known truth
 2  ``language``   sentences and labels, in English and Chinese
-1  ``errors`` ``schema`` ``estimate`` ``stratified`` ``key_figures`` ``params`` ``project``
+1  ``errors`` ``schema`` ``estimate`` ``stratified`` ``key_figures`` ``changes`` ``params`` ``project``
 """
 
 __version__ = "0.1.0"

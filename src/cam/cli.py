@@ -51,20 +51,26 @@ def report(
         bool, typer.Option("--force", help="run studies whose inputs have not changed, too")
     ] = False,
     timeout: Annotated[float, typer.Option(min=1, help="seconds that one study may take")] = 3600,
+    since: Annotated[
+        str | None,
+        typer.Option(help="the report to compare with: its folder or key_figures.csv; by default the last"),
+    ] = None,
 ) -> None:
     """Run a client's studies and publish the report."""
     from cam.project import project_root
     from cam.report.run import RunOptions, run_report
+    from cam.report.since import read_figures
 
     params, path = _read(client, language)
     folder = out or project_root() / "reports"
+    earlier = tuple(read_figures(since, reports=folder)) if since else ()
     with _progress() as told:
         outcome = run_report(
             params,
             place=_shown(path),
             studies=study or (),
             out=folder,
-            options=RunOptions(force=force, timeout=timeout),
+            options=RunOptions(force=force, timeout=timeout, since=earlier),
             progress=told,
         )
     _print_outcome(outcome)
@@ -90,6 +96,33 @@ def check(client: ClientArgument) -> None:
     for note in notes(prepared):
         print(f"  {note}")
     print(f"Last day seen: {prepared.as_of}. The data can be used.")
+
+
+@app.command("compare")
+def compare_reports(
+    before: Annotated[
+        str,
+        typer.Argument(metavar="A", help="the earlier: a key_figures.csv, a report's folder, or a client"),
+    ],
+    after: Annotated[str, typer.Argument(metavar="B", help="the later, likewise")],
+    language: Annotated[Language, typer.Option(help="of the table")] = Language.EN,
+    parts: Annotated[
+        bool, typer.Option("--parts", help="figures of segments, too, and those that hardly moved")
+    ] = False,
+) -> None:
+    """Say what changed between two reports of one client, and whether by more than chance."""
+    from cam.changes import compare
+    from cam.language import use
+    from cam.project import project_root
+    from cam.report.pages import label
+    from cam.report.since import read_figures
+    from cam.show.changes import change_lines
+
+    use(language.value)
+    reports = project_root() / "reports"
+    comparison = compare(read_figures(before, reports=reports), read_figures(after, reports=reports))
+    for line in change_lines(comparison, parts=parts, label=label):
+        print(line)
 
 
 @app.command("list")

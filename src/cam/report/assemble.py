@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from cam import key_figures
+from cam.changes import compare
 from cam.data import Prepared
 from cam.data.engine import identifier, literal
 from cam.key_figures import Row
@@ -21,6 +22,7 @@ from cam.report import pages
 from cam.report.execute import Result
 from cam.report.page import Page
 from cam.report.processes import Aside
+from cam.report.since import EARLIER
 from cam.report.workbook import MAX_CUSTOMERS, write_workbook
 from cam.schema import STARTING_TABLES
 from cam.studies.reconciliation import reconcile, show_reconciliation
@@ -32,6 +34,8 @@ def assemble(
     prepared: Prepared,
     frame: Mapping[str, Page],
     results: Mapping[str, Result],
+    *,
+    earlier: Sequence[Row] = (),
 ) -> None:
     """Write every file of the report but ``run.json``.
 
@@ -47,6 +51,8 @@ def assemble(
         From :func:`frames`.
     results : mapping of str to Result
         How each study ended, in order.
+    earlier : sequence of dict
+        Key figures of an earlier report, to say what changed; may be empty.
     """
     (staging / "notebooks").mkdir()
     done = [name for name, result in results.items() if result.status == "done"]
@@ -58,8 +64,10 @@ def assemble(
     figures = [row for name in done for row in key_figures.read(_left(staging, name, "csv"))]
     findings = {name: json.loads(_left(staging, name, "findings.json").read_text("utf-8")) for name in done}
     # The renderer takes long to import; a process that has it already writes beside this one.
-    with Aside(_write_pages, staging, params, prepared, frame, results, figures, findings):
+    with Aside(_write_pages, staging, params, prepared, frame, results, figures, findings, earlier):
         key_figures.write(staging / "key_figures.csv", figures)
+        if earlier:
+            key_figures.write(staging / EARLIER, earlier)
         columns = _write_customers(staging, prepared, done)
         lines = reconcile(params, prepared)
         rows = [[_plain(value) for value in row] for row in lines.to_numpy().tolist()]
@@ -87,14 +95,21 @@ def _write_pages(
     results: Mapping[str, Result],
     figures: Sequence[Row],
     findings: Mapping[str, Any],
+    earlier: Sequence[Row],
 ) -> None:
-    """Write the overview, and a page for every study that failed."""
+    """Write the overview, what changed since last time, and a page for every study that failed."""
     import nbformat
 
     from cam.report.render import render_failure, render_index
 
     use(params.client.language)
+    changes = compare(earlier, figures) if earlier and figures else None
     for name, result in results.items():
+        if result.status == "done":
+            path = staging / f"{name}.html"
+            told = pages.changes_section(changes, study=name) if changes else ""
+            html = path.read_text(encoding="utf-8").replace(pages.SINCE_MARK, told, 1)
+            path.write_text(html, encoding="utf-8", newline="\n")
         if result.status != "done":
             executed = staging / "notebooks" / f"{name}.ipynb"
             html = render_failure(
@@ -107,7 +122,8 @@ def _write_pages(
             (staging / f"{name}.html").write_text(html, encoding="utf-8", newline="\n")
     index = render_index(
         frame["index"],
-        scorecard=pages.scorecard(figures),
+        scorecard=pages.scorecard(figures, changes),
+        since=pages.changes_section(changes) if changes else "",
         findings=[
             (pages.label(name), f"{name}.html", pages.finding_list(said["findings"]))
             for name, said in findings.items()

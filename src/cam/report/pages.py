@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 
-from cam.estimate import Estimate
+from cam.changes import Comparison, estimate_of
 from cam.key_figures import Row
 from cam.language import interval_text, named, value_text
 from cam.language import translate as _
 from cam.report.page import Card
+from cam.show.changes import change_note, show_changes
 
+#: Where a study's page has room for what changed: pages are kept by what they were made of, and this is not part of it.
+SINCE_MARK = "<!-- since last time -->"
 #: What each study is called in the navigation.
 LABELS = {
     "01_segmentation": "Segmentation",
@@ -36,6 +39,17 @@ _SCORECARD = (
     ("churn_rate", ""),
 )
 
+#: What the overview says of since last time: the key figures above, and what they are made of.
+_COMPARED = {
+    *(figure for figure, _segment in _SCORECARD),
+    "revenue_per_customer",
+    "margin_per_customer",
+    "mean_order_value",
+    "clv",
+    "clv_to_cac",
+    "payback_months",
+}
+
 #: Files of a report and what they are for.
 DOWNLOADS = (
     ("workbook.xlsx", "Findings, key figures and customers, to take further"),
@@ -45,13 +59,15 @@ DOWNLOADS = (
 )
 
 
-def scorecard(figures: Sequence[Row]) -> list[Card]:
+def scorecard(figures: Sequence[Row], changes: Comparison | None = None) -> list[Card]:
     """Pick the headline figures for the overview.
 
     Parameters
     ----------
     figures : sequence of dict
         Rows of ``key_figures.csv``.
+    changes : Comparison, optional
+        With an earlier report.
 
     Returns
     -------
@@ -64,11 +80,12 @@ def scorecard(figures: Sequence[Row]) -> list[Card]:
     []
     """
     found = {(row["figure"], row["segment"]): row for row in figures}
+    told = {(each.after.figure, each.segment): each for each in changes.changes} if changes else {}
     cards = []
     for figure, segment in _SCORECARD:
         row = found.get((figure, segment))
         if row:
-            estimate = _estimate(row)
+            estimate = estimate_of(row)
             cards.append(
                 Card(
                     name=named(figure)
@@ -76,9 +93,33 @@ def scorecard(figures: Sequence[Row]) -> list[Card]:
                     value=value_text(estimate.value, estimate.unit),
                     interval=interval_text(estimate),
                     href=f"{row['study']}.html",
+                    note=change_note(told[figure, segment]) if (figure, segment) in told else "",
                 )
             )
     return cards
+
+
+def changes_section(comparison: Comparison, *, study: str | None = None) -> str:
+    """Say on a page what changed since last time.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Of this report with an earlier one.
+    study : str, optional
+        The page's study; none on the overview.
+
+    Returns
+    -------
+    str
+        A section of HTML, every value escaped.
+    """
+    shown = show_changes(comparison, study=study) if study else show_changes(comparison, figures=_COMPARED)
+    body = f"<p>{escape(shown)}</p>" if isinstance(shown, str) else shown.html
+    heading = escape(_("Since last time"))
+    return (
+        f'<section class="since" aria-labelledby="since">\n<h2 id="since">{heading}</h2>\n{body}\n</section>'
+    )
 
 
 def finding_list(texts: Sequence[str]) -> str:
@@ -139,10 +180,3 @@ def label(study: str) -> str:
     'Churn'
     """
     return _(LABELS.get(study, study))
-
-
-def _estimate(row: Mapping[str, str]) -> Estimate:
-    low, high = (float(row[name]) if row[name] else None for name in ("low", "high"))
-    return Estimate(
-        row["figure"], float(row["value"]), row["unit"], int(row["n"]) if row["n"] else None, low, high
-    )

@@ -148,6 +148,7 @@ def render_index(
     page: Page,
     *,
     scorecard: Sequence[Card],
+    since: str = "",
     findings: Sequence[tuple[str, str, str]],
     reconciliation: str = "",
     downloads: Sequence[tuple[str, str]] = (),
@@ -162,6 +163,8 @@ def render_index(
         What stands around it.
     scorecard
         The key figures, the most important first.
+    since
+        What changed since the last report, as HTML; may be empty.
     findings
         For each study its label, the address of its page and its findings as HTML.
     reconciliation
@@ -181,6 +184,7 @@ def render_index(
     title = translate("How are our customers doing?")
     values = {
         "scorecard": scorecard,
+        "since": Markup(since),
         "findings": [(label, href, Markup(text)) for label, href, text in findings],
         "reconciliation": Markup(scrollable(reconciliation)),
         "downloads": downloads,

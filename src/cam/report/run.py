@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from cam.errors import ParamsError
+from cam.key_figures import Row
 from cam.language import use
 from cam.params import Params
 from cam.project import cache_folder, code_digest, digest, is_sealed, project_root, seal
 from cam.report.execute import Job, Result
 from cam.report.processes import Progress, run_jobs, warm_up
 from cam.report.publish import switch, workplace
+from cam.report.since import earlier_figures
 from cam.studies.client import STUDIES, prepare_client
 
 #: Results of a study that stay in the cache.
@@ -131,6 +133,9 @@ def run_report(
             *sorted((Path(__file__).parent / "template").iterdir()),
         )
         final = out / params.client.id
+        # What is compared with is an input like any other: found before, kept in the report, part of its key.
+        earlier = earlier_figures(final, options.since, as_of=prepared.as_of)
+        report_key = digest(report_key, json.dumps(earlier))
         if not options.force and _is_in_place(final, report_key):
             return Outcome(final, True, (), tuple(names), seconds)
 
@@ -153,7 +158,8 @@ def run_report(
         seconds["studies"] = time.monotonic() - began
         began = time.monotonic()
         progress("", "writing the report", 0, 0)
-        assemble(staging, params, prepared, pages, {result.name: result for result in results})
+        ends = {result.name: result for result in results}
+        assemble(staging, params, prepared, pages, ends, earlier=earlier)
         seconds["report"] = time.monotonic() - began
         for result in results:
             if result.status == "done" and result.name not in kept:
@@ -179,10 +185,13 @@ class RunOptions:
         Run studies whose inputs have not changed, too.
     timeout : float
         Seconds that one study may take.
+    since : tuple of dict, optional
+        Rows of the ``key_figures.csv`` to compare with; by default those of the last report of an earlier day.
     """
 
     force: bool = False
     timeout: float = 3600.0
+    since: tuple[Row, ...] = ()
 
 
 def find_studies(wanted: Sequence[str] = ()) -> list[str]:

@@ -190,7 +190,7 @@ def _draw_block(ax: Axes, rows: pd.DataFrame, currency: str) -> None:
     block = rows["block"].iloc[0]
     unit, scale = ("count", 1) if block == "customers" else (currency, 100)
     title = named("n_customers") if block == "customers" else named("revenue")
-    ax.text(0, rows["y"].iloc[0] - 0.95, title, fontsize=11, fontweight="bold", color=INK, va="center")
+    ax.text(0, rows["y"].iloc[0] - 0.95, title, fontsize=12, color=INK, va="center")
     before = None
     for row in rows.to_dict("records"):
         is_level = row["step"] in ("earlier", "later")
