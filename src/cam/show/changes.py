@@ -29,8 +29,8 @@ _WORDS = {
 }
 COLUMNS = {
     "figure": "Figure",
-    "before": "Then",
-    "after": "Now",
+    "before": "Last time",
+    "after": "This time",
     "change": "Change",
     "verdict": "More than chance?",
 }
@@ -116,14 +116,16 @@ def gap_text(change: Estimate, *, interval: bool = False) -> str:
     Examples
     --------
     >>> gap_text(Estimate("repeat_rate", 0.021, "share", 100, 0.01, 0.032))
-    '+2.1 points'
+    '+2.1 % points'
     """
     unit, low, high = change.unit, change.low, change.high
     if unit == "share":
         low, high = (None if limit is None else 100 * limit for limit in (low, high))
         change = Estimate(change.figure, 100 * change.value, "points", change.n, low, high)
     text = value_text(change.value, change.unit)
-    if change.unit == "points":
+    if unit == "share":
+        text = sentence("{n} % points", n=text)
+    elif unit == "points":
         text = sentence("{n} points", n=text)
     if change.value > 0:
         text = f"+{text}"
@@ -169,7 +171,7 @@ def show_changes(
     if table.empty:
         return together(_("Nothing changed by more than chance."), *said)
     columns = [Col(name, words) for name, words in COLUMNS.items()]
-    shown = show_table(table, columns, caption="Then and now", note=together(*said), max_rows=_ROWS)
+    shown = show_table(table, columns, caption="Last time and this time", note=together(*said), max_rows=_ROWS)
     assert isinstance(shown, ShownTable)
     return shown
 
