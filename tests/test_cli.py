@@ -130,13 +130,78 @@ def test_data_that_cannot_be_used(house: House, tmp_path: Path) -> None:
 # --- check and list -----------------------------------------------------------------------------
 
 
-def test_check_accounts_for_every_row_and_runs_nothing(house: House) -> None:
-    done = house.cam("check", "acme")
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (
+            "new Acme file",
+            2,
+            "'Acme' cannot be a client's name: lower-case letters, digits and single hyphens",
+        ),
+        ("new template file", 2, "template: params/template.yaml lists every key; choose another name"),
+        ("new acme file", 2, "params/acme.yaml is there already, and nothing was written."),
+        ("new fresh file --currency yuan", 2, "--currency yuan: no ISO code of three capitals"),
+        ("new fresh", 2, "Missing argument 'FILE...'"),
+        ("new fresh file none.csv", 3, "file is empty. Export it again.\n{here}/none.csv: no such file."),
+    ],
+)
+def test_new_refuses_and_writes_nothing(
+    house: House, elsewhere: Path, words: str, code: int, said: str
+) -> None:
+    done = house.cam(*words.split(), cwd=elsewhere, NO_COLOR="1")
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said.format(here=elsewhere) in done.stderr
+    assert {path.stem for path in (house.root / "params").glob("*.yaml")} & {"fresh", "Acme"} == set()
+
+
+def test_new_writes_what_check_reads_from_anywhere(tmp_path: Path) -> None:
+    house = build(tmp_path / "project")
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    rows = "".join(f"D{i},K{i % 5},2024/{1 + i % 12}/{1 + i % 28},¥{i}.50\n" for i in range(30))
+    (exports / "订单.csv").write_text("订单编号,客户编号,下单时间,实付金额(元)\n" + rows, encoding="gb18030")
+    done = house.cam("new", "jia", "订单.csv", "--language", "zh", "--currency", "CNY", cwd=exports)
+    assert done.returncode == 0, done.stderr
+    assert "订单.csv" in done.stdout and "GB18030" in done.stdout and "params/jia.yaml" in done.stdout
+    text = (house.root / "params" / "jia.yaml").read_text(encoding="utf-8")
+    assert f"root: {exports}" in text and "revenue: 实付金额(元)" in text
+    checked = house.cam("check", "jia", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    again = house.cam("new", "jia", "订单.csv", cwd=exports)
+    assert again.returncode == 2 and "params/jia.yaml is there already" in again.stderr
+
+
+def test_check_accounts_for_every_row_and_runs_nothing(house: House, tmp_path: Path) -> None:
+    done = house.cam("check", "acme", "--out", tmp_path)
     assert done.returncode == 0 and done.stderr == ""
     lines = done.stdout.splitlines()
-    assert lines[1].split()[:4] == ["transactions", "5", "0", "5"]
+    assert lines[0].startswith("Yes: the data can be used.")
+    (row,) = [line.split() for line in lines if line.split()[:1] == ["transactions"]]
+    assert row == ["transactions", "5", "0", "5", "2024-01-05", "2024-04-30", "4"]
     assert "  1 rows have a value of zero; they count as purchases." in lines
-    assert lines[-1] == "Last day seen: 2024-04-30. The data can be used."
+    assert "Last day seen: 30 Apr 2024." in done.stdout
+    assert lines[-1] == f"Page: {tmp_path}/acme.check.html"
+    assert [path.name for path in tmp_path.iterdir()] == ["acme.check.html"]
+
+
+def test_check_speaks_the_language_that_is_asked_for(house: House, tmp_path: Path) -> None:
+    done = house.cam("check", "acme", "--out", tmp_path, "--language", "zh")
+    assert done.returncode == 0
+    assert '<html lang="zh-CN">' in (tmp_path / "acme.check.html").read_text("utf-8")
+
+
+def test_a_check_of_refused_data_leaves_a_page_that_says_so(house: House, tmp_path: Path) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(f"data: {{root: {tmp_path}, transactions: {{path: orders.csv}}}}")
+    (tmp_path / "orders.csv").write_text("customer_id,order_date,revenue\n1,2024-01-01,5\n")
+    page = tmp_path / "out" / "broken.check.html"
+    assert house.cam("check", path, "--out", tmp_path / "out").returncode == 0
+    assert "No, not yet" not in page.read_text("utf-8")
+    (tmp_path / "orders.csv").write_text("customer,date\n1,2024-01-01\n")
+    done = house.cam("check", path, "--out", tmp_path / "out")
+    assert done.returncode == 3
+    assert "columns 'customer_id', 'order_date', 'revenue' not found" in done.stderr
+    assert "No, not yet" in page.read_text("utf-8")
 
 
 def test_list_shows_every_client_and_its_report(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cam.errors import CamError, ParamsError
+from cam.errors import CamError, DataError, ParamsError
 
 if TYPE_CHECKING:
+    from cam.data.notes import Note
     from cam.params import Params
     from cam.report.run import Outcome
 
@@ -78,24 +79,32 @@ def report(
 
 
 @app.command()
-def check(client: ClientArgument) -> None:
-    """Read a client's data and account for every row, without running a study."""
+def check(
+    client: ClientArgument,
+    language: Annotated[Language | None, typer.Option(help="in place of client.language")] = None,
+    out: Annotated[Path | None, typer.Option(help="in place of reports/", file_okay=False)] = None,
+) -> None:
+    """Read a client's data, account for every row, and say what each study will be able to say; no study runs."""
     from cam.language import use
+    from cam.project import project_root
+    from cam.report.data_review import write_check, write_refusal
     from cam.studies.client import prepare_client
-    from cam.studies.reconciliation import notes, reconcile
 
-    params, path = _read(client, None)
+    params, path = _read(client, language)
     use(params.client.language)
-    prepared = prepare_client(params, place=_shown(path))
-    lines = reconcile(params, prepared)
-    print(
-        lines.rename(columns={"line": "table"}).to_string(
-            index=False, na_rep="", float_format=lambda value: f"{value:,.2f}".removesuffix(".00")
-        )
-    )
-    for note in notes(prepared):
-        print(f"  {note}")
-    print(f"Last day seen: {prepared.as_of}. The data can be used.")
+    folder = out or project_root() / "reports"
+    try:
+        prepared = prepare_client(params, place=_shown(path))
+    except DataError as error:
+        write_refusal(params, error, out=folder)
+        raise
+    from cam.report.check_text import check_lines  # late: what is refused needs none of it
+
+    checked = write_check(params, prepared, out=folder)
+    print("\n".join(check_lines(params, checked.review)))
+    print(f"\nPage: {_shown(checked.page)}")
+    if checked.unmatched:
+        print(f"Ids that do not join: {_shown(checked.unmatched)}")
 
 
 @app.command("compare")
@@ -123,6 +132,50 @@ def compare_reports(
     comparison = compare(read_figures(before, reports=reports), read_figures(after, reports=reports))
     for line in change_lines(comparison, parts=parts, label=label):
         print(line)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="the client's id: lower-case letters, digits, hyphens")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV, Excel or Parquet files")],
+    language: Annotated[Language, typer.Option(help="of the report, and of the comments")] = Language.EN,
+    currency: Annotated[
+        str | None, typer.Option(help="ISO code, such as CNY; by default as the data say")
+    ] = None,
+) -> None:
+    """Look at files and write params/NAME.yaml: what each is, column by column, with the evidence."""
+    import os
+    import re
+    import tempfile
+
+    from cam.data.draft import draft, exists, place, refuse_name, told
+    from cam.data.engine import workspace
+    from cam.data.recognise import recognise
+    from cam.language import sentence, use
+    from cam.project import project_root
+
+    refuse_name(name)
+    if currency is not None and not re.fullmatch("[A-Z]{3}", currency):
+        raise ParamsError(f"--currency {currency}: no ISO code of three capitals, such as CNY.")
+    path = project_root() / "params" / f"{name}.yaml"
+    if path.exists():
+        raise exists(path)
+    use(language.value)
+
+    def say(note: Note) -> str:
+        return sentence(note.words, **note.values)
+
+    with tempfile.TemporaryDirectory() as folder, workspace(Path(folder)) as connection:
+        paths = [Path(os.path.normpath(file.expanduser().absolute())) for file in files]
+        found = recognise(connection, paths, folder=Path(folder))
+        text = draft(
+            found, name=name, root=project_root(), language=language.value, currency=currency, say=say
+        )
+        lines = told(found, language=language.value, currency=currency, say=say)
+    place(text, path)
+    print("\n".join(lines))
+    print(sentence("Written: {path}", path=_shown(path)))
+    print(sentence("Next: `cam check {name}` reads everything and accounts for every row.", name=name))
 
 
 @app.command("list")

@@ -2,11 +2,55 @@
 
 from __future__ import annotations
 
+import re
+
+#: A name or a value of this length is shown by its beginning.
+_LONGEST = 400
+_LONG = re.compile(rf"(\S{{{_LONGEST}}})\S{{20,}}")
+
+
+def plain(text: str) -> str:
+    r"""Return *text* as a terminal may show it: no commands to the terminal, no turns of direction, no endless words.
+
+    Parameters
+    ----------
+    text : str
+        That may hold names and values of a client's data.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> print(plain("column 'a\x1b[2J' of 李雷.csv"))
+    column 'a\x1b[2J' of 李雷.csv
+    """
+    shown = (
+        "".join(sign if _is_plain(sign) else _named(sign) for sign in text)
+        if not text.isprintable()
+        else text
+    )
+    return _LONG.sub(r"\1…", shown)
+
+
+def _is_plain(sign: str) -> bool:
+    # Joiners within emoji and words of many languages are no harm; a blank that is no space is one all the same.
+    return sign.isprintable() or sign in "\n\t\u200c\u200d\u3000\xa0\u202f\u2009"
+
+
+def _named(sign: str) -> str:
+    return sign.encode("unicode_escape").decode()
+
 
 class CamError(Exception):
     """A fault that a reader can mend; its text says where, what, and how to cure it."""
 
     exit_code = 4
+
+    def __str__(self) -> str:
+        """Say it as a terminal may show it."""
+        return plain(super().__str__())
 
 
 class ParamsError(CamError):

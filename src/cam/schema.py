@@ -105,6 +105,18 @@ TABLES: dict[str, Table] = {
             time=("order_date",),
         ),
         Table(
+            "refunds",
+            "a refund, where a system lists them apart from the orders",
+            (
+                _need("order_id", "text", "of the order that was paid back"),
+                _need("refund", "money", "what was paid back, whatever its sign"),
+                _may("refund_date", "datetime", "when"),
+                _may("customer_id", "text", "whose, where the order is not known"),
+                _may("currency", "text", "ISO code; one per table"),
+            ),
+            time=("refund_date",),
+        ),
+        Table(
             "customers",
             "a customer",
             (

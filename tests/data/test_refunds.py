@@ -153,3 +153,96 @@ def test_money_is_conserved_and_refunds_stand_on_no_day_of_their_own_order(clien
         if kind != "loose refund" and order:
             assert day == bought[who, order]
     assert client.orders(HEADER + "".join(reversed(data.splitlines(keepends=True)[1:])))[1] == rows
+
+
+# --- whose revenue it is --------------------------------------------------------------------------
+
+
+def repeated(n: int, *, odd: int = 0) -> str:
+    """Orders of two lines with one revenue on both; *odd* of them differ."""
+    lines = [f"a,2024-01-{k + 1:02d},{10 + (k < odd) * j},o{k},p{j}\n" for k in range(n) for j in (0, 1)]
+    return "customer_id,order_date,revenue,order_id,product\n" + "".join(lines)
+
+
+def test_one_revenue_on_all_lines_of_every_order_is_asked_about(client):
+    assert client.refused(lambda: client.orders(repeated(3))) == (
+        "transactions: each of the 3 orders of several lines has one revenue on all of its lines (first: o0: 2 times "
+        "10.00, o1: 2 times 10.00, o2: 2 times 10.00). Is it the order's, or each line's?\n"
+        "    Say which: data.transactions.options.revenue_per: order or line in params/acme.yaml. "
+        "As the order's, revenue is 30.00 less."
+    )
+    both = {per: client.orders(repeated(3), revenue_per=per)[0]["revenue_kept"] for per in ("order", "line")}
+    assert both == {"order": "30", "line": "60"}
+
+
+def test_few_such_orders_or_mixed_ones_do_not_stop_the_run(client):
+    assert client.orders(repeated(2))[0]["notes"] == []
+    assert client.orders(repeated(4, odd=2))[0]["notes"] == []
+    (note,) = client.orders(repeated(4, odd=1))[0]["notes"]
+    assert note.startswith("3 of 4 orders of several lines have one revenue on all of them")
+    # Rows that stand twice in an export are another matter.
+    copies = HEADER + "".join(f"a,2024-01-0{k + 1},10,o{k}\n" * 2 for k in range(4))
+    assert client.orders(copies)[0]["exact_copies"] == 4
+
+
+# --- a table of refunds ---------------------------------------------------------------------------
+
+BACK = "order_id,refund,refund_date,customer_id\n"
+
+
+def with_table(client, orders: str, refunds: str, **options):
+    client.write("orders.csv", orders)
+    client.write("refunds.csv", refunds)
+    sources = {"transactions": {"path": "orders.csv", "options": options}, "refunds": {"path": "refunds.csv"}}
+    prepared = client.prepare(sources, as_of="2024-06-30")
+    return prepared.review["tables"], prepared
+
+
+def test_refunds_listed_apart_are_rows_of_their_orders(client, rows_of):
+    orders = HEADER + "a,2024-01-05,50,o1\nb,2024-01-06,30,o2\nc,2024-01-07,9,s\nd,2024-01-07,9,s\n"
+    refunds = BACK + "o1,20,2024-02-01,\no1,-5,2024-02-03,x\no2,31.00,,\n"
+    refunds += (
+        "zz,7,2024-03-01,a\nzz,8,,a\nzz,9,2024-03-01,\ns,1,2024-02-02,d\ns,2,2024-02-02,e\no1,4,2025-01-01,\n"
+    )
+    tables, prepared = with_table(client, orders, refunds)
+    assert kinds(rows_of(prepared))[:3] == [
+        ("2024-01-05", "-20.00", "netted refund"),
+        ("2024-01-05", "-5.00", "netted refund"),
+        ("2024-01-05", "50.00", "purchase"),
+    ]
+    assert ("2024-03-01", "-7.00", "loose refund") in kinds(rows_of(prepared))
+    bought = tables["transactions"]
+    assert (bought["rows_kept"], bought["n_orders"], bought["orders_below_zero"]) == (4, 4, 1)
+    assert bought["refunds_in_table"] == {"rows": 5, "revenue": "-64"}
+    assert (bought["revenue_in"], bought["revenue_kept"], bought["rounding"]) == ("98", "34", "0")
+    back = tables["refunds"]
+    assert back["dropped"] == [
+        {"reason": "after as_of", "rows": 1, "revenue": "-4"},
+        {"reason": "refund of an order_id that several customers use", "rows": 1, "revenue": "-2"},
+        {"reason": "refund of an unknown order", "rows": 2, "revenue": "-17"},
+    ]
+    assert (back["rows_in"], back["rows_kept"], back["of_orders"]) == (9, 5, 4)
+    assert (back["revenue_in"], back["revenue_kept"]) == ("-87", "-64")
+
+
+def test_a_refund_of_an_order_that_does_not_count_does_not_either(client):
+    orders = "customer_id,order_date,revenue,order_id,s\na,2024-01-05,50,o1,ok\nb,2024-01-06,30,o2,closed\n"
+    states = {"column": "s", "keep": ["ok"], "drop": ["closed"]}
+    tables, _ = with_table(client, orders, BACK + "o2,30,2024-02-01,b\no1,1,2024-02-01,a\n", states=states)
+    assert tables["refunds"]["dropped"] == [
+        {"reason": "refund of an order that is left out", "rows": 1, "revenue": "-30"}
+    ]
+    assert tables["transactions"]["revenue_kept"] == "49"
+
+
+def test_refunds_in_the_table_and_in_the_orders_would_be_subtracted_twice(client):
+    refund = BACK + "o1,20,2024-02-01,\n"
+    orders = HEADER + "a,2024-01-05,50,o1\na,2024-02-05,-20,o1\n"
+    assert (
+        "1 orders are refunded twice, as a negative row and in the table of refunds (first: o1)"
+        in client.refused(lambda: with_table(client, orders, refund))
+    )
+    orders = HEADER.replace("\n", ",back\n") + "a,2024-01-05,50,o1,20\n"
+    assert "refunded twice, in 'back' and in the table of refunds" in client.refused(
+        lambda: with_table(client, orders, refund, refund_column="back")
+    )

@@ -6,7 +6,8 @@ import re
 
 import yaml
 
-from cam.params.sections import SECTIONS, Client, Options, Params, Source
+from cam.params.sections import SECTIONS, Client, Params
+from cam.params.sources import Options, Source
 from cam.params.template import template
 from cam.project import project_root
 from cam.schema import TABLES
@@ -31,7 +32,7 @@ def test_uncommented_it_holds_every_section_table_and_key_and_no_other():
     found = uncommented()
     assert tuple(found) == SECTIONS
     assert set(found["client"]) == set(Client.model_fields)
-    assert set(found["data"]) == {"engine", "root", *TABLES}
+    assert set(found["data"]) == {"engine", "root", "ignore_case", *TABLES}
     assert set(found["data"]["transactions"]) == set(Source.model_fields)
     assert set(found["data"]["transactions"]["options"]) == set(Options.model_fields)
     for name, table in TABLES.items():
@@ -50,6 +51,7 @@ def test_its_values_are_the_defaults():
         return value
 
     for table in (
+        "refunds",
         "customers",
         "contracts",
         "snapshot",

@@ -11,10 +11,14 @@ from pathlib import Path
 from typing import IO
 
 from cam.data.engine import literal
+from cam.data.guards import refuse_columns
 from cam.errors import DataError
 from cam.params import Source
 
 _CHUNK = 1 << 20
+#: So many lines at the end of a file may be its foot.
+_FOOT = 10
+_NO_ENCODINGS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -58,7 +62,9 @@ class TextTable:
         columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.names)
         return (
             f"SELECT * FROM read_csv({literal(str(self.readable))}, delim={literal(self.delimiter)}, "
-            "quote='\"', escape='\"', all_varchar=true, null_padding=false, max_line_size=16777216, "
+            "quote='\"', escape='\"', all_varchar=true, null_padding=false, "
+            # Buffers of two lines of the longest kind: the default of sixteen is slow, and large.
+            "max_line_size=16777216, buffer_size=33554432, "
             f"header=false, skip={int(self.has_header)}, auto_detect=false, hive_partitioning=false, "
             f"columns={{{columns}}})"
         )
@@ -88,13 +94,16 @@ def text_table(table: str, path: Path, source: Source, *, to: Path) -> TextTable
         If it has no one encoding, no header, or two columns of one name.
     """
     options = source.options
-    encoding, bom, note = _encoding(table, path, options.encoding)
+    is_plain = not options.encoding and _is_plain(path)
+    encoding, bom, note = ("utf-8", 0, None) if is_plain else _encoding(table, path, options.encoding)
     whitespace = options.delimiter == "whitespace"
     above = _lines_above(path, encoding, bom, skip=options.skip_rows)
     readable = path
-    if encoding != "utf-8" or bom or whitespace or above or _mixed_line_ends(path):
+    below = options.skip_last_rows
+    if encoding != "utf-8" or bom or whitespace or above or below or not (is_plain or _same_line_ends(path)):
         readable = to
         _rewrite(path, to, encoding=encoding, bom=bom, above=above, whitespace=whitespace)
+        _cut_end(to, below)
     with readable.open(encoding="utf-8", newline="") as stream:
         first = stream.readline(_CHUNK)
         if not first.strip():
@@ -105,12 +114,15 @@ def text_table(table: str, path: Path, source: Source, *, to: Path) -> TextTable
         try:
             fields = next(csv.reader(stream, delimiter=delimiter))
         except csv.Error as error:
-            raise DataError(f"{table}: the header of {path.name} cannot be read: {error}.") from None
+            raise DataError(
+                f"{table}: the header of {path.name} cannot be read: {error}. Export it again."
+            ) from None
     given = options.names
     if given and len(given) != len(fields):
         raise DataError(
             f"{table}: {path.name} has {len(fields)} columns, but data.{table}.options.names gives {len(given)}."
         )
+    refuse_columns(table, path, len(fields))
     names = unique_names(table, path, given or fields)
     filled = tuple(name or f"column{index + 1}" for index, name in enumerate(names))
     return TextTable(path, readable, filled, delimiter, above, not given, (note,) if note else ())
@@ -180,7 +192,7 @@ def line_fault(table: str, text: TextTable) -> str | None:
                     return (
                         f"{table}: line {line:,} of {text.path.name} has {values} where {norm} {wanted}: {start!r}.\n"
                         "    A value that holds the delimiter must stand in quotes. Lines above the header are "
-                        f"left out with data.{table}.options.skip_rows."
+                        f"left out with data.{table}.options.skip_rows.{_at_the_end(table, stream)}"
                     )
                 last = reader.line_num
         except csv.Error:
@@ -209,9 +221,10 @@ def _encoding(table: str, path: Path, asked: str | None) -> tuple[str, int, str 
     if asked:
         try:
             known = codecs.lookup(asked)
-        except LookupError:
+        except (LookupError, ValueError):
             known = None
-        if known is None or not getattr(known, "_is_text_encoding", True):
+        # Python's own codecs for names and literals are no encoding of a file, and slow.
+        if known is None or not getattr(known, "_is_text_encoding", True) or known.name in _NO_ENCODINGS:
             raise DataError(f"{table}: unknown encoding {asked!r} in data.{table}.options.encoding.")
         if not _decodes(table, path, known.name):
             raise DataError(f"{table}: {path.name} is not {asked}. Leave data.{table}.options.encoding out.")
@@ -224,6 +237,25 @@ def _encoding(table: str, path: Path, asked: str | None) -> tuple[str, int, str 
     name = "cp1252" if _decodes(table, path, "cp1252") else "latin-1"
     # Latin-1 reads any bytes, so this is a guess, and is said to be one.
     return name, 0, f"{path.name} was read as Latin-1, a guess; data.{table}.options.encoding settles it"
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether a file is UTF-8 without a mark, each line ended by one sign, as most are: one quick look at each byte."""
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    try:
+        with path.open("rb") as stream:
+            if stream.read(4).startswith(tuple(mark for mark, _ in _BOMS)):
+                return False
+            stream.seek(0)
+            while chunk := stream.read(_CHUNK):
+                if b"\r" in chunk or b"\0" in chunk:
+                    return False
+                if not chunk.isascii() or decoder.getstate()[0]:
+                    decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decodes(table: str, path: Path, encoding: str, start: int = 0) -> bool:
@@ -286,15 +318,16 @@ def _looks_western(path: Path) -> bool:
 # --- the shape of the text ----------------------------------------------------------------------
 
 
-def _mixed_line_ends(path: Path) -> bool:
-    """The engine drops lines where one file ends them in several ways."""
+def _same_line_ends(path: Path) -> bool:
+    """Whether all lines of a file end in one way; the engine drops some where they do not."""
     windows = lines = returns = 0
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
-            windows += chunk.count(b"\r\n")
             lines += chunk.count(b"\n")
-            returns += chunk.count(b"\r")
-    return sum(n > 0 for n in (windows, lines - windows, returns - windows)) > 1
+            if b"\r" in chunk:
+                windows += chunk.count(b"\r\n")
+                returns += chunk.count(b"\r")
+    return sum(n > 0 for n in (windows, lines - windows, returns - windows)) < 2
 
 
 def _open(path: Path, encoding: str, bom: int) -> IO[str]:
@@ -325,6 +358,40 @@ def _rewrite(path: Path, to: Path, *, encoding: str, bom: int, above: int, white
         else:
             while chunk := source.read(_CHUNK):
                 target.write(chunk)
+
+
+def _cut_end(path: Path, lines: int) -> None:
+    """Take the last lines off a file, blank ones counted."""
+    with path.open("rb+") as stream:
+        end = stream.seek(0, 2)
+        if lines and end:
+            stream.seek(end - 1)
+            end -= stream.read(1) == b"\n"  # the end of the last line begins no other
+        for _ in range(lines):
+            end = _line_start(stream, end)
+            if end == 0:
+                break
+            end -= 1
+        if lines:
+            stream.truncate(end)
+
+
+def _line_start(stream: IO[bytes], end: int) -> int:
+    """Where the line begins that ends before *end*."""
+    while end:
+        start = max(0, end - _CHUNK)
+        stream.seek(start)
+        found = stream.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def _at_the_end(table: str, stream: IO[str]) -> str:
+    """The cure for a line near the end of a file, which is rather a foot than a row."""
+    left = [line for _, line in zip(range(_FOOT), stream, strict=False)]
+    return "" if len(left) == _FOOT else f" Those below the last row: data.{table}.options.skip_last_rows."
 
 
 def _delimiter(header: str) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import duckdb
 
 from cam.data.parse import Check, Parsed, fits
-from cam.params import Params
+from cam.params import Params, Source
 from cam.schema import TABLES
 
 
 def find_faults(
-    connection: duckdb.DuckDBPyConnection, parsed: Parsed, params: Params, place: str
+    connection: duckdb.DuckDBPyConnection, parsed: Parsed, source: Source, params: Params, place: str
 ) -> list[str]:
     """Return every fault for which the run must stop, each with its rows and its cure.
 
@@ -20,8 +20,10 @@ def find_faults(
         The workspace.
     parsed : Parsed
         The table.
+    source : Source
+        The table's entry with all that its preset adds; its options may let a fault pass as a drop.
     params : Params
-        The client's parameters; their options may let a fault pass as a drop.
+        The client's parameters.
     place : str
         The parameter file, for messages.
 
@@ -31,16 +33,16 @@ def find_faults(
         Empty where nothing is wrong.
     """
     return [
-        *_value_faults(params, parsed, place),
+        *_value_faults(source, parsed, place),
         *_currency_faults(connection, parsed, params, place),
         *_order_faults(connection, parsed, params, place),
     ]
 
 
-def _value_faults(params: Params, parsed: Parsed, place: str) -> list[str]:
-    options = params.data.sources[parsed.table].options
+def _value_faults(source: Source, parsed: Parsed, place: str) -> list[str]:
+    options = source.options
     return [
-        _fault_text(params, parsed, check, place)
+        _fault_text(source, parsed, check, place)
         for check in parsed.checks
         if not getattr(options, _option(check)) or check.must_settle
     ]
@@ -51,7 +53,7 @@ def _option(check: Check) -> str:
     return "drop_missing_ids" if is_key else "drop_unreadable"
 
 
-def _fault_text(params: Params, parsed: Parsed, check: Check, place: str) -> str:
+def _fault_text(source: Source, parsed: Parsed, check: Check, place: str) -> str:
     column = TABLES[parsed.table].column(check.column)
     what = {
         "missing": f"no {check.column}",
@@ -69,12 +71,12 @@ def _fault_text(params: Params, parsed: Parsed, check: Check, place: str) -> str
         ),
     }[check.fault]
     rows = ", ".join(check.rows)
-    example = f"; such as {check.example!r}" if check.fault != "missing" else ""
+    example = f"; such as {check.example!r}" if check.fault != "missing" and check.example else ""
     cure = (
         f"    Drop them with data.{parsed.table}.options.{_option(check)}: true in {place}, "
         "or fix them at the source."
     )
-    options = params.data.sources[parsed.table].options
+    options = source.options
     if column and check.fault == "unreadable" and column.kind in {"money", "number", "integer"}:
         other = "," if options.decimal == "." else "."
         if other in (check.example or ""):

@@ -6,39 +6,39 @@ The expressions are DuckDB's: this happens in the embedded engine, before any re
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from pathlib import Path
 
 import duckdb
 
-from cam.data.dates import date_reader
-from cam.data.engine import identifier, literal
+from cam.data.engine import identifier
+from cam.data.notes import Note
+from cam.data.one_pass import BLANK_ROW as BLANK_ROW
+from cam.data.one_pass import Candidate, Fault, Reading, Typed, date_readers, type_table, with_dates
+from cam.data.privacy import personal_columns
 from cam.data.scores import Score, read_scores
-from cam.data.sources import ASIDE, FILE, Raw, find_column
+from cam.data.sources import COPY, FILE, Raw, find_column
 from cam.data.surveys import set_aside
 from cam.data.values import (
     as_number,
     blank,
     boolean,
     currency_sign,
+    is_dressed,
     is_numeric,
-    nobody,
     number,
     number_tests,
     text,
-    trimmed,
 )
 from cam.errors import DataError
 from cam.params import Source
-from cam.schema import MAY_BE_EMPTY, TABLES, Column
+from cam.schema import TABLES, Column
 
-Fault = Literal["missing", "nobody", "unreadable", "outside"]
-
-#: Why a row of nothing is left out.
-BLANK_ROW = "blank row"
-_EARLIEST = "TIMESTAMP '1900-01-01'"
 #: What the sign in an amount says of its currency; others name themselves. ¥ and $ fit several.
+#: Types of Parquet that hold several values, or bytes.
+_NESTED = re.compile(r"\]$|^(STRUCT|MAP|UNION|BLOB)\b")
 _SIGNS = {"RMB": "CNY", "元": "CNY", "CN¥": "CNY", "€": "EUR", "£": "GBP", "US$": "USD", "HK$": "HKD"}
 _FITS = {"¥": {"CNY", "JPY"}, "$": {"USD", "HKD", "AUD", "CAD", "SGD", "TWD", "NZD", "MXN"}}
 
@@ -94,6 +94,8 @@ class Parsed:
         Canonical columns and kept attributes.
     unused : tuple of str
         Source columns that nothing reads.
+    personal : tuple of (str, str)
+        Source columns left out because they seem to name a person, each with what it looks like.
     n_rows : int
         Rows of the source.
     checks : tuple of Check
@@ -102,19 +104,28 @@ class Parsed:
         Decisions that a reader should know, such as the order of day and month.
     signs : tuple of str
         Currencies that the amounts themselves name: their ISO code, or the sign where it fits several.
+    candidate : Candidate or None
+        A file of the rows that may be the prepared table already.
+    copies : str
+        SELECT of what tells exact copies of a row of the source, for all of them in their order.
     """
 
     table: str
     relation: str
     columns: tuple[str, ...]
     unused: tuple[str, ...]
+    personal: tuple[tuple[str, str], ...]
     n_rows: int
     checks: tuple[Check, ...]
     notes: tuple[str, ...]
     signs: tuple[str, ...]
+    candidate: Candidate | None
+    copies: str
 
 
-def parse(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, place: str) -> Parsed:
+def parse(
+    connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, place: str, to: Path | None = None
+) -> Parsed:
     """Turn a raw table into the canonical one: names mapped, values typed, faults flagged, no row lost.
 
     Parameters
@@ -127,6 +138,8 @@ def parse(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, pl
         Its entry in the parameter file.
     place : str
         The parameter file, for messages.
+    to : Path, optional
+        A file for the rows of transactions: it may turn out to be the prepared table, and is removed by the caller.
 
     Returns
     -------
@@ -138,39 +151,91 @@ def parse(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, pl
         If a needed column is not there, an id was rounded by a spreadsheet, a date can be read two ways, or words
         stand for numbers that nobody has said.
     """
-    raw = set_aside(connection, raw, source)
-    mapping = _mapping(raw, source, place)
+    if COPY not in raw.columns:  # else it is done already
+        raw = set_aside(connection, raw, source)
+    mapping, personal = _mapping(connection, raw, source, place)
     if source.options.refund_column:
         mapping["_cam_refund"] = _refund_column(raw, source.options.refund_column, place)
     scores, told = read_scores(connection, raw, source, mapping, place=place)
-    notes, signs = [*raw.notes, *told], set()
-    selects, checks = [], []
+    readings = _readings(connection, raw, source, mapping, scores, place=place)
+    dates, presumed = date_readers(connection, raw, source, readings, place=place, by_all=False)
+    late = to if raw.table == "transactions" else None
+    with_copies = late is None or source.options.drop_duplicates
+    typed = type_table(connection, raw, with_dates(readings, dates), to=late, with_copies=with_copies)
+    if any(name in presumed and fault in {"unreadable", "outside"} for name, fault in typed.faults):
+        # The first rows did not speak for all.
+        dates, _ = date_readers(connection, raw, source, readings, place=place, by_all=True)
+        typed = type_table(connection, raw, with_dates(readings, dates), to=late, with_copies=with_copies)
+    signs: set[str] = set()
+    for name, fault in typed.faults:
+        if fault == "rounded":
+            _refuse_rounded_ids(connection, raw, mapping[name])
+        elif fault == "dressed":
+            signs |= _signs(connection, raw, identifier(mapping[name]))
+    failed = _checks(connection, raw, mapping, typed, scores)
+    failed = tuple(_settle_truth(connection, raw, source, mapping[check.column], check) for check in failed)
+    notes = [*raw.notes, *told]
+    for name, (_, said) in dates.items():
+        notes += [Note(note.words, **(note.values | {"column": name})) for note in said]
+    own = ", ".join(identifier(name) for name in raw.columns if not name.startswith("_cam_"))
+    options = source.options
+    asked = [*options.line_value, options.multiply_by, options.states.column if options.states else None]
+    return Parsed(
+        table=raw.table,
+        relation=typed.relation,
+        columns=tuple(name for name in mapping if name != "_cam_refund"),
+        unused=tuple(
+            name
+            for name in raw.columns
+            if name not in {*mapping.values(), *personal, *asked} and not name.startswith("_cam_")
+        ),
+        personal=tuple(personal.items()),
+        n_rows=typed.n_rows,
+        checks=failed,
+        notes=tuple(notes),
+        signs=tuple(sorted(signs)),
+        candidate=typed.candidate,
+        copies=f"SELECT {COPY if COPY in raw.columns else f'hash({own})'} AS {COPY} FROM {raw.relation}",
+    )
+
+
+def _readings(
+    connection: duckdb.DuckDBPyConnection,
+    raw: Raw,
+    source: Source,
+    mapping: dict[str, str],
+    scores: dict[str, Score],
+    *,
+    place: str,
+) -> dict[str, Reading]:
+    """How each column is read; a date, whose form is yet to be found, has no value."""
     attributes = {name: origin for name, origin in mapping.items() if not TABLES[raw.table].column(name)}
     attributes.pop("_cam_refund", None)
     numeric = _numeric_attributes(connection, raw, attributes.values())
+    readings = {}
     for name, origin in mapping.items():
         column = TABLES[raw.table].column(name) or Column(
             name, "money" if name == "_cam_refund" else "text", False, ""
         )
+        if TABLES[raw.table].column(name):
+            _refuse_nested(raw, column, origin, place)
         given, kind = identifier(origin), raw.columns[origin]
-        is_blank = blank(given, kind)
+        is_blank, odd, is_bare = blank(given, kind), None, False
         if name in scores:
             column, is_blank = scores[name].column, scores[name].blank
         if name in scores and (read := scores[name].value):
             value = read
         elif column.kind == "text":
-            if name.endswith("_id"):
-                _refuse_rounded_ids(connection, raw, origin)
             value = text(given, kind, is_id=name.endswith("_id"))
+            is_bare = kind == "VARCHAR" and not name.endswith("_id")
+            if name.endswith("_id"):
+                odd = _rounded(given, kind)
             if name in attributes and origin in numeric:
                 value = as_number(given, kind, numeric[origin])
             elif name in attributes and kind != "VARCHAR":
                 value = given  # an attribute keeps the type that its source gave it
         elif column.kind in {"date", "datetime"}:
-            value, note = date_reader(connection, raw, origin, source, place=place)
-            notes += [f"{name}: {note}"] if note else []
-            if column.kind == "date":
-                value = f"CAST({value} AS DATE)"
+            value = ""
         elif column.kind == "boolean":
             value = boolean(given, kind, source.options.words.get(name))
         else:
@@ -179,45 +244,10 @@ def parse(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, pl
             if column.kind == "integer":
                 value = f"CASE WHEN {value} = floor({value}) THEN CAST({value} AS BIGINT) END"
             elif column.kind == "money" and kind == "VARCHAR":
-                signs |= _signs(connection, raw, given)
-        selects.append((column, value, is_blank))
-    relation = identifier(raw.table)
-    own = [identifier(name) for name in raw.columns if not name.startswith("_cam_")]
-    # A line of nothing but delimiters is the end of a spreadsheet, not a row.
-    filled = ", ".join(f"nullif({trimmed(name)}, '')" for name in own)
-    empty = f"coalesce({filled}) IS NULL" if set(raw.columns.values()) == {"VARCHAR"} else "false"
-    # Each value is worked out once, in the inner query; the outer one stores and judges it.
-    aside = f"CASE WHEN {empty} THEN {literal(BLANK_ROW)} END"
-    aside = f"coalesce({ASIDE}, {aside})" if ASIDE in raw.columns else aside
-    inner = [f"hash({', '.join(own)}) AS _cam_copy", f"{aside} AS _cam_why"]
-    inner += [FILE] if FILE in raw.columns else []
-    outer = ["_cam_copy", "_cam_why", *inner[2:]]
-    for index, (column, value, is_blank) in enumerate(selects):
-        inner += [f"{value} AS _cam_value_{index}", f"{is_blank} AS _cam_blank_{index}"]
-        if column.name == "revenue":
-            outer.append(f"_cam_value_{index} AS _cam_exact")
-        outer.append(f"{_stored(column, f'_cam_value_{index}')} AS {identifier(column.name)}")
-        for fault, condition in _conditions(raw.table, column, f"_cam_value_{index}", f"_cam_blank_{index}"):
-            flag = f"_cam_{fault}_{index}"
-            outer.append(f"coalesce(({condition}) AND _cam_why IS NULL, false) AS {flag}")
-            checks.append((column.name, fault, flag))
-    connection.execute(
-        f"CREATE TABLE {relation} AS SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM {raw.relation})"
-    )
-    failed = _count(connection, raw, mapping, checks, scores)
-    failed = tuple(_settle_truth(connection, raw, source, mapping[check.column], check) for check in failed)
-    return Parsed(
-        table=raw.table,
-        relation=relation,
-        columns=tuple(name for name in mapping if name != "_cam_refund"),
-        unused=tuple(
-            name for name in raw.columns if name not in mapping.values() and not name.startswith("_cam_")
-        ),
-        n_rows=_scalar(connection, f"SELECT count(*) FROM {relation}"),
-        checks=failed,
-        notes=tuple(notes),
-        signs=tuple(sorted(signs)),
-    )
+                odd = is_dressed(given)
+        guests = tuple(source.options.guests)
+        readings[name] = Reading(column, value, is_blank, origin, is_bare=is_bare, odd=odd, guests=guests)
+    return readings
 
 
 def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> int:
@@ -226,19 +256,22 @@ def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> int:
     return int(row[0] or 0)
 
 
-def _mapping(raw: Raw, source: Source, place: str) -> dict[str, str]:
-    """Canonical name -> source column, for all that are there."""
+def _mapping(
+    connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, place: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Canonical name -> source column, for all that are there; and those that nobody asked for and name a person."""
     schema = TABLES[raw.table]
     present = [name for name in raw.columns if not name.startswith("_cam_")]
     mapping: dict[str, str] = {}
+    personal: dict[str, str] = {}
     lost: list[tuple[str, str]] = []
     for column in schema.columns:
-        origin = source.columns.get(column.name, column.name)
+        origin = source.named.get(column.name, column.name)
         if found := find_column(origin, present):
             mapping[column.name] = found
-        elif column.required or column.name in source.columns:
+        elif column.required or column.name in source.named:
             lost.append((column.name, origin))
-    for name, origin in source.columns.items():
+    for name, origin in source.named.items():
         if not schema.column(name):
             if found := find_column(origin, present):
                 mapping[name] = found
@@ -246,11 +279,26 @@ def _mapping(raw: Raw, source: Source, place: str) -> dict[str, str]:
                 lost.append((name, origin))
     if lost:
         raise DataError(_lost_columns(raw, lost, present, place))
+    _refuse_shared_amounts(raw, mapping, place)
     if schema.keeps_others:
         # To the engine, Age and age are one name.
         taken, used = set(mapping.values()), {name.lower() for name in mapping}
-        mapping.update({name: name for name in present if name not in taken and name.lower() not in used})
-    return mapping
+        others = [name for name in present if name not in taken and name.lower() not in used]
+        personal = personal_columns(connection, raw, others)
+        mapping.update({name: name for name in others if name not in personal})
+    return mapping, personal
+
+
+def _refuse_shared_amounts(raw: Raw, mapping: dict[str, str], place: str) -> None:
+    """An amount is no id, no day and no other amount."""
+    known = [(name, found) for name in mapping if (found := TABLES[raw.table].column(name))]
+    for name, column in known:
+        others = [other for other, _ in known if other != name and mapping[other] == mapping[name]]
+        if others and column.kind == "money":
+            raise DataError(
+                f"{raw.table}: column '{mapping[name]}' is read twice, as {name} and as {others[0]}.\n"
+                f"    Map one of them to another column: data.{raw.table}.columns in {place}."
+            )
 
 
 def _lost_columns(raw: Raw, lost: list[tuple[str, str]], present: list[str], place: str) -> str:
@@ -259,6 +307,10 @@ def _lost_columns(raw: Raw, lost: list[tuple[str, str]], present: list[str], pla
     noun, verb = ("column", "map it") if len(lost) == 1 else ("columns", "map them")
     near = list(dict.fromkeys(found for name, origin in lost if (found := _nearest(name, origin, present))))
     lines = [f"{raw.table}: {noun} {names} not found. Columns present: {shown}."]
+    if len(present) == 1:
+        lines.append(
+            f"    Is the sign between the values another one? data.{raw.table}.options.delimiter names it."
+        )
     if near:
         lines.append(f"    Did you mean {', '.join(repr(name) for name in near)}?")
     lines.append(f"    To {verb}: data.{raw.table}.columns in {place}, as canonical name: source's name.")
@@ -311,10 +363,19 @@ def _refund_column(raw: Raw, name: str, place: str) -> str:
 def _refuse_other_types(raw: Raw, column: Column, origin: str, place: str) -> None:
     kind = raw.columns[origin]
     if kind != "VARCHAR" and not is_numeric(kind):
-        raise DataError(
-            f"{raw.table}: column '{origin}' holds values of type {kind}, not numbers.\n"
-            f"    Map {column.name} to another column: data.{raw.table}.columns in {place}."
-        )
+        _refuse_type(raw, column, origin, place, wanted="numbers")
+
+
+def _refuse_nested(raw: Raw, column: Column, origin: str, place: str) -> None:
+    if _NESTED.search(raw.columns[origin]):
+        _refuse_type(raw, column, origin, place, wanted="single values")
+
+
+def _refuse_type(raw: Raw, column: Column, origin: str, place: str, *, wanted: str) -> None:
+    raise DataError(
+        f"{raw.table}: column '{origin}' holds values of type {raw.columns[origin]}, not {wanted}.\n"
+        f"    Map {column.name} to another column: data.{raw.table}.columns in {place}."
+    )
 
 
 def _signs(connection: duckdb.DuckDBPyConnection, raw: Raw, given: str) -> set[str]:
@@ -333,63 +394,33 @@ def fits(sign: str, currency: str) -> bool:
     return currency in _FITS.get(sign, {sign})
 
 
-def _stored(column: Column, value: str) -> str:
-    types = {"money": "DECIMAL(18, 2)", "number": "DOUBLE"}
-    return f"CAST({value} AS {types[column.kind]})" if column.kind in types else value
-
-
 # --- checks -------------------------------------------------------------------------------------
 
 
-def _conditions(table: str, column: Column, value: str, blank: str) -> list[tuple[Fault, str]]:
-    found: list[tuple[Fault, str]] = []
-    if column.required and (table, column.name) not in MAY_BE_EMPTY:
-        found.append(
-            ("missing", f"({value} IS NULL) AND {blank}" if column.kind != "text" else f"{value} IS NULL")
-        )
-    if column.required and column.name == "customer_id":
-        found.append(("nobody", nobody(value)))
-    if column.kind != "text":
-        found.append(("unreadable", f"({value} IS NULL) AND NOT {blank}"))
-    if column.kind in {"date", "datetime"}:
-        found.append(("outside", f"{value} < {_EARLIEST}"))
-    limits = [f"{value} < {column.low}"] if column.low is not None else []
-    limits += [f"{value} > {column.high}"] if column.high is not None else []
-    if limits:
-        found.append(("outside", " OR ".join(limits)))
-    return found
-
-
-def _count(
+def _checks(
     connection: duckdb.DuckDBPyConnection,
     raw: Raw,
     mapping: dict[str, str],
-    checks: list[tuple[str, Fault, str]],
+    typed: Typed,
     scores: dict[str, Score],
 ) -> tuple[Check, ...]:
-    """One aggregate over all flags; the rows are looked up only where something failed."""
-    if not checks:
-        return ()
-    relation = identifier(raw.table)
-    counted = connection.execute(
-        f"SELECT {', '.join(f'count(*) FILTER ({flag})' for *_, flag in checks)} FROM {relation}"
-    ).fetchone()
-    assert counted is not None
+    """What failed; the rows are looked up only then."""
     failed = []
-    for (name, fault, flag), n in zip(checks, counted, strict=True):
-        if n:
-            ids = [
-                int(row[0])
-                for row in connection.execute(
-                    f"SELECT rowid FROM {relation} WHERE {flag} ORDER BY rowid LIMIT 3"
-                ).fetchall()
-            ]
-            rows = tuple(_row_name(connection, raw, relation, row) for row in ids)
-            check = Check(name, fault, flag, n, rows, _example(connection, raw, mapping[name], ids[0]))
-            if fault == "outside" and name in scores:
-                told = scores[name]
-                check = replace(check, asked=told.asked, hint=told.hint, must_settle=told.must_settle)
-            failed.append(check)
+    for (name, fault), (flag, n) in typed.faults.items():
+        if fault == "rounded" or fault == "dressed":
+            continue
+        ids = [
+            int(row[0])
+            for row in connection.execute(
+                f"SELECT rowid FROM {typed.relation} WHERE {flag} ORDER BY rowid LIMIT 3"
+            ).fetchall()
+        ]
+        rows = tuple(_row_name(connection, raw, typed.relation, row) for row in ids)
+        check = Check(name, fault, flag, n, rows, _example(connection, raw, mapping[name], ids[0]))
+        if fault == "outside" and name in scores:
+            told = scores[name]
+            check = replace(check, asked=told.asked, hint=told.hint, must_settle=told.must_settle)
+        failed.append(check)
     return tuple(failed)
 
 
@@ -440,19 +471,24 @@ def _example(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str, row: 
     return found[0] if found else None
 
 
-def _refuse_rounded_ids(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str) -> None:
-    name, kind = identifier(origin), raw.columns[origin]
+def _rounded(name: str, kind: str) -> str | None:
+    """Whether an id has lost its last digits to a spreadsheet, where its type lets it."""
     if kind == "VARCHAR":
-        rounded = f"regexp_full_match({name}, '[0-9]([.][0-9]+[eE][+]?|[eE][+])[0-9]+')"
-    elif kind in {"DOUBLE", "FLOAT"}:
-        rounded = f"abs({name}) >= {'9007199254740992' if kind == 'DOUBLE' else '16777216'}"
-    else:
-        return
+        # Few ids have either sign, and to look for a sign is quick.
+        form = f"regexp_full_match({name}, '[0-9]([.][0-9]+[eE][+]?|[eE][+])[0-9]+')"
+        return f"CASE WHEN contains({name}, '+') OR contains({name}, '.') THEN {form} ELSE false END"
+    if kind in {"DOUBLE", "FLOAT"}:
+        return f"abs({name}) >= {'9007199254740992' if kind == 'DOUBLE' else '16777216'}"
+    return None
+
+
+def _refuse_rounded_ids(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str) -> None:
+    name = identifier(origin)
     found = connection.execute(
-        f"SELECT {name}, count(*) OVER () FROM {raw.relation} WHERE {rounded} LIMIT 1"
+        f"SELECT {name}, count(*) OVER () FROM {raw.relation} WHERE {_rounded(name, raw.columns[origin])} LIMIT 1"
     ).fetchone()
-    if found:
-        raise DataError(
-            f"{raw.table}: {found[1]:,} values of '{origin}' were rounded by a spreadsheet "
-            f"(such as {found[0]}), so different ids have become one.\n    Export again with that column as text."
-        )
+    assert found is not None
+    raise DataError(
+        f"{raw.table}: {found[1]:,} values of '{origin}' were rounded by a spreadsheet "
+        f"(such as {found[0]}), so different ids have become one.\n    Export again with that column as text."
+    )

@@ -17,12 +17,19 @@ import duckdb
 
 from cam.data.engine import identifier, literal, workspace
 from cam.data.faults import find_faults
+from cam.data.guards import refuse_changed, stamps
+from cam.data.identity import settle_ids
 from cam.data.notes import parts
+from cam.data.one_pass import PARQUET
+from cam.data.orders import amount, write_orders
 from cam.data.parse import Parsed, parse
-from cam.data.refunds import LOOSE_REFUND, NETTED_REFUND, net_refunds
-from cam.data.sources import copy_database_table, find_files, read_source
+from cam.data.presets import after_reading, before_reading
+from cam.data.pseudonyms import IdKey, find_key, forget_plain, hash_ids, without_examples
+from cam.data.refund_table import SETTLED, Settled, settle_refunds
+from cam.data.shape import shape
+from cam.data.sources import COPY, Raw, copy_database_table, find_files, read_source, refuse_lines
 from cam.errors import DataError
-from cam.params import Params
+from cam.params import Params, Source
 from cam.project import code_digest, digest, is_sealed, seal
 from cam.schema import TABLES, Table
 
@@ -93,17 +100,24 @@ def prepare(
     """
     home = cache / "clients" / params.client.id
     home.mkdir(parents=True, exist_ok=True)
+    hashed = params.client.customer_ids == "hashed"
+    ids = find_key(params.client.id, folder=root / ".keys") if hashed else None
+    if ids:
+        forget_plain(home, results=cache / "studies" / params.client.id)
     work = Path(tempfile.mkdtemp(prefix=".work-", dir=home))
     try:
         files = _files(params, root=root / Path(params.data.root).expanduser(), work=work, resolve=resolve)
-        key = _key(params, files)
+        seen = {name: stamps(paths) for name, paths in files.items()}
+        key = _key(params, files, ids)
         final = home / key[:32]
-        if not is_sealed(final):
+        if not is_sealed(final) or (ids and not ids.lookup.exists()):
             shutil.rmtree(final, ignore_errors=True)  # damaged, or not there
             made = work / "tables"
             made.mkdir()
             with workspace(work) as connection:
-                review = _build(connection, params, files, made, place) | {"key": key}
+                review = _build(connection, params, files, made, place, ids) | {"key": key}
+            for name, stamp in seen.items():
+                refuse_changed(name, stamp)
             text = json.dumps(review, ensure_ascii=False, indent=1, default=str)
             (made / "review.json").write_text(text, encoding="utf-8")
             seal(made)
@@ -143,7 +157,7 @@ def _files(
     faults = []
     for name, source in params.data.sources.items():
         try:
-            if source.table:
+            if source.table or source.query:
                 files[name] = [
                     copy_database_table(name, source, engine=params.data.engine, folder=work, root=root)
                 ]
@@ -158,11 +172,12 @@ def _files(
     return files
 
 
-def _key(params: Params, files: dict[str, list[Path]]) -> str:
+def _key(params: Params, files: dict[str, list[Path]], ids: IdKey | None) -> str:
     parts: list[str | Path] = [code_digest(_CODE), str(params.client.as_of), params.client.currency]
+    parts += [str(params.data.ignore_case), ids.digest if ids else "plain"]
     for name, source in params.data.sources.items():
         parts += [name, source.model_dump_json()]
-        if source.table:
+        if source.table or source.query:
             # A database hands rows over in any order; the same rows are the same content.
             parts.append(_content(files[name][0]))
         else:
@@ -197,39 +212,91 @@ def _forget_old(home: Path, work: Path) -> None:
 
 
 def _build(
-    connection: duckdb.DuckDBPyConnection, params: Params, files: dict[str, list[Path]], to: Path, place: str
+    connection: duckdb.DuckDBPyConnection,
+    params: Params,
+    files: dict[str, list[Path]],
+    to: Path,
+    place: str,
+    ids: IdKey | None,
 ) -> Review:
     parsed: dict[str, Parsed] = {}
     shown: dict[str, list[str]] = {}
     faults: list[str] = []
+    resolved: dict[str, Source] = {}
     for name, source in params.data.sources.items():
+        whole: Raw | None = None
         try:
-            raw = read_source(connection, name, source, files=files[name], folder=to.parent)
-            parsed[name] = parse(connection, raw, source, place=place)
-            shown[name] = [source.table] if source.table else list(raw.files)
-            faults += find_faults(connection, parsed[name], params, place)
+            source = before_reading(name, source)
+            # The one table that may be large is read from its file, row by row, and never stands in memory.
+            in_place = name == "transactions"
+            whole = raw = read_source(
+                connection, name, source, files=files[name], folder=to.parent, in_place=in_place
+            )
+            present = [column for column in raw.columns if not column.startswith("_cam_")]
+            source = after_reading(name, source, present, place=place)
+            raw, source = shape(connection, raw, source, place=place)
+            resolved[name] = source
+            rows = to.parent / f"{name}.parquet.part"
+            parsed[name] = parse(connection, raw, source, place=place, to=rows)
+            parsed[name] = without_examples(parsed[name]) if ids else parsed[name]
+            in_base = bool(source.table or source.query)
+            shown[name] = [source.table or "query"] if in_base else list(raw.files)
+            faults += find_faults(connection, parsed[name], source, params, place)
         except (DataError, duckdb.Error) as error:
-            faults.append(_told(name, error))
+            faults.append(_told(name, _in_its_lines(connection, whole) or error, files[name]))
     if faults:
         raise DataError("\n".join(faults))
+    params = params.model_copy(update={"data": params.data.model_copy(update=resolved)})
+    told = settle_ids(connection, parsed, params, place=place)
     as_of = params.client.as_of or _last_day(connection, parsed, place)
     review: Review = {"as_of": as_of.isoformat(), "tables": {}}
+    if ids:
+        hashed = hash_ids(connection, parsed, ids)
+        review["ids"] = {"hashed": hashed, "lookup": f"{ids.lookup.parent.name}/{ids.lookup.name}"}
+    judged = {name: _judge(connection, params, table, as_of) for name, table in parsed.items()}
+    settled: Settled | None = None
+    if "refunds" in parsed:
+        settled = settle_refunds(
+            connection,
+            judged["transactions"],
+            judged["refunds"],
+            columns=parsed["transactions"].columns,
+            refund_columns=parsed["refunds"].columns,
+            options=resolved["transactions"].options,
+        )
     for name, table in parsed.items():
         try:
-            cleaned = _clean(connection, params, table, as_of, to / f"{name}.parquet", place)
+            cleaned = _clean(connection, params, table, as_of, to / f"{name}.parquet", place, settled)
+            for note in told.get(name, []):
+                cleaned["notes"].append(str(note))
+                cleaned["notes_in_parts"].append(parts(note))
             review["tables"][name] = cleaned | {"files": shown[name]}
         except (DataError, duckdb.Error) as error:
-            faults.append(_told(name, error))
+            faults.append(_told(name, error, files[name]))
     if faults:
         raise DataError("\n".join(faults))
     review["match"] = _match(connection, parsed, to)
     return review
 
 
-def _told(table: str, error: Exception) -> str:
+def _in_its_lines(connection: duckdb.DuckDBPyConnection, raw: Raw | None) -> DataError | None:
+    """The line that cannot be read, where there is one: what else seems to be wrong follows from it."""
+    try:
+        if raw:
+            refuse_lines(connection, raw)
+    except DataError as error:
+        return error
+    return None
+
+
+def _told(table: str, error: Exception, files: list[Path]) -> str:
     if isinstance(error, DataError):
         return str(error)
-    return f"{table}: the engine cannot work with it: {' '.join(str(error).split())[:300]}"
+    names = ", ".join(path.name for path in files[:3])
+    return (
+        f"{table}: the engine cannot work with {names}: {' '.join(str(error).split())[:300]}\n"
+        "    Export it again, or as CSV."
+    )
 
 
 def _last_day(connection: duckdb.DuckDBPyConnection, parsed: dict[str, Parsed], place: str) -> date:
@@ -250,20 +317,26 @@ def _last_day(connection: duckdb.DuckDBPyConnection, parsed: dict[str, Parsed], 
 
 
 def _clean(
-    connection: duckdb.DuckDBPyConnection, params: Params, parsed: Parsed, as_of: date, to: Path, place: str
+    connection: duckdb.DuckDBPyConnection,
+    params: Params,
+    parsed: Parsed,
+    as_of: date,
+    to: Path,
+    place: str,
+    settled: Settled | None,
 ) -> Review:
     """Name the reason for which each row is dropped, write the rest, and account for both."""
     schema = TABLES[parsed.table]
     has_revenue = parsed.table == "transactions"
-    reason = _reason(params, parsed, schema, as_of)
     judged = identifier(f"{parsed.table}_judged")
-    connection.execute(f"CREATE VIEW {judged} AS SELECT *, {reason} AS _cam_reason FROM {parsed.relation}")
-    money = "sum(_cam_exact)" if has_revenue else "NULL"
+    if parsed.table == "refunds":
+        judged = _with_orders(connection, judged)
+    money = {"transactions": "sum(_cam_exact)", "refunds": "-sum(abs(refund))"}.get(parsed.table, "NULL")
     counted = connection.execute(
         f"SELECT _cam_reason, count(*), {money} FROM {judged} GROUP BY 1 ORDER BY 1 NULLS FIRST"
     ).fetchall()
     dropped = [
-        {"reason": why, "rows": rows, "revenue": _amount(revenue)} for why, rows, revenue in counted if why
+        {"reason": why, "rows": rows, "revenue": amount(revenue)} for why, rows, revenue in counted if why
     ]
     rows_kept = sum(rows for why, rows, _ in counted if not why)
     if rows_kept == 0:
@@ -274,33 +347,67 @@ def _clean(
         )
     kept = identifier(f"{parsed.table}_kept")
     connection.execute(f"CREATE VIEW {kept} AS SELECT * FROM {judged} WHERE _cam_reason IS NULL")
-    _refuse_doubled_keys(connection, parsed, schema, kept, place)
+    by_row = params.client.customer_ids == "hashed" and schema.key == "customer_id"
+    _refuse_doubled_keys(connection, parsed, schema.key, kept, place, by_row=by_row)
     review: Review = {
         "rows_in": parsed.n_rows,
         "rows_kept": rows_kept,
         "dropped": dropped,
-        "exact_copies": _copies(connection, kept),
+        "exact_copies": 0,
         "columns": list(parsed.columns),
         "columns_unused": list(parsed.unused),
+        "columns_personal": dict(parsed.personal),
         "notes": [str(note) for note in parsed.notes],
         "notes_in_parts": [parts(note) for note in parsed.notes],
     }
     if has_revenue:
-        written, shared = _write_transactions(connection, params, parsed, kept, to)
-        review |= written
-        if shared:
-            review["notes"].append(
-                f"{shared:,} orders carry an id that another customer uses too; each counts as an order of its own"
-            )
-        review["revenue_in"] = _amount(sum((row[2] or Decimal(0) for row in counted), Decimal(0)))
+        options = params.data.sources[parsed.table].options
+        orders = write_orders(
+            connection, parsed, options, n_kept=rows_kept, settled=settled, to=to, place=place
+        )
+        review |= orders.review
+        review["notes"] += [str(note) for note in orders.notes]
+        review["notes_in_parts"] += [parts(note) for note in orders.notes]
+        review["revenue_in"] = amount(sum((row[2] or Decimal(0) for row in counted), Decimal(0)))
         exact = next((row[2] for row in counted if not row[0]), None) or Decimal(0)
-        review["rounding"] = _amount(
-            Decimal(review["revenue_kept"]) + Decimal(review["refunded_in_column"]) - exact
+        review["rounding"] = amount(
+            Decimal(review["revenue_kept"])
+            + Decimal(review["refunded_in_column"])
+            - (settled.revenue if settled else 0)
+            - exact
         )
     else:
+        if settled and parsed.table == "refunds":
+            review |= {
+                "revenue_in": amount(sum((row[2] or Decimal(0) for row in counted), Decimal(0))),
+                "revenue_kept": amount(settled.revenue),
+                "of_orders": settled.n_netted,
+            }
+        copies = connection.execute(f"SELECT count(*) - count(DISTINCT {COPY}) FROM {kept}").fetchone()
+        review["exact_copies"] = copies[0] if copies else 0
         listed = ", ".join(identifier(name) for name in parsed.columns)
-        _copy(connection, f"SELECT {listed} FROM {kept}", to)
+        order = " ORDER BY _cam_line" if params.data.sources[parsed.table].options.drop_duplicates else ""
+        connection.execute(f"COPY (SELECT {listed} FROM {kept}{order}) TO {literal(str(to))} {PARQUET}")
     return review
+
+
+def _judge(connection: duckdb.DuckDBPyConnection, params: Params, parsed: Parsed, as_of: date) -> str:
+    """Name beside each row the reason for which it is dropped, as a view."""
+    reason = _reason(params, parsed, TABLES[parsed.table], as_of)
+    judged = identifier(f"{parsed.table}_judged")
+    connection.execute(
+        f"CREATE VIEW {judged} AS SELECT *, rowid AS _cam_line, {reason} AS _cam_reason FROM {parsed.relation}"
+    )
+    return judged
+
+
+def _with_orders(connection: duckdb.DuckDBPyConnection, judged: str) -> str:
+    """The refunds, judged by their orders too."""
+    connection.execute(
+        f"CREATE VIEW refunds_by_order AS SELECT refunds.* REPLACE (coalesce(_cam_reason, reason) AS _cam_reason) "
+        f"FROM {judged} AS refunds LEFT JOIN {SETTLED} AS settled ON refunds._cam_line = settled.line"
+    )
+    return "refunds_by_order"
 
 
 def _reason(params: Params, parsed: Parsed, schema: Table, as_of: date) -> str:
@@ -327,77 +434,34 @@ def _reason(params: Params, parsed: Parsed, schema: Table, as_of: date) -> str:
     return f"CASE {' '.join(whens)} END"
 
 
-def _copies(connection: duckdb.DuckDBPyConnection, kept: str) -> int:
-    found = connection.execute(f"SELECT count(*) - count(DISTINCT _cam_copy) FROM {kept}").fetchone()
-    return int(found[0]) if found else 0
-
-
 def _refuse_doubled_keys(
-    connection: duckdb.DuckDBPyConnection, parsed: Parsed, schema: Table, kept: str, place: str
+    connection: duckdb.DuckDBPyConnection,
+    parsed: Parsed,
+    name: str | None,
+    kept: str,
+    place: str,
+    *,
+    by_row: bool,
 ) -> None:
-    if not schema.key:
+    if not name:
         return
-    key = identifier(schema.key)
+    key = identifier(name)
     doubled = connection.execute(
         f"SELECT {key}, count(*) OVER () FROM {kept} GROUP BY {key} HAVING count(*) > 1 ORDER BY 1 LIMIT 3"
     ).fetchall()
     if doubled:
         first = ", ".join(str(row[0]) for row in doubled)
+        if by_row:  # a hash would tell the reader of the message nothing
+            listed = ", ".join(literal(str(row[0])) for row in doubled)
+            rows = connection.execute(
+                f"SELECT rowid FROM {parsed.relation} WHERE {key} IN ({listed}) ORDER BY 1 LIMIT 4"
+            ).fetchall()
+            first = "rows " + ", ".join(f"{row[0] + 1:,}" for row in rows)
         raise DataError(
-            f"{parsed.table}: {doubled[0][1]:,} values of {schema.key} stand in more than one row (first: {first}).\n"
+            f"{parsed.table}: {doubled[0][1]:,} values of {name} stand in more than one row (first: {first}).\n"
             f"    Keep one row for each at the source; exact copies go with "
             f"data.{parsed.table}.options.drop_duplicates: true in {place}."
         )
-
-
-def _write_transactions(
-    connection: duckdb.DuckDBPyConnection, params: Params, parsed: Parsed, kept: str, to: Path
-) -> tuple[Review, int]:
-    column = params.data.sources["transactions"].options.refund_column
-    netting = net_refunds(connection, kept, parsed.columns, refund_column=column)
-    _copy(connection, netting.query, to)
-    totals = connection.execute(
-        f"""
-        SELECT sum(revenue), (SELECT count(*) FROM {kept} WHERE revenue = 0), count(DISTINCT customer_id),
-               CAST(min(order_date) AS DATE), CAST(max(order_date) AS DATE),
-               count(*) FILTER (kind = '{NETTED_REFUND}'), sum(revenue) FILTER (kind = '{NETTED_REFUND}'),
-               count(*) FILTER (kind = '{LOOSE_REFUND}'), sum(revenue) FILTER (kind = '{LOOSE_REFUND}')
-        FROM read_parquet({literal(str(to))})
-        """
-    ).fetchone()
-    assert totals is not None
-    review = {
-        "revenue_kept": _amount(totals[0]),
-        "zero_value_rows": totals[1],
-        "n_customers": totals[2],
-        "n_orders": netting.n_orders,
-        "first_date": totals[3].isoformat(),
-        "last_date": totals[4].isoformat(),
-        "day_before_last": _day_before_last(connection, to),
-        "refunds_netted": {"rows": totals[5], "revenue": _amount(totals[6])},
-        "refunds_loose": {"rows": totals[7], "revenue": _amount(totals[8])},
-        "refunded_in_column": _amount(netting.netted_in_column),
-        "orders_on_several_days": netting.n_moved,
-        "orders_below_zero": netting.n_below_zero,
-    }
-    return review, netting.n_shared
-
-
-def _day_before_last(connection: duckdb.DuckDBPyConnection, path: Path) -> str | None:
-    """The last day but one with a row: far from the last, it shows a mistyped date."""
-    found = connection.execute(
-        f"SELECT DISTINCT CAST(order_date AS DATE) AS day FROM read_parquet({literal(str(path))}) "
-        "ORDER BY day DESC LIMIT 2"
-    ).fetchall()
-    return found[1][0].isoformat() if len(found) > 1 else None
-
-
-def _copy(connection: duckdb.DuckDBPyConnection, query: str, to: Path) -> None:
-    connection.execute(f"COPY ({query}) TO {literal(str(to))} (FORMAT parquet, COMPRESSION zstd)")
-
-
-def _amount(value: Decimal | None) -> str:
-    return str(Decimal(value or 0).normalize() + 0) if value else "0"
 
 
 def _match(connection: duckdb.DuckDBPyConnection, parsed: dict[str, Parsed], folder: Path) -> list[Review]:

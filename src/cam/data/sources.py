@@ -6,21 +6,29 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import date, datetime, time
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import duckdb
 
-from cam.data.delimited import TextTable, line_fault, text_table, unique_names
-from cam.data.engine import fetch_table, identifier, literal
+from cam.data.databases import fetch
+from cam.data.delimited import TextTable, line_fault, text_table
+from cam.data.engine import identifier, literal
+from cam.data.guards import (
+    is_no_text,
+    refuse_long_lines,
+    refuse_special,
+    refuse_unreadable,
+    refuse_wide_pattern,
+)
+from cam.data.notes import Note
+from cam.data.workbooks import read_sheet
 from cam.errors import DataError
 from cam.params import Source
 
-#: Our own columns: the file that a row is from, and why a row does not count.
-FILE, ASIDE = "_cam_file", "_cam_aside"
+#: Our own columns: the file that a row is from, why a row does not count, and what it is a copy of.
+FILE, ASIDE, COPY = "_cam_file", "_cam_aside", "_cam_copy"
 _MAGIC = (
     (b"PAR1", "parquet"),
     (b"PK\x03\x04", "excel"),
@@ -38,6 +46,7 @@ _MAGIC = (
 )
 _WEB_PAGE = re.compile(rb"\s*<(!doctype|!--|html|head|meta|body|style|div|table|\?xml)", re.IGNORECASE)
 _JSON = re.compile(rb'\s*(\[\s*[\[{]|\{\s*")')
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _SUFFIXES = {"parquet": {".parquet", ".pq"}, "excel": {".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"}}
 _HOLDS = {"csv": "text", "excel": "an Excel (or ZIP) file", "parquet": "a Parquet file"}
 _RENAME = {
@@ -63,6 +72,8 @@ class Raw:
         Names of the files, or of the database's table, to show.
     notes : tuple of str
         What a reader should know of how it was read, such as its encoding.
+    texts : tuple of TextTable
+        Its text files, which may not have been read to their ends.
     """
 
     table: str
@@ -70,6 +81,7 @@ class Raw:
     columns: dict[str, str]
     files: tuple[str, ...]
     notes: tuple[str, ...]
+    texts: tuple[TextTable, ...] = ()
 
 
 def find_files(table: str, source: Source, root: Path) -> list[Path]:
@@ -102,9 +114,21 @@ def find_files(table: str, source: Source, root: Path) -> list[Path]:
         try:
             place = root / Path(pattern).expanduser()
             # A file may have brackets in its own name.
-            files = [place] if place.is_file() else _matches(place) if _is_glob(pattern) else []
+            if place.is_file():
+                files = [place]
+            elif _is_glob(pattern):
+                refuse_wide_pattern(table, pattern, place)
+                files = _matches(place)
+            else:
+                refuse_special(table, place)
+                files = []
         except (OSError, ValueError, RuntimeError) as error:  # a name that no file can have
-            raise DataError(f"{table}: {pattern!r} is no path: {error}.") from None
+            said = error.strerror if isinstance(error, OSError) else error
+            raise DataError(
+                f"{table}: {pattern[:200]!r} is no path: {said}. Mend data.{table}.path."
+            ) from None
+        for file in files:
+            refuse_unreadable(table, file)
         if not files:
             raise DataError(_missing(table, pattern, place))
         found += files
@@ -174,7 +198,13 @@ def _missing(table: str, pattern: str, place: Path) -> str:
 
 
 def read_source(
-    connection: duckdb.DuckDBPyConnection, table: str, source: Source, *, files: list[Path], folder: Path
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    source: Source,
+    *,
+    files: list[Path],
+    folder: Path,
+    in_place: bool = False,
 ) -> Raw:
     """Bring one source into the engine as it is: text stays text, types stay types.
 
@@ -190,6 +220,9 @@ def read_source(
         From :func:`find_files`, or the one file that a database's table was copied to.
     folder : Path
         For files that must be rewritten first; removed by the caller.
+    in_place : bool
+        Whether rows of text stay in their file until they are asked for, as those of Parquet do. Then a line that
+        cannot be read is found only by whoever reads it, and :func:`refuse_lines` tells of it.
 
     Returns
     -------
@@ -201,14 +234,17 @@ def read_source(
         If a file is empty, is not what its name says, or cannot be read.
     """
     texts: list[TextTable] = []
+    notes: list[str] = []
     parts: list[str] = []
-    kinds = [_kind(table, path) for path in files]
+    kinds = [_kind(table, path, source.options.encoding) for path in files]
     shown = _labels(files)
     for index, (path, kind) in enumerate(zip(files, kinds, strict=True)):
         if kind == "parquet":
-            select = _parquet(connection, table, path)
+            select = _parquet(connection, table, path, moments_as_text=bool(source.options.time_zone))
         elif kind == "excel":
-            select = _excel(connection, table, path, source, name=f"{table}_sheet_{index}")
+            name = f"{table}_sheet_{index}"
+            select, said = _excel(connection, table, path, source, name=name, to=folder / f"{name}.csv")
+            notes += said
         else:
             texts.append(text_table(table, path, source, to=folder / f"{table}_{index}.txt"))
             select = texts[-1].query
@@ -216,21 +252,49 @@ def read_source(
             select if len(files) == 1 else f"SELECT *, {literal(shown[index])} AS {FILE} FROM ({select})"
         )
     relation = identifier(f"{table}_raw")
-    made = "VIEW" if set(kinds) == {"parquet"} else "TABLE"
+    made = "VIEW" if set(kinds) == {"parquet"} or (in_place and "excel" not in kinds) else "TABLE"
+    notes += [note for text in texts for note in text.notes]
+    raw = Raw(table, relation, {}, shown, tuple(notes), tuple(texts))
     try:
         connection.execute(f"CREATE {made} {relation} AS {' UNION ALL BY NAME '.join(parts)}")
         described = connection.execute(f"DESCRIBE {relation}").fetchall()
-        n_rows = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
+        has_rows = connection.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone()
     except duckdb.Error as error:
-        faults = [fault for text in texts if (fault := line_fault(table, text))]
-        raise DataError(
-            "\n".join(faults) or f"{table}: {_names(files)} cannot be read: {_first_lines(error)}"
-        ) from None
-    columns = {str(row[0]): str(row[1]) for row in described}
-    if n_rows == (0,):
+        raise _unreadable(raw, error) from None
+    if not has_rows:
         raise DataError(f"{table}: {_names(files)} has no rows below its header. Export it again.")
-    notes = tuple(note for text in texts for note in text.notes)
-    return Raw(table, relation, columns, shown, notes)
+    return replace(raw, columns={str(row[0]): str(row[1]) for row in described})
+
+
+def refuse_lines(connection: duckdb.DuckDBPyConnection, raw: Raw) -> None:
+    """Stop if a file that was not read as a whole has a line that cannot be read.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    raw : Raw
+        As read.
+
+    Raises
+    ------
+    DataError
+        With the first such line of each file.
+    """
+    if raw.texts:
+        try:
+            connection.execute(f"SELECT count(COLUMNS(*)) FROM {raw.relation}").fetchall()
+        except duckdb.Error as error:
+            raise _unreadable(raw, error) from None
+
+
+def _unreadable(raw: Raw, error: Exception) -> DataError:
+    faults = [fault for text in raw.texts if (fault := line_fault(raw.table, text))]
+    names = [Path(name) for name in raw.files]
+    return DataError(
+        "\n".join(faults)
+        or f"{raw.table}: {_names(names)} cannot be read: {_first_lines(error)}. Export it again."
+    )
 
 
 def find_column(name: str, present: list[str]) -> str | None:
@@ -264,14 +328,14 @@ def _bare(name: str) -> str:
 
 
 def copy_database_table(table: str, source: Source, *, engine: str, folder: Path, root: Path) -> Path:
-    """Copy a database's table to a Parquet file in *folder*.
+    """Copy a database's table, or what a query of it answers, to a Parquet file in *folder*.
 
     Parameters
     ----------
     table : str
         Canonical name.
     source : Source
-        With ``table``.
+        With ``table`` or ``query``.
     engine : str
         The URL in ``data.engine``.
     folder : Path
@@ -286,11 +350,10 @@ def copy_database_table(table: str, source: Source, *, engine: str, folder: Path
     Raises
     ------
     DataError
-        As :func:`cam.data.engine.fetch_table`.
+        As :func:`cam.data.databases.fetch`.
     """
-    assert source.table is not None
     path = folder / f"{table}.parquet"
-    fetch_table(engine, source.table, to=path, root=root)
+    fetch(table, source, engine=engine, to=path, root=root)
     return path
 
 
@@ -313,13 +376,11 @@ def _first_lines(error: Exception) -> str:
     return " ".join(lines[:2])[:300]
 
 
-def _kind(table: str, path: Path) -> str:
-    """What a file is by its bytes; an error if its name says something else."""
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(512)
-    except OSError as error:
-        raise DataError(f"{table}: {path.name} cannot be opened: {error.strerror}.") from None
+def _kind(table: str, path: Path, encoding: str | None) -> str:
+    """What a file is by its bytes; an error if its name says something else, or it would fill memory."""
+    refuse_unreadable(table, path)
+    with path.open("rb") as stream:
+        head = stream.read(512)
     text = head.removeprefix(b"\xef\xbb\xbf")
     if not text.strip() and len(head) < 512:
         raise DataError(f"{table}: {path.name} is empty. Export it again.")
@@ -328,6 +389,8 @@ def _kind(table: str, path: Path) -> str:
         found = "an XML document" if page.group(1) == b"?xml" else "a web page"
     elif found == "csv" and _JSON.match(text):
         found = "JSON"
+    elif found == "csv" and not encoding and not head.startswith(_UTF_16) and is_no_text(head):
+        found = "bytes that are no text"
     named = next((kind for kind, suffixes in _SUFFIXES.items() if path.suffix.lower() in suffixes), "csv")
     if found != named:
         cure = _RENAME.get(
@@ -337,19 +400,24 @@ def _kind(table: str, path: Path) -> str:
             f"{table}: {path.name} is not what its name says: it holds {_HOLDS.get(found, found)}, not "
             f"{_HOLDS[named]}. {cure}"
         )
+    if found == "csv":
+        refuse_long_lines(table, path)
     return found
 
 
-def _parquet(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> str:
+def _parquet(connection: duckdb.DuckDBPyConnection, table: str, path: Path, *, moments_as_text: bool) -> str:
     try:
         columns = connection.sql(
             f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))}, hive_partitioning=false)"
         ).fetchall()
     except duckdb.Error as error:
-        raise DataError(f"{table}: {path.name} cannot be read: {_first_lines(error)}") from None
-    # A moment with a time zone is read as UTC, whatever zone this machine is in.
+        raise DataError(
+            f"{table}: {path.name} cannot be read: {_first_lines(error)}. Export it again."
+        ) from None
+    # A moment with a time zone is read as UTC, whatever zone this machine is in; as a text it keeps saying so.
+    shape = "strftime({}, '%Y-%m-%d %H:%M:%S.%fZ')" if moments_as_text else "{}"
     kept = ", ".join(
-        f"make_timestamp(epoch_us({identifier(name)})) AS {identifier(name)}"
+        shape.format(f"make_timestamp(epoch_us({identifier(name)}))") + f" AS {identifier(name)}"
         if kind == "TIMESTAMP WITH TIME ZONE"
         else identifier(name)
         for name, kind, *_ in columns
@@ -358,58 +426,8 @@ def _parquet(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> s
 
 
 def _excel(
-    connection: duckdb.DuckDBPyConnection, table: str, path: Path, source: Source, *, name: str
-) -> str:
-    import pyarrow as pa  # here, because CSV and Parquet never need it
-    from python_calamine import CalamineWorkbook
-
-    options = source.options
-    try:
-        workbook = CalamineWorkbook.from_path(path)
-    except Exception as error:  # calamine raises plain exceptions of several kinds
-        raise DataError(f"{table}: {path.name} cannot be read as a workbook: {_first_lines(error)}") from None
-    sheet = options.sheet or workbook.sheet_names[0]
-    if sheet not in workbook.sheet_names:
-        raise DataError(
-            f"{table}: {path.name} has no sheet {sheet!r}. Sheets: {', '.join(workbook.sheet_names)}. "
-            f"Set data.{table}.options.sheet."
-        )
-    try:
-        rows = workbook.get_sheet_by_name(sheet).to_python(skip_empty_area=True)[options.skip_rows :]
-    except Exception as error:
-        raise DataError(
-            f"{table}: sheet {sheet!r} of {path.name} cannot be read: {_first_lines(error)}"
-        ) from None
-    rows = [row for row in rows if any(cell != "" for cell in row)]
-    if not rows:
-        raise DataError(f"{table}: sheet {sheet!r} of {path.name} is empty.")
-    width = max(len(row) for row in rows)
-    if options.names and len(options.names) != width:
-        raise DataError(
-            f"{table}: {path.name} has {width} columns, but data.{table}.options.names gives {len(options.names)}."
-        )
-    names = unique_names(table, path, options.names or [_cell(cell) or "" for cell in rows.pop(0)])
-    if table == "responses":
-        # A survey tool names the columns of a matrix in the line below.
-        used = {index for row in rows for index, cell in enumerate(row) if cell != ""}
-        names = [name or (f"column{index + 1}" if index in used else "") for index, name in enumerate(names)]
-    columns = {
-        column: pa.array([_cell(row[index]) if index < len(row) else None for row in rows], pa.string())
-        for index, column in enumerate(names)
-        if column
-    }
-    connection.register(name, pa.table(columns))
-    return f"SELECT * FROM {identifier(name)}"
-
-
-def _cell(value: Any) -> str | None:
-    if value == "" or value is None:
-        return None
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        # Excel keeps 15 digits: a longer number has lost its last ones, and must not look like an id.
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    if isinstance(value, datetime | date | time):
-        return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
-    return str(value)
+    connection: duckdb.DuckDBPyConnection, table: str, path: Path, source: Source, *, name: str, to: Path
+) -> tuple[str, tuple[Note, ...]]:
+    sheet = read_sheet(table, path, source, to=to)
+    connection.register(name, sheet.columns)
+    return f"SELECT * FROM {identifier(name)}", sheet.notes

@@ -156,11 +156,11 @@ def _known_columns(raw: Raw, source: Source) -> tuple[list[str], list[str]]:
     """The source's columns of dates and of scores, as far as they are there yet."""
     schema = TABLES[raw.table]
     names = {column.name: column.kind for column in schema.columns}
-    names |= {name: "integer" for name in (*source.columns, *raw.columns) if name.startswith("item_")}
+    names |= {name: "integer" for name in (*source.named, *raw.columns) if name.startswith("item_")}
     placed = {
         name: column
         for name in names
-        if (column := find_column(source.columns.get(name, name), list(raw.columns))) is not None
+        if (column := find_column(source.named.get(name, name), list(raw.columns))) is not None
     }
     dates = [column for name, column in placed.items() if names[name] in {"date", "datetime"}]
     return dates, [column for name, column in placed.items() if names[name] == "integer"]

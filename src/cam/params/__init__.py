@@ -5,6 +5,16 @@ papermill injected to :func:`params_from_sections`. Both end in the same checks.
 """
 
 from cam.params.read import params_from_sections, read_params
-from cam.params.sections import SECTIONS, Params, Source
+from cam.params.sections import SECTIONS, Params
+from cam.params.sources import Data, Options, Source, States
 
-__all__ = ["SECTIONS", "Params", "Source", "params_from_sections", "read_params"]
+__all__ = [
+    "SECTIONS",
+    "Data",
+    "Options",
+    "Params",
+    "Source",
+    "States",
+    "params_from_sections",
+    "read_params",
+]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,10 @@ from cam.params.problems import Notes, problem, problem_error
 from cam.params.sections import SECTIONS, Params
 from cam.params.values import ID_PATTERN
 from cam.schema import STARTING_TABLES
+
+#: Bytes of a parameter file, and values in it once its aliases are written out.
+_MAX_SIZE, _MAX_NODES = 1 << 20, 100_000
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def read_params(path: Path) -> Params:
@@ -44,6 +50,7 @@ def read_params(path: Path) -> Params:
     'acme'
     """
     try:
+        _refuse_no_file(path)
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         near = [found.name for found in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
@@ -111,6 +118,18 @@ def params_from_sections(sections: Mapping[str, Any]) -> Params:
     return _validated({**given, "client": client}, "parameters", {})
 
 
+def _refuse_no_file(path: Path) -> None:
+    """A pipe or a device may never end; a parameter file is some hundred lines."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISDIR(found.st_mode):
+        raise ParamsError(f"{path}: is no plain file. Copy what it gives to one.")
+    if found.st_size > _MAX_SIZE:
+        raise ParamsError(
+            f"{path}: is longer than 1 MB, as no parameter file is. Is it the right file? "
+            "params/template.yaml shows what one may hold."
+        )
+
+
 # --- reading YAML with line numbers -------------------------------------------------------------
 
 
@@ -133,6 +152,10 @@ def _parse(text: str, path: Path) -> tuple[dict[str, Any], Notes]:
             raise ParamsError(f"{path}: is empty. params/template.yaml shows what it may hold.")
         if not isinstance(root, yaml.MappingNode):
             raise ParamsError(f"{path}: must hold sections such as client: and data:.")
+        if _size(root, {}) > _MAX_NODES:
+            raise ParamsError(
+                f"{path}: its aliases (*) repeat so much that it is no parameter file. Write them out."
+            )
         notes: Notes = {}
         problems = list(_walk(root, (), notes, set()))
         for key, value in root.value:
@@ -155,6 +178,19 @@ def _parse(text: str, path: Path) -> tuple[dict[str, Any], Notes]:
     finally:
         if loader:
             loader.dispose()
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node stands for, once its aliases are written out."""
+    if id(node) not in known:
+        known[id(node)] = 1  # for an alias within itself
+        inner: list[yaml.Node] = []
+        if isinstance(node, yaml.MappingNode):
+            inner = [part for pair in node.value for part in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            inner = node.value
+        known[id(node)] = 1 + sum(_size(part, known) for part in inner)
+    return known[id(node)]
 
 
 def _walk(
@@ -183,6 +219,8 @@ def _walk(
     elif isinstance(node, yaml.SequenceNode):
         children = [(str(index), value.start_mark.line + 1, value) for index, value in enumerate(node.value)]
     for name, line, value in children:
+        if isinstance(value, yaml.ScalarNode) and name != "delimiter" and _CONTROL.search(value.value):
+            yield line, ".".join((*path, name)), "holds a control character, which no text has; take it out"
         plain = value.value if isinstance(value, yaml.ScalarNode) and not value.style else ""
         notes[(*path, name)] = (line, plain)
         yield from _walk(value, (*path, name), notes, seen)

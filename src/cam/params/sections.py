@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from cam.params.hints import did_you_mean
+from cam.params.sources import Data
 from cam.params.values import (
     Amount,
     Change,
@@ -16,18 +16,14 @@ from cam.params.values import (
     Color,
     Columns,
     Currency,
-    Delimiter,
-    Engine,
     IsoDate,
     Limits,
     Names,
     Rate,
-    Scale,
     Section,
     Share,
     Treatment,
 )
-from cam.schema import STARTING_TABLES, TABLES
 
 
 class Brand(Section):
@@ -48,133 +44,15 @@ class Client(Section):
     as_of: IsoDate | None = Field(
         None, description="last day seen, to its end; by default the last day in the data"
     )
+    customer_ids: Literal["plain", "hashed"] = Field(
+        "plain", description="how customers are named in reports: by their ids, or by keyed hashes of them"
+    )
     brand: Brand = Field(default_factory=lambda: Brand.model_validate({}), description="colours and footer")
 
     @property
     def title(self) -> str:
         """The name to print."""
         return self.name or self.id
-
-
-class Options(Section):
-    """How one table is read and cleaned."""
-
-    encoding: str | None = Field(None, description="of a CSV file; by default found from its bytes")
-    delimiter: Delimiter | None = Field(
-        None, description="of a CSV file, or the word whitespace; by default found"
-    )
-    names: list[str] | None = Field(
-        None, min_length=1, description="column names of a file that has no header"
-    )
-    skip_rows: int = Field(0, ge=0, description="lines above the header")
-    sheet: str | None = Field(None, description="of an Excel file; by default the first")
-    date_format: str | None = Field(
-        None, description="of every date column, such as %d/%m/%Y; by default decided from all rows"
-    )
-    decimal: Literal[".", ","] = Field(".", description="decimal sign of numbers written as text")
-    refund_column: str | None = Field(
-        None, description="column with the amount paid back on the order, subtracted from its revenue"
-    )
-    more_header_rows: int | None = Field(
-        None, ge=0, le=20, description="lines under the header that are no answers; by default found"
-    )
-    scales: dict[str, Scale] = Field(
-        default_factory=dict, description="of a score, as its source has it, such as nps: [1, 11]"
-    )
-    words: dict[str, dict[str, int]] = Field(
-        default_factory=dict,
-        description="of a score or a yes (1) or no (0) in words: its column, then word: number",
-    )
-    blanks: Names = Field(
-        default_factory=list, description="texts that mean no answer, beside those that always do"
-    )
-    drop_missing_ids: bool = Field(False, description="leave out rows without a key, instead of an error")
-    drop_unreadable: bool = Field(False, description="leave out rows whose values cannot be read, likewise")
-    drop_duplicates: bool = Field(
-        False, description="leave out exact copies of a row; by default kept and counted"
-    )
-
-
-class Source(Section):
-    """Where one table comes from."""
-
-    path: str | Annotated[list[str], Field(min_length=1)] | None = Field(
-        None, description="CSV, Excel or Parquet files: a path, a list of them, or a pattern with *"
-    )
-    table: str | None = Field(
-        None, min_length=1, description="instead of path: a table of the engine, as name or schema.name"
-    )
-    columns: dict[str, str] = Field(
-        default_factory=dict, description="canonical name: the name that the source uses"
-    )
-    options: Options = Field(
-        default_factory=lambda: Options.model_validate({}), description="how it is read and cleaned"
-    )
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Source:
-        if (self.path is None) == (self.table is None):
-            raise PydanticCustomError("place", "needs either path or table")
-        return self
-
-    @property
-    def paths(self) -> list[str]:
-        """The patterns, always as a list."""
-        return [self.path] if isinstance(self.path, str) else list(self.path or [])
-
-
-class Data(Section):
-    """Where the client's tables are."""
-
-    engine: Engine = Field(
-        "duckdb", description="duckdb for files; else the URL of a database, its password as ${NAME}"
-    )
-    root: str = Field(".", description="where relative paths start; itself relative to the project's root")
-    transactions: Source | None = None
-    customers: Source | None = None
-    contracts: Source | None = None
-    snapshot: Source | None = None
-    spend: Source | None = None
-    leads: Source | None = None
-    responses: Source | None = None
-    tickets: Source | None = None
-    experiment: Source | None = None
-
-    @model_validator(mode="after")
-    def _something_to_read(self) -> Data:
-        if not any(getattr(self, name) for name in STARTING_TABLES):
-            raise PydanticCustomError("tables", "needs at least one of " + ", ".join(STARTING_TABLES))
-        unplaced = [name for name, source in self.sources.items() if source.table]
-        if self.engine == "duckdb" and unplaced:
-            raise PydanticCustomError(
-                "engine",
-                "{names}: table needs the URL of a database in data.engine",
-                {"names": ", ".join(unplaced)},
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _known_columns(self) -> Data:
-        for name, source in self.sources.items():
-            table = TABLES[name]
-            unknown = [column for column in source.columns if not table.column(column)]
-            if unknown and not table.keeps_others:
-                known = [column.name for column in table.columns]
-                raise PydanticCustomError(
-                    "columns",
-                    "{where}: unknown column{hint}; the table has {known}",
-                    {
-                        "where": f"{name}.columns.{unknown[0]}",
-                        "hint": did_you_mean(unknown[0], known),
-                        "known": ", ".join(known),
-                    },
-                )
-        return self
-
-    @property
-    def sources(self) -> dict[str, Source]:
-        """The tables that are given, by name, in the order of the schema."""
-        return {name: getattr(self, name) for name in TABLES if getattr(self, name) is not None}
 
 
 class Bins(Section):

@@ -6,14 +6,15 @@ from typing import Any
 
 from pydantic_core import PydanticUndefined
 
-from cam.params.sections import Params, Source
+from cam.params.sections import Params
+from cam.params.sources import Source
 from cam.params.values import Section
 from cam.schema import TABLES
 
 _HEAD = """\
 # Every key that a parameter file may hold, with its default and its meaning.
 # Copy what you need to params/<client>.yaml and take the "# " off: `data` with one table is enough.
-# Made from src/cam/params/sections.py by `python -m cam.params.template`; a test holds the two equal.
+# Made from src/cam/params/ by `python -m cam.params.template`; a test holds the two equal.
 """
 #: Where meanings begin, so that the eye can run down them.
 _MARGIN = 41

@@ -89,6 +89,16 @@ def _delimiter(value: str) -> str:
     return value
 
 
+def _zone(value: str) -> str:
+    from zoneinfo import ZoneInfo  # here, because few clients name one
+
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise PydanticCustomError("zone", "must be a time zone such as Asia/Shanghai or UTC") from None
+    return value
+
+
 ClientId = Annotated[str, AfterValidator(_client_id)]
 Currency = Annotated[str, AfterValidator(_currency)]
 Delimiter = Annotated[str, AfterValidator(_delimiter)]
@@ -106,6 +116,7 @@ Names = Annotated[list[str], Field(max_length=100), AfterValidator(_no_repeats)]
 Treatment = Annotated[str, Field(min_length=1, max_length=200)]
 Columns = Annotated[list[str], Field(min_length=1, max_length=40), AfterValidator(_no_repeats)]
 Color = Annotated[str, AfterValidator(_color)]
+Zone = Annotated[str, AfterValidator(_zone)]
 
 
 class Section(BaseModel):

@@ -8,7 +8,7 @@ import functools
 import hashlib
 import html
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +191,29 @@ def render_index(
         "not_run": not_run,
     }
     return _from_template("overview.html.j2", page, translate, title, values)
+
+
+def render_check(page: Page, values: Mapping[str, Any], *, translate: Translate = str) -> str:
+    """Make the page of the data review.
+
+    Parameters
+    ----------
+    page
+        What stands around it.
+    values
+        What its template, ``check.html.j2``, asks for; a value that is an SVG, or HTML, is ``Markup``.
+    translate
+        Called with each label of the page.
+
+    Returns
+    -------
+    str
+        HTML that needs no other file.
+    """
+    title = translate("Can these data be used?")
+    months = values.get("months")
+    drawn = dict(values) | ({"months": Markup(_svg(months, "m-"))} if months else {})
+    return _from_template("check.html.j2", page, translate, title, drawn)
 
 
 def _tags(cell: NotebookNode) -> set[str]:

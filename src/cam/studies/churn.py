@@ -38,22 +38,31 @@ def horizon(study: Study) -> str:
     return period_text(last_cut_off(study) + timedelta(days=study.params.churn.gap_days + 1), study.as_of)
 
 
+def lacks_history(study: Study) -> CannotSay | None:
+    """Say that the orders do not reach back as far as the label needs, or nothing if they do."""
+    churn, first = study.params.churn, first_order(study)
+    needed = churn.observation_days + days_to_label(study)
+    if (study.as_of - first).days + 1 >= needed:
+        return None
+    return CannotSay(
+        sentence(
+            "Who fell silent cannot be said: the orders reach back {there} days, and the label needs "
+            "{observation} to see who was there and {horizon} to see who left.",
+            there=(study.as_of - first).days + 1,
+            observation=churn.observation_days,
+            horizon=days_to_label(study),
+        ),
+        sentence("Add older orders, or shorten churn.observation_days."),
+    )
+
+
 @needs("transactions")
 def count_silent(study: Study) -> pd.DataFrame | CannotSay:
     """Count, at the cut-off and at ends of months before, who was there and who then bought nothing."""
+    lacking = lacks_history(study)
+    if lacking:
+        return lacking
     churn, first = study.params.churn, first_order(study)
-    needed = churn.observation_days + days_to_label(study)
-    if (study.as_of - first).days + 1 < needed:
-        return CannotSay(
-            sentence(
-                "Who fell silent cannot be said: the orders reach back {there} days, and the label needs "
-                "{observation} to see who was there and {horizon} to see who left.",
-                there=(study.as_of - first).days + 1,
-                observation=churn.observation_days,
-                horizon=days_to_label(study),
-            ),
-            sentence("Add older orders, or shorten churn.observation_days."),
-        )
     days = _cut_offs(study, first, churn.observation_days)
     expressions = [
         churn_counts(

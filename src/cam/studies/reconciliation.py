@@ -122,7 +122,7 @@ def notes(prepared: Prepared) -> list[str]:
     -------
     list of str
     """
-    said = _gaps(prepared)
+    said = gaps(prepared)
     for name, table in prepared.review["tables"].items():
         if table["exact_copies"]:
             # What stands twice counts twice; a key would have been refused.
@@ -161,21 +161,47 @@ def notes(prepared: Prepared) -> list[str]:
                 sentence("{n} orders were refunded beyond their value.", n=table["orders_below_zero"])
             )
         said += [f"{_(name)}: {sentence(words, **values)}." for words, values in table["notes_in_parts"]]
-    for match in prepared.review["match"]:
-        said.append(
-            sentence(
-                "{matched} of {ids} customers in {table} are found in {base}.",
-                matched=match["matched"],
-                ids=match["ids"],
-                table=_(match["table"]),
-                base=_(match["base"]),
-            )
+    return said + matches(prepared)
+
+
+def matches(prepared: Prepared) -> list[str]:
+    """Say how many customers of each table are found in the first that names them.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The client's checked tables.
+
+    Returns
+    -------
+    list of str
+        Sentences; :func:`notes` ends with them.
+    """
+    return [
+        sentence(
+            "{matched} of {ids} customers in {table} are found in {base}.",
+            matched=match["matched"],
+            ids=match["ids"],
+            table=_(match["table"]),
+            base=_(match["base"]),
         )
-    return said
+        for match in prepared.review["match"]
+    ]
 
 
-def _gaps(prepared: Prepared) -> list[str]:
-    """Notice a last day that no other supports: every recency and churn rate would rest on it."""
+def gaps(prepared: Prepared) -> list[str]:
+    """Notice a last day that no other supports: every recency and churn rate would rest on it.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The client's checked tables.
+
+    Returns
+    -------
+    list of str
+        Sentences; :func:`notes` begins with them.
+    """
     table = prepared.review["tables"].get("transactions")
     if not table:
         return []

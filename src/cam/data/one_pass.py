@@ -1,0 +1,397 @@
+"""A table typed in one pass: each value worked out once, every fault a bit of a number, no row stored twice.
+
+A large table of transactions is read from its file and written to Parquet in the same breath. Where nothing is wrong
+with it, that is the prepared table; else the file says for each odd row, in its column ``kind``, what is odd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+
+from cam.data.dates import date_reader, presumed_reader
+from cam.data.engine import identifier, literal
+from cam.data.notes import Note
+from cam.data.refunds import LOOSE_REFUND, PURCHASE
+from cam.data.sources import ASIDE, COPY, FILE, Raw
+from cam.data.values import has_edges, nobody, trimmed
+from cam.params import Source
+from cam.schema import MAY_BE_EMPTY, Column
+
+Fault = Literal["missing", "nobody", "unreadable", "outside", "rounded", "dressed"]
+
+#: Why a row of nothing is left out.
+BLANK_ROW = "blank row"
+#: How Parquet is written; the rows stand as they came, so the same rows make the same bytes.
+PARQUET = "(FORMAT parquet, COMPRESSION zstd)"
+_EARLIEST = "TIMESTAMP '1900-01-01'"
+#: The faults in the order of their bits, and how many columns share a number.
+_FAULTS: tuple[Fault, ...] = ("missing", "nobody", "unreadable", "outside", "rounded", "dressed")
+_COLUMNS = 60 // len(_FAULTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one column is read.
+
+    Attributes
+    ----------
+    column : Column
+        What it becomes.
+    value : str
+        The expression of its value.
+    is_blank : str
+        Whether the source has none.
+    origin : str
+        The source's column.
+    is_bare : bool
+        Whether the value is the source's text with blanks taken off its ends, and nothing else.
+    odd : str or None
+        Whether an id was rounded by a spreadsheet, or an amount is more than a plain number.
+    guests : tuple of str
+        Ids that name nobody, beside those that always do.
+    """
+
+    column: Column
+    value: str
+    is_blank: str
+    origin: str
+    is_bare: bool = False
+    odd: str | None = None
+    guests: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What may be the prepared table already.
+
+    Attributes
+    ----------
+    path : Path
+        Parquet, with the columns of the prepared table.
+    view : str
+        The statement that made the relation over it; another relation means that somebody changed the rows.
+    is_sound : bool
+        Whether no row of it is odd in any way.
+    is_final : bool
+        Whether, beside that, its columns are those of the prepared table.
+    has_copies : bool
+        Whether it has a digest of each row of the source.
+    """
+
+    path: Path
+    view: str | None
+    is_sound: bool
+    is_final: bool
+    has_copies: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A typed table in the engine.
+
+    Attributes
+    ----------
+    relation : str
+        Its quoted name: the columns, ``rowid``, ``_cam_why``, for revenue ``_cam_exact``, and the faults' bits.
+    n_rows : int
+        Rows of the source.
+    faults : dict of (column, fault) to (flag, rows)
+        Those that were found, each with the expression that marks its rows.
+    candidate : Candidate or None
+        Where the table stands in a file.
+    """
+
+    relation: str
+    n_rows: int
+    faults: dict[tuple[str, Fault], tuple[str, int]]
+    candidate: Candidate | None
+
+
+def type_table(
+    connection: duckdb.DuckDBPyConnection,
+    raw: Raw,
+    readings: Sequence[Reading],
+    *,
+    to: Path | None,
+    with_copies: bool,
+) -> Typed:
+    """Work out every value of a table, and what is wrong with it.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    raw : Raw
+        As read.
+    readings : sequence of Reading
+        The columns.
+    to : Path or None
+        The Parquet file that may become the prepared transactions; None makes a table of the engine.
+    with_copies : bool
+        Whether each row keeps a digest of its source, to tell exact copies.
+
+    Returns
+    -------
+    Typed
+    """
+    relation = identifier(raw.table)
+    own = [name for name in raw.columns if not name.startswith("_cam_")]
+    inner = [f"{_why(raw, own)} AS _cam_why"]
+    if with_copies and COPY not in raw.columns:
+        inner.append(f"hash({', '.join(map(identifier, own))}) AS {COPY}")
+    kept = [*([COPY] if with_copies else []), *([FILE] if FILE in raw.columns else [])]
+    outer = [*kept, "_cam_why"]
+    masks: list[list[str]] = [["0"] for _ in range(-(-len(readings) // _COLUMNS))]
+    flags: dict[tuple[str, Fault], str] = {}
+    types = {"money": "DECIMAL(18, 2)", "number": "DOUBLE"}
+    for index, reading in enumerate(readings):
+        # Each value is worked out once, in the inner query; the outer one stores and judges it.
+        column, value = reading.column, f"_cam_value_{index}"
+        bare = to is not None and reading.is_bare  # few columns need what takes long: see _late
+        inner.append(f"{identifier(reading.origin)} AS {value}" if bare else f"{reading.value} AS {value}")
+        if reading.odd:
+            inner.append(f"{reading.odd} AS _cam_odd_{index}")
+        if column.name == "revenue":
+            outer.append(f"{value} AS _cam_exact")
+        stored = f"CAST({value} AS {types[column.kind]})" if column.kind in types else value
+        outer.append(f"{stored} AS {identifier(column.name)}")
+        place, first = divmod(index, _COLUMNS)
+        bits = {fault: 1 << (first * len(_FAULTS) + n) for n, fault in enumerate(_FAULTS)}
+        mask, found = _mask(raw.table, reading, index, bits)
+        masks[place] += mask
+        flags |= {(column.name, fault): f"(_cam_faults_{place} & {bits[fault]}) <> 0" for fault in found}
+    outer += [f"{' + '.join(mask)} AS _cam_faults_{place}" for place, mask in enumerate(masks)]
+    chosen = f"SELECT {', '.join(outer)} FROM (SELECT *, {', '.join(inner)} FROM {raw.relation})"
+    candidate = None
+    if to is None:
+        n_rows = _run(connection, f"CREATE OR REPLACE TABLE {relation} AS {chosen}")
+    else:
+        n_rows, candidate = _write(connection, relation, chosen, readings, [*kept], len(masks), to)
+    found_faults = {}
+    if flags and not (candidate and candidate.is_sound):
+        queries = ", ".join(f"count(*) FILTER ({flag})" for flag in flags.values())
+        counts = _first(connection, f"SELECT {queries} FROM {relation}")
+        found_faults = {key: (flag, n) for (key, flag), n in zip(flags.items(), counts, strict=True) if n}
+    return Typed(relation, n_rows, found_faults, candidate)
+
+
+def _first(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return tuple(int(n or 0) for n in row)
+
+
+# --- dates, whose form the rows themselves tell -------------------------------------------------
+
+
+def date_readers(
+    connection: duckdb.DuckDBPyConnection,
+    raw: Raw,
+    source: Source,
+    readings: dict[str, Reading],
+    *,
+    place: str,
+    by_all: bool,
+) -> tuple[dict[str, tuple[str, list[Note]]], set[str]]:
+    """Return how each column of dates is read and what to tell, and which of them the first rows alone have decided."""
+    found: dict[str, tuple[str, list[Note]]] = {}
+    presumed = set()
+    for name, reading in readings.items():
+        if reading.column.kind not in {"date", "datetime"} or reading.value:
+            continue
+        first = None if by_all else presumed_reader(connection, raw, reading.origin, source)
+        if first:
+            presumed.add(name)
+        found[name] = (
+            (first, []) if first else date_reader(connection, raw, reading.origin, source, place=place)
+        )
+    return found, presumed
+
+
+def with_dates(readings: dict[str, Reading], dates: dict[str, tuple[str, list[Note]]]) -> list[Reading]:
+    """Return the columns with those of :func:`date_readers` in their places."""
+    made = []
+    for name, reading in readings.items():
+        if name in dates:
+            value = dates[name][0]
+            value = f"CAST({value} AS DATE)" if reading.column.kind == "date" else value
+            reading = replace(reading, value=value)
+        made.append(reading)
+    return made
+
+
+# --- the pass -----------------------------------------------------------------------------------
+
+
+def _run(connection: duckdb.DuckDBPyConnection, statement: str) -> int:
+    """Run the one pass, and return how many rows it has written.
+
+    Long ways round stand behind the short one that most values take, and several times. What stands twice, and what
+    is looked up in a list, the engine works out beforehand, for every row: here that would be nearly all of the work.
+    """
+    connection.execute("SET disabled_optimizers = 'common_subexpressions,in_clause'")
+    try:
+        return _first(connection, statement)[0]
+    finally:
+        connection.execute("RESET disabled_optimizers")
+
+
+def _why(raw: Raw, own: list[str]) -> str:
+    """Why a row does not count: what its source says of it, or that it is a line of nothing but delimiters."""
+    filled = ", ".join(f"nullif({trimmed(identifier(name))}, '')" for name in own)
+    # A line of nothing but delimiters is the end of a spreadsheet, not a row.
+    empty = f"coalesce({filled}) IS NULL" if {raw.columns[name] for name in own} == {"VARCHAR"} else "false"
+    # Most rows have something plain in their first column, which is quick to see.
+    first = identifier(own[0])
+    quick = f"WHEN {first} >= '!' AND {first} < '~' THEN NULL " if raw.columns[own[0]] == "VARCHAR" else ""
+    aside = f"CASE {quick}WHEN {empty} THEN {literal(BLANK_ROW)} END"
+    return f"coalesce({ASIDE}, {aside})" if ASIDE in raw.columns else aside
+
+
+def _mask(table: str, reading: Reading, index: int, bits: dict[Fault, int]) -> tuple[list[str], list[Fault]]:
+    """The sum of a row's faults in one column, as expressions of their bits, and which faults it can have."""
+    column, value = reading.column, f"_cam_value_{index}"
+    found: list[Fault] = []
+    empty = 0
+    if column.required and (table, column.name) not in MAY_BE_EMPTY:
+        found.append("missing")
+        empty = bits["missing"]
+    if column.kind == "text":
+        whens = [f"WHEN {value} IS NULL THEN {empty}"]
+    else:
+        found.append("unreadable")
+        # Only where there is no value it matters whether the source has one.
+        known = (
+            f"CASE {reading.is_blank} WHEN true THEN {empty} WHEN false THEN {bits['unreadable']} ELSE 0 END"
+        )
+        whens = [f"WHEN {value} IS NULL THEN {known}"]
+    if column.required and column.name == "customer_id":
+        found.append("nobody")
+        whens.append(f"WHEN {nobody(value, reading.guests)} THEN {bits['nobody']}")
+    limits = [f"{value} < {_EARLIEST}"] if column.kind in {"date", "datetime"} else []
+    limits += [f"{value} < {column.low}"] if column.low is not None else []
+    limits += [f"{value} > {column.high}"] if column.high is not None else []
+    if limits:
+        found.append("outside")
+        whens.append(f"WHEN {' OR '.join(limits)} THEN {bits['outside']}")
+    parts = []
+    if found:
+        parts.append(f"CASE WHEN _cam_why IS NOT NULL THEN 0 {' '.join(whens)} ELSE 0 END")
+    if reading.odd:
+        # Whatever becomes of the row: one such value tells of the whole column.
+        own: Fault = "rounded" if column.kind == "text" else "dressed"
+        found.append(own)
+        parts.append(f"CASE WHEN _cam_odd_{index} THEN {bits[own]} ELSE 0 END")
+    return parts, sorted(found, key=_FAULTS.index)
+
+
+# --- the file that may be the prepared table -----------------------------------------------------
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    relation: str,
+    chosen: str,
+    readings: Sequence[Reading],
+    kept: list[str],
+    n_masks: int,
+    to: Path,
+) -> tuple[int, Candidate]:
+    """Write the rows to Parquet with ``kind``, and make a view over it that has what the engine's table would have."""
+    masks = [f"_cam_faults_{place}" for place in range(n_masks)]
+    sound = " AND ".join([*(f"{mask} = 0" for mask in masks), "_cam_why IS NULL", "_cam_exact = revenue"])
+    written = [*masks, "coalesce(CAST(_cam_exact AS VARCHAR), '')", "coalesce(_cam_why, '')"]
+    bar = " || '|' || "
+    kind = (
+        f"CASE WHEN {sound} THEN CASE WHEN revenue >= 0 THEN '{PURCHASE}' ELSE '{LOOSE_REFUND}' END "
+        f"ELSE {bar.join(written)} END"
+    )
+    first = ("customer_id", "order_date", "revenue")  # the others follow in their order
+    names = [*first, *(name for reading in readings if (name := reading.column.name) not in first)]
+    listed = ", ".join([*map(identifier, names), *kept, f"{kind} AS kind"])
+    place = literal(str(to))
+    n_rows = _run(connection, f"COPY (SELECT {listed} FROM ({chosen})) TO {place} {PARQUET}")
+    is_odd = f"kind NOT IN ('{PURCHASE}', '{LOOSE_REFUND}')"
+    n_odd = _first(connection, f"SELECT count(*) FROM read_parquet({place}) WHERE {is_odd}")[0]
+    late = {name for reading in readings if reading.is_bare and (name := reading.column.name)}
+    late = {name for name in late if _has_edges(connection, place, identifier(name))}
+    shown = [
+        f"nullif({trimmed(identifier(name))}, '') AS {identifier(name)}" if name in late else identifier(name)
+        for name in names
+    ]
+
+    def told(part: int, kind: str) -> str:
+        return f"CAST(nullif(split_part(kind, '|', {part}), '') AS {kind})"
+
+    if n_odd:
+        shown += [
+            f"CASE WHEN {is_odd} THEN {told(number + 1, 'BIGINT')} ELSE 0 END AS {mask}"
+            for number, mask in enumerate(masks)
+        ]
+        exact = f"CASE WHEN {is_odd} THEN {told(n_masks + 1, 'DECIMAL(18, 6)')} ELSE revenue END"
+        # The reason is the client's own word, and may hold a bar itself.
+        why = f"regexp_extract(kind, '^(?:[^|]*[|]){{{n_masks + 1}}}((?s:.*))$', 1)"
+        why = f"CASE WHEN {is_odd} THEN nullif({why}, '') END"
+    else:
+        shown += [f"0 AS {mask}" for mask in masks]
+        exact, why = "CAST(revenue AS DECIMAL(18, 6))", "CAST(NULL AS VARCHAR)"
+    shown += [*kept, f"{exact} AS _cam_exact", f"{why} AS _cam_why"]
+    query = f"SELECT file_row_number AS rowid, {', '.join(shown)} FROM read_parquet({place}, file_row_number=true)"
+    connection.execute(f"CREATE OR REPLACE VIEW {relation} AS {query}")
+    is_whole = "_cam_refund" not in names and not kept and not late
+    view = _definition(connection, relation)
+    return n_rows, Candidate(to, view, not n_odd, not n_odd and is_whole, COPY in kept)
+
+
+def _has_edges(connection: duckdb.DuckDBPyConnection, place: str, name: str) -> bool:
+    """Whether texts that were written as they stand have blanks around them, which few columns have."""
+    values = f"(SELECT DISTINCT {name} FROM read_parquet({place}))"
+    found = connection.execute(
+        f"SELECT 1 FROM {values} WHERE {name} = '' OR {has_edges(name)} LIMIT 1"
+    ).fetchone()
+    return found is not None
+
+
+def _definition(connection: duckdb.DuckDBPyConnection, relation: str) -> str | None:
+    found = connection.execute(
+        "SELECT sql FROM duckdb_views() WHERE view_name = ?", [relation.strip('"')]
+    ).fetchone()
+    return str(found[0]) if found else None
+
+
+def is_untouched(connection: duckdb.DuckDBPyConnection, relation: str, candidate: Candidate) -> bool:
+    """Whether a relation still is the view over the candidate that :func:`type_table` made.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    relation : str
+        Quoted name.
+    candidate : Candidate
+        Of that table.
+
+    Returns
+    -------
+    bool
+    """
+    return _definition(connection, relation) == candidate.view
+
+
+def drop(connection: duckdb.DuckDBPyConnection, relation: str) -> None:
+    """Forget a relation of the workspace, be it a table or a view.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    relation : str
+        Quoted name.
+    """
+    kind = "VIEW" if _definition(connection, relation) else "TABLE"
+    connection.execute(f"DROP {kind} {relation}")

@@ -1,0 +1,135 @@
+"""The data review in words: what is grave is said first, what is usual is not said at all."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import pandas as pd
+
+from cam.data.profile import profile
+from cam.language import use
+from cam.studies.data_review import DataReview, review
+from cam.studies.data_review_shown import show_account, show_amounts, show_columns, show_tables
+
+LAST = date(2026, 6, 30)
+
+
+def orders(n: int = 400, **more: Any) -> pd.DataFrame:
+    """An order a day up to the last day seen, of 40 customers."""
+    days = [LAST - timedelta(days=k) for k in range(n)]
+    return pd.DataFrame(
+        {
+            "customer_id": [f"c{k % 40:02}" for k in range(n)],
+            "order_date": days,
+            "revenue": [8.0 + k % 7 for k in range(n)],
+        }
+        | more
+    )
+
+
+def reviewed(study: Any) -> DataReview:
+    return review(study.params, study.prepared, profile(study.prepared))
+
+
+# --- correct --------------------------------------------------------------------------------------
+
+
+def test_sound_data_have_nothing_to_look_at(client) -> None:
+    found = reviewed(client({"transactions": orders()}))
+    assert found.cautions == ()
+    assert (
+        found.verdict
+        == "Yes: the data can be used. Nothing stands out that would have to be looked at first."
+    )
+    assert found.summary[0] == "400 orders of 40 customers from 27 May 2025 to 30 Jun 2026, €4,397 in all."
+    assert found.all_kept == "Every row that was read is kept; revenue is 4,397.00 EUR, read and kept."
+    assert found.amounts.empty and found.joins == ()
+
+
+def test_a_hole_in_the_days_is_named(client) -> None:
+    log = orders()
+    hole = pd.to_datetime(log["order_date"]).between("2026-02-03", "2026-02-20")
+    (said,) = reviewed(client({"transactions": log[~hole]})).cautions
+    assert said.startswith("No order from 3 Feb 2026 to 20 Feb 2026, though nearly every other day has some.")
+
+
+def test_a_last_month_that_is_there_in_part(client) -> None:
+    log = orders()
+    cut = (pd.to_datetime(log["order_date"]) >= "2026-06-01") & (log.index % 4 > 0)
+    (said,) = reviewed(client({"transactions": log[~cut]})).cautions
+    assert (
+        said == "The last month, from 1 Jun 2026 on, has 8 rows; a usual one has 31. Are the data complete?"
+    )
+
+
+def test_one_customer_and_one_amount(client) -> None:
+    log = pd.concat(
+        [orders(), pd.DataFrame([{"customer_id": "till", "order_date": LAST, "revenue": 50_000.0}])]
+    )
+    found = reviewed(client({"transactions": log}))
+    assert len(found.cautions) == 2
+    assert "1 amounts out of line" in found.cautions[0] and "customer_id till" in found.cautions[0]
+    assert found.cautions[1].startswith("One customer, till, has 91.9\u00a0% of all revenue.")
+    assert found.amounts["where"].tolist() == ["customer_id till, order_date 2026-06-30"]
+
+
+def test_ids_that_do_not_join(client) -> None:
+    tickets = pd.DataFrame(
+        {
+            "ticket_id": range(10),
+            "opened": ["2026-01-05"] * 10,
+            "customer_id": [f"C-{k}" for k in range(9)] + ["c01"],
+        }
+    )
+    found = reviewed(client({"transactions": orders(), "tickets": tickets}))
+    (said,) = found.cautions
+    assert said.startswith("9 of 10 customers in tickets (90.0\u00a0%) are not in transactions")
+    assert "First: C-0, C-1, C-2." in said
+    assert found.joins == (
+        ("9 of 10 customers in tickets are not in transactions:", ", ".join(f"C-{k}" for k in range(9))),
+    )
+    assert found.tables.set_index("table").loc["tickets", "found"] == 0.1
+
+
+def test_copies_zero_values_and_dropped_rows(client) -> None:
+    log = pd.concat([orders(), orders().head(10)])
+    log.loc[log.index % 10 == 3, "revenue"] = 0.0
+    late = pd.DataFrame([{"customer_id": "c00", "order_date": date(2026, 7, 9), "revenue": 5.0}] * 8)
+    found = reviewed(client({"transactions": pd.concat([log, late])}))
+    dropped, zero, copies = found.cautions
+    assert dropped == "transactions: 8 of 418 rows were dropped, 1.9\u00a0% (after as_of: 8)."
+    assert zero.startswith("41 rows have a value of zero, 10.0\u00a0%")
+    assert "data.transactions.options.drop_duplicates: true" in copies
+    assert found.all_kept == ""
+
+
+def test_parts_that_want_the_same_stand_together(client) -> None:
+    churn = reviewed(client({"transactions": orders(600)})).studies[4]
+    assert (churn.study, churn.state, churn.n_ready, churn.n_parts) == ("05_churn", "partly", 5, 8)
+    assert churn.missing[0].parts == ("does calling pay", "retention list")
+    assert "churn.offer.offer_cost" in churn.missing[0].cure
+
+
+# --- in Chinese, and inert ------------------------------------------------------------------------
+
+
+def test_tables_escape_what_they_show(client) -> None:
+    log = pd.concat(
+        [orders(), pd.DataFrame([{"customer_id": "<script>x</script>", "order_date": LAST, "revenue": 9e6}])]
+    )
+    study = client({"transactions": log})
+    found = reviewed(study)
+    for shown in (show_amounts(study.params, found), show_tables(found), show_account(study.params, found)):
+        assert "<script" not in shown.html
+    assert "&lt;script&gt;" in show_amounts(study.params, found).html
+    assert "customer_id" in show_columns("transactions", found).html
+
+
+def test_the_language_of_the_client(client) -> None:
+    study = client({"transactions": orders()})
+    use("zh")
+    try:
+        assert "2025年5月27日" in reviewed(study).summary[0]
+    finally:
+        use("en")
