@@ -148,9 +148,9 @@ def new(
     import re
     import tempfile
 
-    from cam.data.draft import draft, exists, place, refuse_name, told
     from cam.data.engine import workspace
-    from cam.data.recognise import recognise
+    from cam.data.proposals.draft import draft, exists, place, refuse_name, told
+    from cam.data.proposals.recognise import recognise
     from cam.language import sentence, use
     from cam.project import project_root
 

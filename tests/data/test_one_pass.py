@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cam.data import engine
-from cam.data.dates import _EVERY, _reader
 from cam.data.engine import all_differ, literal
+from cam.data.types.dates import _EVERY, _reader
 
 prepare = importlib.import_module("cam.data.prepare")
 

@@ -12,7 +12,7 @@ import pytest
 
 import cam.data.profile as module
 from cam.data import Prepared, prepare
-from cam.data.joins import write_unmatched
+from cam.data.people.joins import write_unmatched
 from cam.data.profile import Profile, profile
 from cam.params import params_from_sections
 

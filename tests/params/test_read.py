@@ -136,7 +136,10 @@ ONE = [
     ("data: {transactions: {path: 5}}\n", "line 1: data.transactions.path  must be text, not 5; put it in quotes"),
     ("data: {transactions: {path: []}}\n", "line 1: data.transactions.path  must not be empty"),
     ("data: {transactions: {path: [1]}}\n", "line 1: data.transactions.path.0  must be text, not 1; put it in quotes"),
-    ("data: {transactions: {columns: {revenue: x}}}\n", "line 1: data.transactions  needs one of path, table and query"),
+    (
+        "data: {transactions: {columns: {revenue: x}}}\n",
+        "line 1: data.transactions  needs one of path, table and query",
+    ),
     ("data: {transactions: {path: a, table: b}}\n", "line 1: data.transactions  needs one of path, table and query"),
     ("data: {transactions: {table: b}}\n",
      "line 1: data  transactions: a table or query needs the URL of a database in data.engine"),

@@ -13,12 +13,12 @@ from typing import Literal
 
 import duckdb
 
-from cam.data.dates import date_reader, presumed_reader
 from cam.data.engine import identifier, literal
+from cam.data.files.sources import ASIDE, COPY, FILE, Raw
 from cam.data.notes import Note
-from cam.data.refunds import LOOSE_REFUND, PURCHASE
-from cam.data.sources import ASIDE, COPY, FILE, Raw
-from cam.data.values import has_edges, nobody, trimmed
+from cam.data.orders.refunds import LOOSE_REFUND, PURCHASE
+from cam.data.types.dates import date_reader, presumed_reader
+from cam.data.types.expressions import has_edges, nobody, trimmed
 from cam.params import Source
 from cam.schema import MAY_BE_EMPTY, Column
 

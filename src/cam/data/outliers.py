@@ -10,7 +10,7 @@ from decimal import Decimal
 import duckdb
 
 from cam.data.engine import identifier
-from cam.data.refunds import PURCHASE
+from cam.data.orders.refunds import PURCHASE
 from cam.schema import TABLES
 
 #: An amount is out of line if its logarithm is more than so many robust standard deviations from the median's.

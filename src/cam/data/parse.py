@@ -14,14 +14,12 @@ from pathlib import Path
 import duckdb
 
 from cam.data.engine import identifier
+from cam.data.files.sources import COPY, FILE, Raw, find_column
 from cam.data.notes import Note
 from cam.data.one_pass import BLANK_ROW as BLANK_ROW
 from cam.data.one_pass import Candidate, Fault, Reading, Typed, date_readers, type_table, with_dates
-from cam.data.privacy import personal_columns
-from cam.data.scores import Score, read_scores
-from cam.data.sources import COPY, FILE, Raw, find_column
-from cam.data.surveys import set_aside
-from cam.data.values import (
+from cam.data.people.privacy import personal_columns
+from cam.data.types.expressions import (
     as_number,
     blank,
     boolean,
@@ -32,6 +30,8 @@ from cam.data.values import (
     number_tests,
     text,
 )
+from cam.data.types.scores import Score, read_scores
+from cam.data.types.surveys import set_aside
 from cam.errors import DataError
 from cam.params import Source
 from cam.schema import TABLES, Column

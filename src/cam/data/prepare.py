@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -17,17 +17,17 @@ import duckdb
 
 from cam.data.engine import identifier, literal, workspace
 from cam.data.faults import find_faults
-from cam.data.guards import refuse_changed, stamps
-from cam.data.identity import settle_ids
+from cam.data.files.guards import refuse_changed, stamps
+from cam.data.files.sources import COPY, Raw, copy_database_table, find_files, read_source, refuse_lines
 from cam.data.notes import parts
 from cam.data.one_pass import PARQUET
-from cam.data.orders import amount, write_orders
+from cam.data.orders.grouping import amount, write_orders
+from cam.data.orders.refund_table import SETTLED, Settled, settle_refunds
+from cam.data.orders.shape import shape
 from cam.data.parse import Parsed, parse
-from cam.data.presets import after_reading, before_reading
-from cam.data.pseudonyms import IdKey, find_key, forget_plain, hash_ids, without_examples
-from cam.data.refund_table import SETTLED, Settled, settle_refunds
-from cam.data.shape import shape
-from cam.data.sources import COPY, Raw, copy_database_table, find_files, read_source, refuse_lines
+from cam.data.people.identity import settle_ids
+from cam.data.people.pseudonyms import IdKey, find_key, forget_plain, hash_ids, without_examples
+from cam.data.presets.apply import after_reading, before_reading, preset_notes
 from cam.errors import DataError
 from cam.params import Params, Source
 from cam.project import code_digest, digest, is_sealed, seal
@@ -234,6 +234,7 @@ def _build(
             )
             present = [column for column in raw.columns if not column.startswith("_cam_")]
             source = after_reading(name, source, present, place=place)
+            raw = replace(raw, notes=(*raw.notes, *preset_notes(source, present)))
             raw, source = shape(connection, raw, source, place=place)
             resolved[name] = source
             rows = to.parent / f"{name}.parquet.part"

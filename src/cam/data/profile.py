@@ -13,10 +13,10 @@ from typing import Any
 import duckdb
 
 from cam.data.engine import identifier, literal
-from cam.data.joins import Join, in_memory, joined
+from cam.data.orders.refunds import PURCHASE
 from cam.data.outliers import MoneyProfile, money_profile
+from cam.data.people.joins import Join, in_memory, joined
 from cam.data.prepare import Prepared, Review
-from cam.data.refunds import PURCHASE
 from cam.schema import TABLES
 
 #: More orders than this of one customer on one day are worth a look: a till, a reseller, a test account.

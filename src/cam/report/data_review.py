@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cam.data import Prepared
-from cam.data.joins import write_unmatched
+from cam.data.people.joins import write_unmatched
 from cam.data.profile import profile
 from cam.errors import DataError
 from cam.language import listed, sentence, together, translate

@@ -171,7 +171,9 @@ def show_changes(
     if table.empty:
         return together(_("Nothing changed by more than chance."), *said)
     columns = [Col(name, words) for name, words in COLUMNS.items()]
-    shown = show_table(table, columns, caption="Last time and this time", note=together(*said), max_rows=_ROWS)
+    shown = show_table(
+        table, columns, caption="Last time and this time", note=together(*said), max_rows=_ROWS
+    )
     assert isinstance(shown, ShownTable)
     return shown
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from cam.data import Prepared
-from cam.language import sentence
+from cam.language import active, sentence
 from cam.language import translate as _
 from cam.params import Params
 from cam.show.tables import Col, ShownTable, show_table
@@ -31,6 +31,11 @@ _ADJUSTMENTS = (
 
 #: A silence of more days than this before the last day seen is no chance.
 _GAP_DAYS = 30
+
+
+def _told(words: str, values: dict[str, Any]) -> str:
+    """A note in the language in use; that of a preset brings its own Chinese, so that a preset stays one file."""
+    return str(values["zh"]) if active() == "zh" and "zh" in values else sentence(words, **values)
 
 
 def reconcile(params: Params, prepared: Prepared) -> pd.DataFrame:
@@ -160,7 +165,7 @@ def notes(prepared: Prepared) -> list[str]:
             said.append(
                 sentence("{n} orders were refunded beyond their value.", n=table["orders_below_zero"])
             )
-        said += [f"{_(name)}: {sentence(words, **values)}." for words, values in table["notes_in_parts"]]
+        said += [f"{_(name)}: {_told(words, values)}." for words, values in table["notes_in_parts"]]
     return said + matches(prepared)
 
 

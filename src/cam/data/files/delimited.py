@@ -1,0 +1,400 @@
+"""Text files as they come -> text that the engine reads: encoding, line ends, delimiter, header, faulty lines."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from cam.data.engine import literal
+from cam.data.files.guards import refuse_columns
+from cam.errors import DataError
+from cam.params import Source
+
+_CHUNK = 1 << 20
+#: So many lines at the end of a file may be its foot.
+_FOOT = 10
+_NO_ENCODINGS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """One text file, ready for the engine.
+
+    Attributes
+    ----------
+    path : Path
+        The client's file.
+    readable : Path
+        The same text as UTF-8 with one kind of line end: the file itself, or a copy.
+    names : tuple of str
+        Its columns.
+    delimiter : str
+        One character.
+    above : int
+        Lines of the client's file that ``readable`` leaves out at its top.
+    has_header : bool
+        Whether the first line of ``readable`` holds the names.
+    notes : tuple of str
+        What a reader should know of how it was read.
+    """
+
+    path: Path
+    readable: Path
+    names: tuple[str, ...]
+    delimiter: str
+    above: int
+    has_header: bool
+    notes: tuple[str, ...]
+
+    @property
+    def query(self) -> str:
+        """SELECT of its rows, every value as text."""
+        columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.names)
+        return (
+            f"SELECT * FROM read_csv({literal(str(self.readable))}, delim={literal(self.delimiter)}, "
+            "quote='\"', escape='\"', all_varchar=true, null_padding=false, "
+            # Buffers of two lines of the longest kind: the default of sixteen is slow, and large.
+            "max_line_size=16777216, buffer_size=33554432, "
+            f"header=false, skip={int(self.has_header)}, auto_detect=false, hive_partitioning=false, "
+            f"columns={{{columns}}})"
+        )
+
+
+def text_table(table: str, path: Path, source: Source, *, to: Path) -> TextTable:
+    """Find out how a text file is written, and copy it where the engine could not read it as it is.
+
+    Parameters
+    ----------
+    table : str
+        Canonical name, for messages.
+    path : Path
+        The client's file.
+    source : Source
+        Its entry in the parameter file.
+    to : Path
+        Where a copy may go.
+
+    Returns
+    -------
+    TextTable
+
+    Raises
+    ------
+    DataError
+        If it has no one encoding, no header, or two columns of one name.
+    """
+    options = source.options
+    is_plain = not options.encoding and _is_plain(path)
+    encoding, bom, note = ("utf-8", 0, None) if is_plain else _encoding(table, path, options.encoding)
+    whitespace = options.delimiter == "whitespace"
+    above = _lines_above(path, encoding, bom, skip=options.skip_rows)
+    readable = path
+    below = options.skip_last_rows
+    if encoding != "utf-8" or bom or whitespace or above or below or not (is_plain or _same_line_ends(path)):
+        readable = to
+        _rewrite(path, to, encoding=encoding, bom=bom, above=above, whitespace=whitespace)
+        _cut_end(to, below)
+    with readable.open(encoding="utf-8", newline="") as stream:
+        first = stream.readline(_CHUNK)
+        if not first.strip():
+            where = f" below the {options.skip_rows} lines that are skipped" if options.skip_rows else ""
+            raise DataError(f"{table}: {path.name} is empty{where}. Export it again.")
+        delimiter = "\t" if whitespace else options.delimiter or _delimiter(first)
+        stream.seek(0)
+        try:
+            fields = next(csv.reader(stream, delimiter=delimiter))
+        except csv.Error as error:
+            raise DataError(
+                f"{table}: the header of {path.name} cannot be read: {error}. Export it again."
+            ) from None
+    given = options.names
+    if given and len(given) != len(fields):
+        raise DataError(
+            f"{table}: {path.name} has {len(fields)} columns, but data.{table}.options.names gives {len(given)}."
+        )
+    refuse_columns(table, path, len(fields))
+    names = unique_names(table, path, given or fields)
+    filled = tuple(name or f"column{index + 1}" for index, name in enumerate(names))
+    return TextTable(path, readable, filled, delimiter, above, not given, (note,) if note else ())
+
+
+def unique_names(table: str, path: Path, header: list[str]) -> list[str]:
+    """Return the names of *header* without blanks around them; an error if two are one to the engine.
+
+    Two questions of a survey may have one wording: the second is then called by it and (2).
+
+    Examples
+    --------
+    >>> unique_names("spend", Path("a.csv"), [" date", "cost "])
+    ['date', 'cost']
+    """
+    names = [name.strip().strip("\ufeff\u200b").strip() for name in header]
+    if table == "responses":
+        names = _numbered(names)
+    lower = [name.lower() for name in names]
+    doubled = sorted({name for name in names if name and lower.count(name.lower()) > 1})
+    if doubled:
+        raise DataError(
+            f"{table}: {path.name} has columns of the same name: {', '.join(doubled)}. "
+            "Rename one at the source."
+        )
+    return names
+
+
+def _numbered(names: list[str]) -> list[str]:
+    taken: set[str] = set()
+    made = []
+    for name in names:
+        number, new = 1, name
+        while name and new.lower() in taken:
+            number += 1
+            new = f"{name} ({number})"
+        taken.add(new.lower())
+        made.append(new)
+    return made
+
+
+def line_fault(table: str, text: TextTable) -> str | None:
+    """Return what is wrong with the first line that does not fit the others, or None.
+
+    Parameters
+    ----------
+    table : str
+        Canonical name.
+    text : TextTable
+        That the engine could not read.
+
+    Returns
+    -------
+    str or None
+        Names the file, the line and the cure.
+    """
+    wanted, last = len(text.names), 0
+    norm = "the header has" if text.has_header else f"data.{table}.options.names gives"
+    with text.readable.open(encoding="utf-8", newline="") as stream:
+        reader = csv.reader(stream, delimiter=text.delimiter, strict=True)
+        try:
+            for fields in reader:
+                line = text.above + last + 1
+                if fields and len(fields) != wanted:
+                    values = "1 value" if len(fields) == 1 else f"{len(fields)} values"
+                    start = text.delimiter.join(fields)[:80]
+                    return (
+                        f"{table}: line {line:,} of {text.path.name} has {values} where {norm} {wanted}: {start!r}.\n"
+                        "    A value that holds the delimiter must stand in quotes. Lines above the header are "
+                        f"left out with data.{table}.options.skip_rows.{_at_the_end(table, stream)}"
+                    )
+                last = reader.line_num
+        except csv.Error:
+            return (
+                f"{table}: line {text.above + last + 1:,} of {text.path.name} has a quote that is not closed, "
+                "or text behind a closing quote.\n"
+                '    A quote within a value is written twice: "5"" pipe". Mend the line at the source.'
+            )
+    return None
+
+
+# --- encoding -----------------------------------------------------------------------------------
+
+
+def _encoding(table: str, path: Path, asked: str | None) -> tuple[str, int, str | None]:
+    """Find the encoding from all bytes, as (its name, the length of its byte-order mark, what to tell)."""
+    with path.open("rb") as stream:
+        head = stream.read(4)
+    for mark, name in _BOMS:
+        if head.startswith(mark):
+            if not _decodes(table, path, name, len(mark)):
+                raise DataError(
+                    f"{table}: {path.name} begins as {name}, but holds other bytes too. Export it again."
+                )
+            return name, len(mark), None if name == "utf-8" else f"{path.name} is {name}"
+    if asked:
+        try:
+            known = codecs.lookup(asked)
+        except (LookupError, ValueError):
+            known = None
+        # Python's own codecs for names and literals are no encoding of a file, and slow.
+        if known is None or not getattr(known, "_is_text_encoding", True) or known.name in _NO_ENCODINGS:
+            raise DataError(f"{table}: unknown encoding {asked!r} in data.{table}.options.encoding.")
+        if not _decodes(table, path, known.name):
+            raise DataError(f"{table}: {path.name} is not {asked}. Leave data.{table}.options.encoding out.")
+        return known.name, 0, None
+    if _decodes(table, path, "utf-8"):
+        return "utf-8", 0, None
+    _refuse_mixed(table, path)
+    if _decodes(table, path, "gb18030") and not _looks_western(path):
+        return "gb18030", 0, f"{path.name} is GB18030"
+    name = "cp1252" if _decodes(table, path, "cp1252") else "latin-1"
+    # Latin-1 reads any bytes, so this is a guess, and is said to be one.
+    return name, 0, f"{path.name} was read as Latin-1, a guess; data.{table}.options.encoding settles it"
+
+
+def _is_plain(path: Path) -> bool:
+    """Whether a file is UTF-8 without a mark, each line ended by one sign, as most are: one quick look at each byte."""
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    try:
+        with path.open("rb") as stream:
+            if stream.read(4).startswith(tuple(mark for mark, _ in _BOMS)):
+                return False
+            stream.seek(0)
+            while chunk := stream.read(_CHUNK):
+                if b"\r" in chunk or b"\0" in chunk:
+                    return False
+                if not chunk.isascii() or decoder.getstate()[0]:
+                    decoder.decode(chunk)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decodes(table: str, path: Path, encoding: str, start: int = 0) -> bool:
+    """Whether all bytes are text of *encoding*; an error if the text holds NULs, as no text does."""
+    line = 1
+    try:
+        with path.open("rb") as stream:
+            stream.seek(start)
+            for text in _decoded(stream, encoding):
+                if "\0" in text:
+                    line += text[: text.index("\0")].count("\n")
+                    raise DataError(
+                        f"{table}: {path.name} holds NUL bytes, the first in line {line:,}, so it is no plain text.\n"
+                        f"    Export it again as CSV in UTF-8; if it is UTF-16, set "
+                        f"data.{table}.options.encoding: utf-16-le."
+                    )
+                line += text.count("\n")
+    except UnicodeError:
+        return False
+    return True
+
+
+def _decoded(stream: IO[bytes], encoding: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encoding)("strict")
+    while chunk := stream.read(_CHUNK):
+        yield decoder.decode(chunk)
+    yield decoder.decode(b"", final=True)
+
+
+def _refuse_mixed(table: str, path: Path) -> None:
+    """Most lines UTF-8 and some not: two exports in one file, or a broken one. GB18030 would read it as nonsense."""
+    good, bad, first = 0, 0, 0
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            if not line.isascii():
+                try:
+                    line.decode()
+                    good += 1
+                except UnicodeDecodeError:
+                    bad += 1
+                    first = first or number
+    if good >= bad:
+        raise DataError(
+            f"{table}: {path.name} mixes encodings: {good:,} lines are UTF-8, {bad:,} are not, first line {first:,}.\n"
+            f"    Export it again in one encoding, or name one: data.{table}.options.encoding."
+        )
+
+
+def _looks_western(path: Path) -> bool:
+    """Whether pairs that GB18030 reads as one sign rather are an accented letter and a plain one (M-ü-l-l-e-r)."""
+    plain = total = 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            pairs = re.findall(rb"[\x81-\xfe]([\x40-\x7e\x80-\xfe])", chunk)
+            total += len(pairs)
+            plain += sum(second < b"\x80" for second in pairs)
+    return 2 * plain > total
+
+
+# --- the shape of the text ----------------------------------------------------------------------
+
+
+def _same_line_ends(path: Path) -> bool:
+    """Whether all lines of a file end in one way; the engine drops some where they do not."""
+    windows = lines = returns = 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            lines += chunk.count(b"\n")
+            if b"\r" in chunk:
+                windows += chunk.count(b"\r\n")
+                returns += chunk.count(b"\r")
+    return sum(n > 0 for n in (windows, lines - windows, returns - windows)) < 2
+
+
+def _open(path: Path, encoding: str, bom: int) -> IO[str]:
+    stream = path.open(encoding=encoding)  # every line end becomes \n
+    if bom:
+        stream.read(1)
+    return stream
+
+
+def _lines_above(path: Path, encoding: str, bom: int, *, skip: int) -> int:
+    """Lines to leave out: those the parameters name, and blank ones above the header."""
+    above = 0
+    with _open(path, encoding, bom) as stream:
+        while line := stream.readline(_CHUNK):
+            if above >= skip and line.strip():
+                return above
+            above += 1
+    return above
+
+
+def _rewrite(path: Path, to: Path, *, encoding: str, bom: int, above: int, whitespace: bool) -> None:
+    """Write the file again as UTF-8, with tabs where it had runs of blanks, a piece at a time."""
+    with _open(path, encoding, bom) as source, to.open("w", encoding="utf-8", newline="\n") as target:
+        for _ in range(above):
+            source.readline()
+        if whitespace:
+            target.writelines("\t".join(line.split()) + "\n" for line in source)
+        else:
+            while chunk := source.read(_CHUNK):
+                target.write(chunk)
+
+
+def _cut_end(path: Path, lines: int) -> None:
+    """Take the last lines off a file, blank ones counted."""
+    with path.open("rb+") as stream:
+        end = stream.seek(0, 2)
+        if lines and end:
+            stream.seek(end - 1)
+            end -= stream.read(1) == b"\n"  # the end of the last line begins no other
+        for _ in range(lines):
+            end = _line_start(stream, end)
+            if end == 0:
+                break
+            end -= 1
+        if lines:
+            stream.truncate(end)
+
+
+def _line_start(stream: IO[bytes], end: int) -> int:
+    """Where the line begins that ends before *end*."""
+    while end:
+        start = max(0, end - _CHUNK)
+        stream.seek(start)
+        found = stream.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
+
+
+def _at_the_end(table: str, stream: IO[str]) -> str:
+    """The cure for a line near the end of a file, which is rather a foot than a row."""
+    left = [line for _, line in zip(range(_FOOT), stream, strict=False)]
+    return "" if len(left) == _FOOT else f" Those below the last row: data.{table}.options.skip_last_rows."
+
+
+def _delimiter(header: str) -> str:
+    bare = re.sub(r'"[^"]*"', "", header)  # a comma within a quoted name is none
+    counts = {sign: bare.count(sign) for sign in (",", ";", "\t", "|")}
+    return max(counts, key=lambda sign: counts[sign])

@@ -1,0 +1,1 @@
+"""Rows as a shop exports them -> orders: states, lines that share a total, refunds in their five forms."""

@@ -1,0 +1,227 @@
+"""Amounts in a source's own clothes: asked about where they can be read two ways, multiplied, and written back.
+
+The expressions are DuckDB's: this happens in the embedded engine, before any reduction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import duckdb
+
+from cam.data.engine import identifier, literal
+from cam.data.files.sources import Raw
+from cam.data.notes import Note
+from cam.data.orders.columns import column_of, needed_column, reshaped
+from cam.data.types.expressions import blank, currency_sign, number, text
+from cam.errors import DataError
+from cam.params import Source
+from cam.schema import TABLES
+
+#: Marks of digits, of both decimal signs, and of tens of thousands, in both widths.
+_MARKS = ("０１２３４５６７８９．，", "0123456789.,")
+EXACT = "DECIMAL(18, 6)"
+
+
+def written(value: str, given: str, kind: str, *, decimal: str) -> str:
+    """The expression of an amount as its column writes amounts, with the currency of *given*.
+
+    Parameters
+    ----------
+    value : str
+        Expression of an exact number.
+    given : str
+        Expression of what the source has in that row.
+    kind : str
+        The column's type in the engine.
+    decimal : str
+        The column's decimal sign.
+
+    Returns
+    -------
+    str
+        A text where the column holds texts, else a number; NULL where *value* is.
+
+    Examples
+    --------
+    >>> written("a * 2", "a", "DOUBLE", decimal=".")
+    'CAST(a * 2 AS DECIMAL(18, 6))'
+    """
+    exact = f"CAST({value} AS {EXACT})"
+    if kind != "VARCHAR":
+        return exact
+    digits = f"rtrim(rtrim(CAST({exact} AS VARCHAR), '0'), '.')"
+    if decimal == ",":
+        digits = f"replace({digits}, '.', ',')"
+    return f"(coalesce({currency_sign(given)}, '') || {digits})"
+
+
+def written_kind(kind: str) -> str:
+    """Type of what :func:`written` makes."""
+    return "VARCHAR" if kind == "VARCHAR" else EXACT
+
+
+def ask_about_decimals(
+    connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, place: str
+) -> None:
+    """Stop where each point of an amount may as well part thousands, and nobody has said which it is.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    raw : Raw
+        As read.
+    source : Source
+        Its entry in the parameter file.
+    place : str
+        The parameter file, for messages.
+
+    Raises
+    ------
+    DataError
+        If every value with a decimal sign has three digits behind it and one to three before it.
+    """
+    options = source.options
+    if "decimal" in options.model_fields_set:
+        return
+    sign = options.decimal
+    money = [column.name for column in TABLES[raw.table].columns if column.kind == "money"]
+    origins = [column_of(raw, source, name) for name in money]
+    origins += [options.refund_column, *options.line_value]
+    for origin in dict.fromkeys(name for name in origins if name and raw.columns.get(name) == "VARCHAR"):
+        given, wide = identifier(origin), {".": "．", ",": "，"}[sign]
+        plain = f"translate({given}, {literal(_MARKS[0])}, {literal(_MARKS[1])})"
+        core = f"regexp_replace({plain}, '[^0-9.,万亿]', '', 'g')"
+        grouped = f"regexp_full_match({core}, '[1-9][0-9]{{0,2}}([{sign}][0-9]{{3}})+')"
+        rows = f"FROM {raw.relation} WHERE (contains({given}, '{sign}') OR contains({given}, '{wide}'))"
+        # Most columns settle it in their first rows, so this one stops early.
+        if connection.execute(f"SELECT 1 {rows} AND NOT {grouped} LIMIT 1").fetchone():
+            continue
+        found = connection.execute(f"SELECT count(*), any_value({given}) {rows}").fetchone()
+        if found and found[0]:
+            sum_read = (
+                f"{raw.table}: column '{origin}' has {found[0]:,} values with a {_SIGN_NAMES[sign]}, each"
+            )
+            raise DataError(
+                f"{sum_read} with three digits behind it (such as {found[1]!r}): thousands, or decimals?\n"
+                f'    Say which sign is the decimal one: data.{raw.table}.options.decimal: "," or "." in {place}.'
+            )
+
+
+_SIGN_NAMES = {".": "point", ",": "comma"}
+
+
+def unit_prices(
+    connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, place: str
+) -> tuple[Raw, Source]:
+    """Multiply revenue by the column of units, where it is the price of one.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    raw : Raw
+        As read.
+    source : Source
+        Its entry in the parameter file.
+    place : str
+        The parameter file, for messages.
+
+    Returns
+    -------
+    tuple of Raw and Source
+        A value that cannot be read stays as it is, so that it is found; without units there is no revenue.
+
+    Raises
+    ------
+    DataError
+        If the table has no revenue, or the column is not there.
+    """
+    options = source.options
+    if options.multiply_by is None:
+        return raw, source
+    units_of = needed_column(raw, options.multiply_by, "multiply_by", place)
+    price_of = column_of(raw, source, "revenue")
+    if raw.table != "transactions" or price_of is None:
+        return raw, source  # the reading of columns says what is missing
+    if options.revenue_per == "order":
+        raise DataError(
+            f"{raw.table}: multiply_by makes revenue that of a line, and revenue_per says that it is an order's.\n"
+            f"    Take one of the two out of data.{raw.table}.options in {place}."
+        )
+    price, units = identifier(price_of), identifier(units_of)
+    kind, units_kind = raw.columns[price_of], raw.columns[units_of]
+    unit_price = number(price, kind, decimal=options.decimal)
+    count = number(units, units_kind, decimal=options.decimal)
+    product = f"TRY_CAST(_cam_price * _cam_units AS {EXACT})"
+    made = written(product, price, kind, decimal=options.decimal)
+    # What cannot be read must stay to be found; a text that is no amount may stand in the other column.
+    other = f"CAST({units} AS VARCHAR)" if kind == "VARCHAR" else "NULL"
+    value = (
+        f"CASE WHEN _cam_price IS NULL THEN {price} WHEN _cam_units IS NULL THEN "
+        f"CASE WHEN {blank(units, units_kind)} THEN NULL ELSE {other} END ELSE {made} END"
+    )
+    inner = f"(SELECT *, {unit_price} AS _cam_price, {count} AS _cam_units FROM {raw.relation})"
+    columns = raw.columns | {price_of: written_kind(kind)}
+    note = Note("revenue is {price} times {units}", price=price_of, units=units_of)
+    made_raw = replace(raw, relation=inner, columns=columns)
+    return reshaped(connection, made_raw, "priced", {price_of: value}, [note]), source
+
+
+def refund_signs(
+    connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, place: str
+) -> tuple[Raw, Source]:
+    """Make the revenue of an order negative whose id says that it is a refund.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    raw : Raw
+        As read.
+    source : Source
+        Its entry in the parameter file.
+    place : str
+        The parameter file, for messages.
+
+    Returns
+    -------
+    tuple of Raw and Source
+
+    Raises
+    ------
+    DataError
+        If the table has no order_id to see it by.
+    """
+    options = source.options
+    if options.refund_prefix is None:
+        return raw, source
+    order_of, revenue_of = column_of(raw, source, "order_id"), column_of(raw, source, "revenue")
+    if order_of is None or raw.table != "transactions":
+        raise DataError(
+            f"{raw.table}: refund_prefix tells refunds by their order_id, which is not there.\n"
+            f"    Map order_id in data.{raw.table}.columns, or take refund_prefix out of {place}."
+        )
+    if revenue_of is None:
+        return raw, source
+    given, kind = identifier(revenue_of), raw.columns[revenue_of]
+    order = text(identifier(order_of), raw.columns[order_of], is_id=True)
+    is_refund = f"coalesce(starts_with({order}, {literal(options.refund_prefix)}), false)"
+    amount = number(given, kind, decimal=options.decimal)
+    counted = connection.execute(
+        f"SELECT count(*), count(*) FILTER ({amount} > 0) FROM {raw.relation} WHERE {is_refund}"
+    ).fetchone()
+    assert counted is not None
+    note = Note(
+        "order_id begins with {prefix} in {n} rows, which are refunds; {turned} of them had no minus sign",
+        prefix=options.refund_prefix,
+        n=counted[0],
+        turned=counted[1],
+    )
+    made = written("-_cam_amount", given, kind, decimal=options.decimal)
+    value = f"CASE WHEN {is_refund} AND _cam_amount > 0 THEN {made} ELSE {given} END"
+    inner = f"(SELECT *, {amount} AS _cam_amount FROM {raw.relation})"
+    columns = raw.columns | {revenue_of: written_kind(kind)}
+    made_raw = replace(raw, relation=inner, columns=columns)
+    return reshaped(connection, made_raw, "signed", {revenue_of: value}, [note]), source

@@ -1,0 +1,178 @@
+"""The transactions that are kept: exact copies counted, refunds settled, written once, and what they come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cam.data.engine import all_differ, identifier, literal
+from cam.data.files.sources import COPY
+from cam.data.notes import Note
+from cam.data.one_pass import PARQUET, is_untouched
+from cam.data.orders.refund_table import Settled
+from cam.data.orders.refunds import LOOSE_REFUND, NETTED_REFUND, ask_about_lines, net_refunds
+from cam.data.parse import Parsed
+from cam.params import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What was written.
+
+    Attributes
+    ----------
+    review : dict
+        The entries of the table's review that only transactions have, and the exact copies.
+    notes : tuple of Note
+        What a reader should know of the orders.
+    """
+
+    review: dict[str, Any]
+    notes: tuple[Note, ...]
+
+
+def write_orders(
+    connection: duckdb.DuckDBPyConnection,
+    parsed: Parsed,
+    options: Options,
+    *,
+    n_kept: int,
+    settled: Settled | None,
+    to: Path,
+    place: str,
+) -> Orders:
+    """Write the rows of transactions that are kept to Parquet, and sum them up.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace, with the views ``transactions_judged`` and ``transactions_kept``.
+    parsed : Parsed
+        All rows.
+    options : Options
+        How they are read and cleaned.
+    n_kept : int
+        Rows that are kept.
+    settled : Settled or None
+        Refunds that stand in a table of their own, and become rows here.
+    to : Path
+        The Parquet file.
+    place : str
+        The parameter file, for messages.
+
+    Returns
+    -------
+    Orders
+
+    Raises
+    ------
+    DataError
+        As :func:`net_refunds` and :func:`ask_about_lines` of ``cam.data.orders.refunds``.
+    """
+    kept = identifier("transactions_kept")
+    has_lines, all_their_own = _look_at_orders(connection, parsed, kept, n_kept)
+    netting = net_refunds(connection, kept, parsed.columns, options=options, has_lines=has_lines)
+    notes: tuple[Note, ...] = ()
+    if has_lines and options.revenue_per is None:
+        notes = ask_about_lines(connection, copies=parsed.copies, place=place)
+    copies = 0 if all_their_own else _count_copies(connection, parsed, kept, n_kept)
+    free = connection.execute(f"SELECT count(*) FROM {kept} WHERE revenue = 0").fetchone()
+    made = parsed.candidate
+    is_whole = n_kept == parsed.n_rows and not has_lines and settled is None
+    if made and made.is_final and is_whole and is_untouched(connection, parsed.relation, made):
+        made.path.replace(to)  # it was written as it was read
+    else:
+        # Joins and windows hand rows over in any order: the same rows must be the same bytes.
+        is_mixed = has_lines or options.drop_duplicates or settled is not None
+        query = f"SELECT * FROM ({netting.query} ORDER BY kept._cam_line)" if is_mixed else netting.query
+        query += (
+            f" UNION ALL BY NAME SELECT * FROM ({settled.query(parsed.columns)} ORDER BY line)"
+            if settled
+            else ""
+        )
+        connection.execute(f"COPY ({query}) TO {literal(str(to))} {PARQUET}")
+    totals = connection.execute(
+        f"""
+        SELECT sum(revenue), count(DISTINCT customer_id),
+               CAST(min(order_date) AS DATE), CAST(max(order_date) AS DATE),
+               count(*) FILTER (kind = '{NETTED_REFUND}'), sum(revenue) FILTER (kind = '{NETTED_REFUND}'),
+               count(*) FILTER (kind = '{LOOSE_REFUND}'), sum(revenue) FILTER (kind = '{LOOSE_REFUND}')
+        FROM read_parquet({literal(str(to))})
+        """
+    ).fetchone()
+    assert totals is not None and free is not None
+    review = {
+        "exact_copies": copies,
+        "revenue_kept": amount(totals[0]),
+        "zero_value_rows": free[0],
+        "n_customers": totals[1],
+        "n_orders": netting.n_orders,
+        "first_date": totals[2].isoformat(),
+        "last_date": totals[3].isoformat(),
+        "day_before_last": _day_before_last(connection, to),
+        "refunds_netted": {"rows": totals[4], "revenue": amount(totals[5])},
+        "refunds_loose": {"rows": totals[6], "revenue": amount(totals[7])},
+        "refunded_in_column": amount(netting.netted_in_column),
+        "orders_on_several_days": netting.n_moved,
+        "orders_below_zero": netting.n_below_zero + (settled.n_below_zero if settled else 0),
+    }
+    if settled:
+        review["refunds_in_table"] = {"rows": settled.n_rows, "revenue": amount(settled.revenue)}
+    words = "{n} orders carry an id that another customer uses too; each counts as an order of its own"
+    shared = (Note(words, n=netting.n_shared),) if netting.n_shared else ()
+    return Orders(review, (*notes, *shared))
+
+
+def amount(value: Decimal | None) -> str:
+    """An amount as the review writes it: no zeros behind it, and 0 where there is none.
+
+    Examples
+    --------
+    >>> amount(Decimal("12.50")), amount(None)
+    ('12.5', '0')
+    """
+    return f"{value.normalize() + 0:f}" if value else "0"
+
+
+def _look_at_orders(
+    connection: duckdb.DuckDBPyConnection, parsed: Parsed, kept: str, n_kept: int
+) -> tuple[bool, bool]:
+    """Whether an order_id stands in several rows, which must then be brought together; and whether none does."""
+    if "order_id" not in parsed.columns:
+        return False, False
+    if all_differ(connection, kept, "order_id", n_kept):
+        return False, True
+    counted = connection.execute(f"SELECT count(order_id) FROM {kept}").fetchone()
+    n_named = int(counted[0]) if counted else 0
+    named = f"(SELECT order_id FROM {kept} WHERE order_id IS NOT NULL)"
+    return n_named == n_kept or not all_differ(connection, named, "order_id", n_named), False
+
+
+def _count_copies(connection: duckdb.DuckDBPyConnection, parsed: Parsed, kept: str, n_kept: int) -> int:
+    """How many of the rows that are kept are exact copies of another, as their source has them."""
+    rows = kept
+    if parsed.candidate and not parsed.candidate.has_copies:
+        # Rows that differ as they were read differ in their source. Without ids many are alike, and nothing is won.
+        row = f"({', '.join(identifier(name) for name in parsed.columns)})"
+        if "order_id" in parsed.columns and all_differ(connection, kept, row, n_kept):
+            return 0
+        rows = f"({parsed.copies})"
+        if n_kept < parsed.n_rows:
+            dropped = "SELECT rowid FROM transactions_judged WHERE _cam_reason IS NOT NULL"
+            numbered = f"SELECT *, row_number() OVER () - 1 AS _cam_row FROM {rows}"
+            rows = f"({numbered}) WHERE _cam_row NOT IN ({dropped})"
+    found = connection.execute(f"SELECT count({COPY}) - count(DISTINCT {COPY}) FROM {rows}").fetchone()
+    return int(found[0]) if found else 0
+
+
+def _day_before_last(connection: duckdb.DuckDBPyConnection, path: Path) -> str | None:
+    """The last day but one with a row: far from the last, it shows a mistyped date."""
+    found = connection.execute(
+        f"SELECT DISTINCT CAST(order_date AS DATE) AS day FROM read_parquet({literal(str(path))}) "
+        "ORDER BY day DESC LIMIT 2"
+    ).fetchall()
+    return found[1][0].isoformat() if len(found) > 1 else None

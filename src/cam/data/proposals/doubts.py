@@ -1,0 +1,456 @@
+"""What must be said of a table beside its columns: options that its file shows, and questions to a person."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from cam.data.engine import identifier
+from cam.data.files.sources import find_column
+from cam.data.notes import Note
+from cam.data.presets.apply import Recognised, load_preset
+from cam.data.proposals.facts import Facts
+from cam.data.proposals.heads import CONTROL, Head
+from cam.data.proposals.questions import score_columns
+from cam.data.proposals.synonyms import bare, synonyms
+from cam.data.types.expressions import blank, number, trimmed
+from cam.schema import TABLES
+
+#: A column of states has few.
+_STATES = 30
+#: Rows that share an id above which it may name nobody.
+_SHARED = 0.05
+_PRICES = {"price", "unitprice", "单价", "价格", "京东价", "售价"}
+_DAY = re.compile(
+    r"(\d{1,2})([/.\- ])(\d{1,2})\2(\d{4}|\d{2})(?:([ T])(\d{1,2}:\d{2})(:\d{2})?)?(\s?[AaPp][Mm])?"
+)
+
+Columns = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An option that the parameter file says, because the file shows it.
+
+    Attributes
+    ----------
+    key : str
+        Of ``options``.
+    value : object
+        What it is.
+    why : Note
+        The evidence.
+    columns : tuple of str
+        The source's columns that it reads.
+    """
+
+    key: str
+    value: Any
+    why: Note
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A question; where a key of ``options`` would answer it, with the value that is likely.
+
+    Attributes
+    ----------
+    key : str or None
+        Of ``options``; None where no key answers it.
+    value : object
+        What it may be.
+    why : Note
+        The question.
+    columns : tuple of str
+        The source's columns that it is about.
+    """
+
+    key: str | None
+    value: Any
+    why: Note
+    columns: tuple[str, ...] = ()
+
+
+def doubts(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    heads: tuple[Head, ...],
+    mapped: Columns,
+    preset: Recognised | None,
+) -> tuple[tuple[Settled, ...], tuple[Doubt, ...]]:
+    """Find what must be said of a table beside its columns.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    table : str
+        Canonical name.
+    heads : tuple of Head
+        Its files.
+    mapped : mapping of str to tuple of str
+        Canonical name to the source's columns.
+    preset : Recognised or None
+        The export that they are.
+
+    Returns
+    -------
+    tuple of tuple of Settled and tuple of Doubt
+    """
+    head = heads[0]
+    known: dict[str, Any] = {}
+    if preset:
+        export = load_preset(preset.preset).exports[preset.export]
+        known = dict(export.options)
+    settled = [_settled(key, value, head) for key, value in _file_options(table, head).items()]
+    settled = [one for one in settled if known.get(one.key) != one.value]
+    open_: list[Doubt] = []
+    if not head.has_header:
+        open_.append(
+            Doubt(None, None, Note("the file has no header; its columns are numbered, so say what they are"))
+        )
+    if table in {"transactions", "refunds"} or "states" in known:
+        states, asked = _states(connection, heads, mapped, preset)
+        settled, open_ = settled + states, open_ + asked
+    if table == "transactions":
+        open_ += _refund_column(heads, mapped, preset)
+        if "revenue_per" not in known:
+            open_ += _grain(connection, head, mapped)
+        open_ += _unit_price(mapped, known)
+    if "date_format" not in known:
+        open_ += _dates(table, head, mapped)
+    open_ += _decimals(table, head, mapped)
+    open_ += _currencies(heads, mapped)
+    open_ += _guests(head, mapped)
+    if table != "responses":
+        open_ += _also_asked(head, mapped)
+    if table == "responses":
+        open_ += [*_scales(head, mapped), *_no_answers(head, mapped)]
+    return tuple(settled), tuple(open_)
+
+
+# --- the file ---------------------------------------------------------------------------------
+
+
+def _file_options(table: str, head: Head) -> dict[str, Any]:
+    """The options of the file; the reader numbers the questions of a survey by itself."""
+    options = dict(head.options)
+    numbered = {name.lower() for name in head.columns}
+    is_twice = all(f"{name} (2)".lower() in numbered for name in head.doubled)
+    if table == "responses" and head.doubled and head.has_header and is_twice:
+        del options["names"]
+        options["skip_rows"] -= 1
+    return {key: value for key, value in options.items() if value}
+
+
+def _settled(key: str, value: Any, head: Head) -> Settled:
+    if key == "skip_rows":
+        words = "lines above the header"
+        if head.doubled:
+            words = "lines above the first row, the header among them"
+        return Settled(key, value, Note(words))
+    if key == "skip_last_rows":
+        return Settled(key, value, Note("lines below the last row"))
+    if key == "names" and head.has_header:
+        return Settled(
+            key,
+            value,
+            Note(
+                "{names}: these names stand twice or hold strange signs, and are made anew here",
+                names=", ".join(head.doubled),
+            ),
+        )
+    if key == "names":
+        return Settled(key, value, Note("the file has no header"))
+    if key == "sheet":
+        return Settled(key, value, Note("not the first sheet of the workbook"))
+    return Settled(key, value, Note("as the rows show"))
+
+
+# --- states and refunds -----------------------------------------------------------------------
+
+
+def _states(
+    connection: duckdb.DuckDBPyConnection, heads: tuple[Head, ...], mapped: Columns, preset: Recognised | None
+) -> tuple[list[Settled], list[Doubt]]:
+    column, known, unsure = _state_column(heads[0], mapped, preset)
+    if column is None:
+        return [], []
+    met = _met(connection, heads, column)
+    if not met or len(met) > _STATES:
+        return [], []
+    sorted_: dict[str, list[str]] = {"keep": [], "drop": [], "refunded": []}
+    strange = []
+    for state in met:
+        kind = unsure.get(state) or synonyms().states.get(bare(state))
+        if state in known:
+            continue
+        if kind and not CONTROL.search(state):
+            sorted_[kind].append(state)
+        else:
+            strange.append(state)
+    value = {"column": column} | {kind: states for kind, states in sorted_.items() if states}
+    shown = ", ".join(f"{state} ({n:,})" for state, n in list(met.items())[:8]) + (
+        ", …" if len(met) > 8 else ""
+    )
+    doubts: list[Doubt] = []
+    if strange:
+        words = "states of {column} that no list knows: {states}; keep, drop or refunded?"
+        named = ", ".join(f"{state} ({met[state]:,})" for state in strange[:8])
+        doubts.append(Doubt(None, None, Note(words, column=column, states=named), (column,)))
+    if len(value) == 1:
+        if preset or not strange:
+            return [], doubts
+        whole = {"column": column, "keep": [state for state in strange if not CONTROL.search(state)]}
+        words = "do all of these rows count? Met: {states}"
+        return [], [Doubt("states", whole, Note(words, states=shown), (column,))]
+    if preset and known.keys() | unsure.keys():
+        words = "nobody has verified these states; met: {states}"
+        return [], [Doubt("states", value, Note(words, states=shown), (column,)), *doubts]
+    return [
+        Settled(
+            "states", value, Note("by their words, so look at them; met: {states}", states=shown), (column,)
+        )
+    ], doubts
+
+
+def _state_column(
+    head: Head, mapped: Columns, preset: Recognised | None
+) -> tuple[str | None, dict[str, str], dict[str, str]]:
+    """The column of states, and what the preset knows of its states, surely and not."""
+    names = list(head.columns)
+    if preset:
+        export = load_preset(preset.preset).exports[preset.export]
+        states = export.options.get("states")
+        if states:
+            asked = states["column"] if isinstance(states["column"], list) else [states["column"]]
+            column = next((found for name in asked if (found := find_column(name, names))), None)
+            if column:
+                return column, _by_state(states), _by_state(export.unsure_states)
+    taken = {column for columns in mapped.values() for column in columns}
+    for wanted in synonyms().state_columns:
+        for name in names:
+            if bare(name) != wanted or name in taken or not head.columns[name].n_filled:
+                continue
+            words = {bare(value) for value in head.columns[name].values}
+            if wanted != "state" or words & synonyms().states.keys():
+                return name, {}, {}
+    return None, {}, {}
+
+
+def _by_state(states: Mapping[str, Any]) -> dict[str, str]:
+    return {state: kind for kind in ("keep", "drop", "refunded") for state in states.get(kind) or []}
+
+
+def _met(connection: duckdb.DuckDBPyConnection, heads: Iterable[Head], column: str) -> dict[str, int]:
+    met: Counter[str] = Counter()
+    given = identifier(column)
+    for head in heads:
+        value = trimmed(f"CAST({given} AS VARCHAR)")
+        rows = connection.execute(
+            f"SELECT {value}, count(*) FROM {head.raw.relation} "
+            f"WHERE NOT {blank(given, head.raw.columns[column])} GROUP BY 1 LIMIT {_STATES + 1}"
+        ).fetchall()
+        met.update({str(state): n for state, n in rows})
+    return dict(sorted(met.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _refund_column(heads: tuple[Head, ...], mapped: Columns, preset: Recognised | None) -> list[Doubt]:
+    head = heads[0]
+    taken = {column for columns in mapped.values() for column in columns}
+    if preset:
+        export = load_preset(preset.preset).exports[preset.export]
+        if "refund_column" in export.options:
+            return []
+        asked = export.unsure_options.get("refund_column", [])
+        known = {bare(name) for name in ([asked] if isinstance(asked, str) else asked)}
+    else:
+        known = set()
+    for name, facts in head.columns.items():
+        named = bare(name) in synonyms().refund_columns or bare(name) in known
+        if (
+            named
+            and name not in taken
+            and facts.amounts >= 0.9
+            and any(re.search("[1-9]", v) for v in facts.values)
+        ):
+            why = Note("was this paid back on the order, and is it still in the revenue?")
+            return [Doubt("refund_column", name, why, (name,))]
+    return []
+
+
+# --- amounts and dates ------------------------------------------------------------------------
+
+
+def _grain(connection: duckdb.DuckDBPyConnection, head: Head, mapped: Columns) -> list[Doubt]:
+    """Whether the lines of an order repeat its total, which a sum would count several times."""
+    if not ({"order_id", "revenue"} <= mapped.keys()) or len(mapped["revenue"]) > 1:
+        return []
+    order, revenue = identifier(mapped["order_id"][0]), identifier(mapped["revenue"][0])
+    kind = head.raw.columns[mapped["revenue"][0]]
+    is_comma = head.columns[mapped["revenue"][0]].is_comma
+    amount = number(revenue, kind, decimal="," if is_comma else ".")
+    found = connection.execute(
+        f"SELECT count(*) FILTER (n > 1), count(*) FILTER (n > 1 AND amounts = 1 AND largest <> 0) FROM "
+        f"(SELECT count(*) AS n, count(DISTINCT {amount}) AS amounts, max({amount}) AS largest "
+        f"FROM {head.raw.relation} WHERE NOT {blank(order, head.raw.columns[mapped['order_id'][0]])} GROUP BY {order})"
+    ).fetchone()
+    several, one_amount = found or (0, 0)
+    if several < 2 or 2 * one_amount < several:
+        return []
+    words = "{n} of {several} orders with several lines repeat one amount: is it the order's total?"
+    return [Doubt("revenue_per", "order", Note(words, n=one_amount, several=several))]
+
+
+def _unit_price(mapped: Columns, known: Mapping[str, Any]) -> list[Doubt]:
+    price, units = mapped.get("revenue", ("",))[0], mapped.get("quantity", ("",))[0]
+    if bare(price) not in _PRICES or not units or "multiply_by" in known:
+        return []
+    return [Doubt("multiply_by", units, Note("is {column} the price of one unit?", column=price))]
+
+
+def _of_kind(table: str, head: Head, mapped: Columns, kinds: set[str]) -> Iterable[tuple[str, Facts]]:
+    """The mapped columns of some kinds, with their facts."""
+    for name, columns in mapped.items():
+        role = TABLES[table].column(name)
+        if role and role.kind in kinds:
+            yield from ((column, head.columns[column]) for column in columns if column in head.columns)
+
+
+def _dates(table: str, head: Head, mapped: Columns) -> list[Doubt]:
+    for column, facts in _of_kind(table, head, mapped, {"date", "datetime"}):
+        parts = _DAY.match((facts.doubtful_date or "").strip())
+        if parts is None:
+            continue
+        first, sign, second, year, gap, _, seconds, half = parts.groups()
+        clock = (
+            f"{gap}{'%I' if half else '%H'}:%M{':%S' if seconds else ''}{' %p' if half else ''}"
+            if gap
+            else ""
+        )
+        day_first = f"%d{sign}%m{sign}{'%Y' if len(year) == 4 else '%y'}{clock}"
+        month_first = day_first.replace("%d", "%").replace("%m", "%d").replace("%" + sign, "%m" + sign, 1)
+        words = "{column}: is {value} day {a} of month {b}, or day {b} of month {a}? The latter is {other}"
+        why = Note(
+            words,
+            column=column,
+            value=facts.doubtful_date or "",
+            a=int(first),
+            b=int(second),
+            other=month_first,
+        )
+        return [Doubt("date_format", day_first, why)]
+    return []
+
+
+def _decimals(table: str, head: Head, mapped: Columns) -> list[Doubt]:
+    for column, facts in _of_kind(table, head, mapped, {"money", "number"}):
+        if facts.is_comma:
+            example = next((value for value in facts.values if re.search(r",\d{1,2}\D*$", value)), "")
+            why = Note(
+                "{column}: is the comma of {value} a decimal sign?", column=column, value=example.strip()
+            )
+            return [Doubt("decimal", ",", why)]
+    return []
+
+
+def currencies(heads: Iterable[Head], mapped: Columns) -> list[str]:
+    """Return the currencies that a table names, by a column or by signs in its amounts."""
+    heads = list(heads)
+    column = mapped.get("currency", ("",))[0]
+    found = {
+        value.strip().upper()
+        for head in heads
+        if column in head.columns
+        for value in head.columns[column].values
+    }
+    for name in ("revenue", "refund", "cost", "monthly_fee"):
+        for origin in mapped.get(name, ()):
+            found |= {sign for head in heads if origin in head.columns for sign in head.columns[origin].signs}
+    said = {
+        "人民币": "CNY",
+        "RMB": "CNY",
+        "元": "CNY",
+        "CN¥": "CNY",
+        "€": "EUR",
+        "£": "GBP",
+        "US$": "USD",
+        "HK$": "HKD",
+    }
+    return sorted({said.get(name, name) for name in found})
+
+
+def _currencies(heads: tuple[Head, ...], mapped: Columns) -> list[Doubt]:
+    found = currencies(heads, mapped)
+    if len(found) < 2:
+        return []
+    words = "several currencies: {currencies}; a table has one, so split the file, or convert it"
+    return [Doubt(None, None, Note(words, currencies=", ".join(found[:6])))]
+
+
+# --- who, and scores --------------------------------------------------------------------------
+
+
+def _guests(head: Head, mapped: Columns) -> list[Doubt]:
+    column = mapped.get("customer_id", ("",))[0]
+    facts = head.columns.get(column)
+    if facts is None or facts.n_filled < 20:
+        return []
+    (value, n), *_ = Counter(value.strip() for value in facts.values).most_common(1)
+    shared = n > _SHARED * facts.n_filled and not CONTROL.search(value)
+    if not shared or not (
+        value.casefold() in synonyms().nobody or (n > 0.2 * facts.n_filled and facts.n_distinct > 20)
+    ):
+        return []
+    words = "{n} of {rows} rows have the customer {value}: is that nobody?"
+    return [Doubt("guests", [value], Note(words, n=n, rows=facts.n_filled, value=value))]
+
+
+def _scales(head: Head, mapped: Columns) -> list[Doubt]:
+    samples = {name: facts.values for name, facts in head.columns.items()}
+    asked = [
+        found
+        for found in score_columns(head.columns, samples)
+        if found.scale and mapped.get(found.canonical) == (found.column,)
+    ]
+    if not asked:
+        return []
+    value = {found.canonical: list(found.scale) for found in asked if found.scale}
+    return [Doubt("scales", value, Note("the scale that it was asked on, if that is so"))]
+
+
+def _also_asked(head: Head, mapped: Columns) -> list[Doubt]:
+    """A score among rows that are no answers, such as satisfaction with how a ticket was handled."""
+    taken = {column for columns in mapped.values() for column in columns}
+    left = [name for name in head.columns if name not in taken]
+    found = score_columns(left, {name: head.columns[name].values for name in left})
+    words = "{column} seems to be a score ({score}); to use it, read this file as responses too"
+    return [
+        Doubt(None, None, Note(words, column=one.column, score=one.canonical))
+        for one in found
+        if not one.must_ask
+    ]
+
+
+def _no_answers(head: Head, mapped: Columns) -> list[Doubt]:
+    """Numbers below zero, by which tools say that a question was not shown."""
+    met = Counter(
+        value.strip()
+        for score in ("nps", "csat", "ces")
+        for column in mapped.get(score, ())
+        if column in head.columns
+        for value in head.columns[column].values
+        if re.fullmatch(r"-\d+(\.0+)?", value.strip())
+    )
+    if not met:
+        return []
+    shown = ", ".join(f"{value} ({n:,})" for value, n in met.most_common(5))
+    return [
+        Doubt("blanks", sorted(met), Note("do these numbers stand for no answer? {values}", values=shown))
+    ]

@@ -1,0 +1,448 @@
+"""The beginning of a client's file, looked at before anybody has said what it is: its header, rows and columns."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from cam.data.engine import identifier
+from cam.data.files.delimited import text_table
+from cam.data.files.sources import Raw, read_source
+from cam.data.notes import Note
+from cam.data.proposals.facts import DAY, Facts, judge
+from cam.errors import DataError
+from cam.params import Source
+
+#: Bytes of a text file that are looked at, and rows of any file.
+_HEAD, _ROWS = 4 << 20, 20_000
+#: Lines in which a header is looked for, and lines at the end that may be no rows.
+_ABOVE, _BELOW = 30, 12
+_TAIL = 1 << 16
+#: Signs that no text has, and no parameter file may hold; the draft leaves out \r, which is found without it.
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_WORKBOOKS = {".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"}
+_SIGNS = (",", ";", "\t", "|")
+_NUMBER = re.compile(r"[-+(]?[^\w\s]{0,2}\s?\d[\d,. ]*%?\)?")
+_TOTAL = re.compile(r"(合计|总计|小计|汇总|总数|grand total|total|sum|totals?)\s*[:：]?\s*\d*", re.IGNORECASE)
+
+Grid = list[list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The beginning of one file, or of one sheet, standing in the engine.
+
+    Attributes
+    ----------
+    path : Path
+        The client's file.
+    sheet : str or None
+        Of a workbook, where it is not the first.
+    columns : dict of str to Facts
+        By the name that the reader will give them.
+    options : dict
+        What ``options`` must say for the file to be read, such as ``skip_rows``.
+    raw : Raw
+        Its rows, as far as they were read.
+    n_rows : int
+        Rows of the whole file; a guess where not ``is_counted``.
+    is_counted : bool
+        Whether the whole file was read.
+    has_header : bool
+        Whether it names its columns.
+    doubled : tuple of str
+        Names that stand over several columns, or held signs that no text has, and so are made anew.
+    notes : tuple of str
+        How the file is written, such as its encoding.
+    """
+
+    path: Path
+    sheet: str | None
+    columns: dict[str, Facts]
+    options: dict[str, Any]
+    raw: Raw
+    n_rows: int
+    is_counted: bool
+    has_header: bool
+    doubled: tuple[str, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def shown(self) -> str:
+        """Name of the file, and of its sheet."""
+        return f"{self.path.name} / {self.sheet}" if self.sheet else self.path.name
+
+
+def open_heads(
+    connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], *, folder: Path
+) -> tuple[list[Head], list[Note]]:
+    """Read the beginning of every file, and of every sheet of a workbook.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    paths : sequence of Path
+        Absolute.
+    folder : Path
+        For copies; removed by the caller.
+
+    Returns
+    -------
+    tuple of list of Head and list of Note
+        What can be a table; and what cannot, with the reason.
+
+    Raises
+    ------
+    DataError
+        With every file that is not there or cannot be read.
+    """
+    heads: list[Head] = []
+    passed: list[Note] = []
+    faults: list[str] = []
+    for index, path in enumerate(dict.fromkeys(paths)):
+        own = folder / f"look{index}"
+        own.mkdir()
+        try:
+            _refuse_missing(path)
+            if path.suffix.lower() in _WORKBOOKS:
+                found, left = _sheets(connection, path, own)
+                heads, passed = heads + found, passed + left
+            elif path.suffix.lower() in {".parquet", ".pq"}:
+                heads.append(_typed(connection, path, own))
+            else:
+                heads.append(_text(connection, path, own))
+        except DataError as error:
+            # The table is not known yet.
+            faults.append(_without_table(str(error)))
+        except (OSError, duckdb.Error) as error:
+            faults.append(f"{path.name}: cannot be read: {' '.join(str(error).split())[:200]}")
+    if faults:
+        raise DataError("\n".join(faults))
+    return heads, passed
+
+
+def _without_table(text: str) -> str:
+    return re.sub(r"data\.look[\d_]+", "data.TABLE", re.sub(r"^look[\d_]+: ", "", text, flags=re.MULTILINE))
+
+
+def _refuse_missing(path: Path) -> None:
+    from cam.params.hints import did_you_mean
+
+    if path.is_dir():
+        raise DataError(f"{path}: a folder, not a file. Name its files, as in {path.name}/*.csv.")
+    if not path.is_file():
+        near = [found.name for found in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise DataError(f"{path}: no such file{did_you_mean(path.name, near) or '.'}")
+
+
+def _read(
+    connection: duckdb.DuckDBPyConnection, path: Path, options: dict[str, Any], folder: Path
+) -> tuple[Raw, str]:
+    """Read a file by the reader of every run; a name of its own keeps its tables apart from those of the others."""
+    name = folder.name
+    source = Source.model_validate({"path": str(path), "options": options})
+    raw = read_source(connection, name, source, files=[path], folder=folder)
+    relation = identifier(f"{name}_rows")
+    connection.execute(f"CREATE TABLE {relation} AS SELECT * FROM {raw.relation} LIMIT {_ROWS}")
+    return raw, relation
+
+
+# --- text ---------------------------------------------------------------------------------------
+
+
+def _text(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> Head:
+    head, is_whole = _beginning(path, folder / path.name)
+    plain = Source.model_validate({"path": str(head)})
+    text = text_table("responses", head, plain, to=folder / "plain.txt")  # where a name may stand twice
+    with text.readable.open(encoding="utf-8", newline="") as stream:
+        content = stream.read(_HEAD)
+    delimiter, grid, ends = _grid(content)
+    if delimiter == "whitespace" and _header(grid) == 0:
+        delimiter, grid, ends = ",", [[line] for line in content.splitlines()], []  # one column of text
+    options: dict[str, Any] = {}
+    above = _header(grid)
+    if above:
+        options["skip_rows"] = text.above + ends[above - 1]
+    below = _footer(grid if is_whole else _grid(_end(path), delimiter)[1], grid, above)
+    if below:
+        options["skip_last_rows"] = below
+    own = delimiter == "whitespace" or (above is not None and not _is_found(content, ends, above, delimiter))
+    if own:
+        options["delimiter"] = delimiter
+    names, doubled = _names(grid, above)
+    if above is None or doubled:
+        options["names"] = names
+    if above is not None and doubled:
+        options["skip_rows"] = text.above + ends[above]
+    looked = (
+        options if is_whole else {key: value for key, value in options.items() if key != "skip_last_rows"}
+    )
+    raw, relation = _read(connection, head, looked, folder)
+    n_rows = _count(connection, raw.relation)
+    if not is_whole:
+        n_rows = round(n_rows * path.stat().st_size / head.stat().st_size)
+    return _head(
+        connection,
+        raw,
+        relation,
+        path=path,
+        options=options,
+        n_rows=n_rows,
+        is_counted=is_whole,
+        has_header=above is not None,
+        doubled=doubled,
+    )
+
+
+def _beginning(path: Path, to: Path) -> tuple[Path, bool]:
+    """The file itself, or a copy of its first megabytes that ends with a whole row."""
+    if path.stat().st_size <= _HEAD:
+        return path, True
+    with path.open("rb") as stream:
+        data = stream.read(_HEAD)
+    wide = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(data[:2])
+    if wide:
+        data = data[2:].decode(wide, "ignore").encode()
+    end = total = quotes = last = 0
+    for line in data.splitlines(keepends=True):
+        total += len(line)
+        quotes += line.count(b'"')
+        if line.endswith((b"\n", b"\r")):
+            last = total
+            end = total if quotes % 2 == 0 else end
+    end = end if 2 * end > total else last or total
+    to.write_bytes(data[:end])
+    return to, False
+
+
+def _end(path: Path) -> str:
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        wide = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(stream.read(2))
+        stream.seek(max(0, size - _TAIL) // 2 * 2)
+        data = stream.read()
+    text = ""
+    for encoding in (wide,) if wide else ("utf-8", "gb18030", "latin-1"):
+        try:
+            text = (
+                data[data.find(b"\n") + 1 :].decode(encoding) if not wide else data.decode(encoding, "ignore")
+            )
+            break
+        except UnicodeDecodeError:
+            continue
+    return text.partition("\n")[2] if wide else text
+
+
+def _grid(content: str, delimiter: str | None = None) -> tuple[str, Grid, list[int]]:
+    """Cells by the delimiter that gives most lines one width, and the line that each row ends with."""
+    lines = [line for line in content.splitlines()[:200] if line.strip()]
+    if delimiter is None:
+        delimiter = max(_SIGNS, key=lambda sign: _evenness(_rows(lines, sign)[0]))
+        blanks = [line.split() for line in lines]
+        if _evenness(_rows(lines, delimiter)[0]) == 0 and _evenness(blanks) == len(lines):
+            delimiter = "whitespace"
+    every = content.splitlines(keepends=True)
+    if delimiter == "whitespace":
+        return delimiter, [line.split() for line in every], list(range(1, len(every) + 1))
+    grid, ends = _rows(every, delimiter)
+    return delimiter, grid, ends
+
+
+def _rows(lines: Iterable[str], delimiter: str) -> tuple[Grid, list[int]]:
+    reader = csv.reader(lines, delimiter=delimiter)
+    grid: Grid = []
+    ends: list[int] = []
+    try:
+        for row in reader:
+            grid.append([cell.strip() for cell in row])
+            ends.append(reader.line_num)
+    except csv.Error:
+        pass  # a field longer than any of a table; the reader of every run says it
+    return grid, ends
+
+
+def _evenness(grid: Grid) -> int:
+    """Rows of the commonest width, if that is more than one column."""
+    widths = Counter(len(row) for row in grid if len(row) > 1)
+    return widths.most_common(1)[0][1] if widths else 0
+
+
+def _is_found(content: str, ends: list[int], above: int, delimiter: str) -> bool:
+    """Whether the reader of every run finds this delimiter by itself, from the header alone."""
+    lines = content.splitlines()
+    header = re.sub(r'"[^"]*"', "", lines[ends[above - 1] if above else 0] if lines else "")
+    counts = {sign: header.count(sign) for sign in _SIGNS}
+    return max(counts, key=lambda sign: counts[sign]) == delimiter
+
+
+# --- header and footer --------------------------------------------------------------------------
+
+
+def _filled(row: Sequence[str]) -> list[str]:
+    return [cell for cell in row if cell]
+
+
+def _usual(grid: Grid) -> int:
+    widths = Counter(len(_filled(row)) for row in grid[:500] if len(_filled(row)) > 1)
+    return max((width for width, n in widths.items() if 4 * n >= max(widths.values())), default=1)
+
+
+def _is_value(cell: str) -> bool:
+    """Whether a cell is rather a value than a name of a column."""
+    return bool(_NUMBER.fullmatch(cell) or DAY.match(cell))
+
+
+def _header(grid: Grid) -> int | None:
+    """The row that names the columns: the first about as wide as those below it, and of words."""
+    usual = _usual(grid)
+    for index, row in enumerate(grid[:_ABOVE]):
+        cells = _filled(row)
+        if not cells or 2 * len(cells) < usual or (usual > 1 and len(cells) < 2):
+            continue
+        names = sum(not _is_value(cell) for cell in cells)
+        if 5 * names >= 4 * len(cells):
+            return None if _is_like_below(grid, index) else index
+        return None
+    return 0 if usual == 1 and grid else None
+
+
+def _is_like_below(grid: Grid, index: int) -> bool:
+    """Whether the words of a row stand below it again, as those of a file without a header do."""
+    below = [row for row in grid[index + 1 : index + 200] if len(row) == len(grid[index])]
+    if len(below) < 3:
+        return False
+    repeated = [
+        cell for column, cell in enumerate(grid[index]) if cell and any(row[column] == cell for row in below)
+    ]
+    return 2 * len(repeated) > len(_filled(grid[index]))
+
+
+def _footer(end: Grid, grid: Grid, above: int | None) -> int:
+    """Lines below the last row: totals, and what a report says of itself."""
+    usual = _usual(grid[(above or 0) :])
+    body = end[(above or 0) + 1 :] if end is grid else end
+    below = 0
+    for distance, row in enumerate(reversed(body[-_BELOW:]), 1):
+        cells = _filled(row)
+        is_row = len(cells) > 2 or 2 * len(cells) > usual
+        if usual >= 4 and cells and (not is_row or _TOTAL.fullmatch(cells[0])):
+            below = distance
+        elif is_row:
+            break
+    return below if below < _BELOW and len(body) > below else 0
+
+
+def _names(grid: Grid, above: int | None) -> tuple[list[str], tuple[str, ...]]:
+    """Names for all columns, each once, and those that the file gives twice or no parameter file can hold."""
+    if above is None:
+        return [f"column{index + 1}" for index in range(max((len(row) for row in grid[:500]), default=1))], ()
+    raw = [name.strip().strip("\ufeff\u200b").strip() for name in grid[above]]
+    given = [" ".join(CONTROL.sub(" ", name).split()) if CONTROL.search(name) else name for name in raw]
+    counts = Counter(name.lower() for name in given if name)
+    taken: Counter[str] = Counter()
+    names = []
+    for index, name in enumerate(given):
+        made, number = name or f"column{index + 1}", 1
+        while taken[made.lower()]:
+            number += 1
+            made = f"{name or 'column'} ({number})"
+        taken[made.lower()] += 1
+        names.append(made)
+    anew = (name for name, was in zip(given, raw, strict=True) if counts[name.lower()] > 1 or name != was)
+    return names, tuple(dict.fromkeys(anew))
+
+
+# --- workbooks and Parquet ----------------------------------------------------------------------
+
+
+def _sheets(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> tuple[list[Head], list[Note]]:
+    from python_calamine import CalamineWorkbook  # here, because text and Parquet never need it
+
+    try:
+        workbook = CalamineWorkbook.from_path(path)
+        grids = {
+            name: workbook.get_sheet_by_name(name).to_python(skip_empty_area=True)
+            for name in workbook.sheet_names
+        }
+    except (
+        Exception
+    ):  # calamine raises plain exceptions of several kinds; the reader of every run has words for them
+        _read(connection, path, {}, folder)
+        raise
+    heads: list[Head] = []
+    passed: list[Note] = []
+    for index, (name, cells) in enumerate(grids.items()):
+        grid = [["" if cell is None else str(cell).strip() for cell in row] for row in cells]
+        above = _header(grid)
+        if _usual(grid) < 2 or len(grid) < 2:
+            if len(grids) == 1:
+                raise DataError(f"{path.name} has no table: no two columns stand side by side.")
+            passed.append(Note("sheet {sheet} of {file}: no table", sheet=name, file=path.name))
+            continue
+        options: dict[str, Any] = {"sheet": name} if index else {}
+        if above:
+            options["skip_rows"] = above
+        if below := _footer(grid, grid, above):
+            options["skip_last_rows"] = below
+        names, doubled = _names(grid, above)
+        if above is None or doubled:
+            options["names"] = names
+        if above is not None and doubled:
+            options["skip_rows"] = above + 1
+        own = folder / f"{folder.name}_{index}"
+        own.mkdir()
+        raw, relation = _read(connection, path, options, own)
+        heads.append(
+            _head(
+                connection,
+                raw,
+                relation,
+                path=path,
+                options=options,
+                n_rows=_count(connection, raw.relation),
+                is_counted=True,
+                has_header=above is not None,
+                doubled=doubled,
+                sheet=name if len(grids) > 1 else None,
+            )
+        )
+    return heads, passed
+
+
+def _typed(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> Head:
+    raw, relation = _read(connection, path, {}, folder)
+    n_rows = _count(connection, raw.relation)
+    # A column whose name no parameter file can hold cannot be asked for.
+    raw = replace(raw, columns={name: kind for name, kind in raw.columns.items() if not CONTROL.search(name)})
+    return _head(connection, raw, relation, path=path, options={}, n_rows=n_rows, is_counted=True)
+
+
+def _count(connection: duckdb.DuckDBPyConnection, relation: str) -> int:
+    row = connection.execute(f"SELECT count(*) FROM {relation}").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _head(
+    connection: duckdb.DuckDBPyConnection,
+    raw: Raw,
+    relation: str,
+    *,
+    path: Path,
+    options: dict[str, Any],
+    n_rows: int,
+    is_counted: bool,
+    has_header: bool = True,
+    doubled: tuple[str, ...] = (),
+    sheet: str | None = None,
+) -> Head:
+    rows = Raw(raw.table, relation, raw.columns, (path.name,), raw.notes)
+    facts = judge(connection, rows)
+    return Head(path, sheet, facts, options, rows, n_rows, is_counted, has_header, doubled, tuple(raw.notes))

@@ -1,0 +1,299 @@
+"""How a column of dates is written: one order of day, month and year, decided from all of its rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import duckdb
+
+from cam.data.engine import identifier, literal
+from cam.data.files.sources import Raw
+from cam.data.notes import Note
+from cam.data.types.clocks import in_zone
+from cam.data.types.expressions import blank, trimmed
+from cam.errors import DataError
+from cam.params import Source
+
+_TIMES = (
+    *("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", "T%H:%M:%S.%f"),
+    *(" %I:%M %p", " %I:%M:%S %p"),
+)
+#: Ways to write a day, by the order of their parts. Two-digit years come first: %Y would read 24 as the year 24.
+_DATES = {
+    "year first": ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日", "%Y%m%d"),
+    "day first": (
+        *("%d/%m/%y", "%d.%m.%y", "%d-%m-%y", "%d-%b-%y", "%d %b %y"),
+        *("%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%d-%b-%Y", "%d %b %Y", "%d %B %Y"),
+    ),
+    "month first": (
+        *("%m/%d/%y", "%m.%d.%y", "%m-%d-%y"),
+        *("%m/%d/%Y", "%m.%d.%Y", "%m-%d-%Y", "%b %d, %Y", "%B %d, %Y"),
+    ),
+}
+_OFFSET = (
+    r"(:[0-9]{2}(?:[.][0-9]+)?(?: ?[AaPp][Mm])?) ?"
+    r"(?:Z|(?:UTC|GMT)?[+-][0-9]{1,2}(?::?[0-9]{2})?|[A-Z]{3,4})$"
+)
+#: Morning and afternoon in front of the hour, as Chinese forms write it.
+_HALF_DAY = r" ?(上午|下午) ?([0-9:]+)$"
+
+_EVERY = {order: [day + time for day in days for time in _TIMES] for order, days in _DATES.items()}
+
+#: Order of the parts -> rows that it reads, the expression that reads them.
+Readings = dict[str, tuple[int, str]]
+
+
+#: What to tell of how dates are written.
+_ORDERS = {
+    "day first": "{column}: dates read day first",
+    "month first": "{column}: dates read month first",
+    "from numbers": "{column}: dates read from numbers: days of a spreadsheet, or seconds since 1970",
+}
+_LOCAL = "{column}: the clock as it is written, without its offset from UTC"
+
+
+def date_reader(
+    connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str, source: Source, *, place: str
+) -> tuple[str, list[Note]]:
+    """Return the expression that reads a column of dates, and the decisions to tell.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    raw : Raw
+        As read.
+    origin : str
+        The source's column.
+    source : Source
+        Its entry in the parameter file.
+    place : str
+        The parameter file, for messages.
+
+    Returns
+    -------
+    tuple of str and list of Note
+        A timestamp, NULL where a value is no date; the notes leave the column's name as ``{column}`` to the caller.
+
+    Raises
+    ------
+    DataError
+        If all rows can be read in two orders and mean different days, and no other column of dates tells which.
+    """
+    reader, told = _clock_reader(connection, raw, origin, source, place=place)
+    reader, moved = in_zone(connection, raw, origin, source, reader, place=place)
+    if source.options.time_zone:
+        told = [note for note in told if note.words != _LOCAL]
+    return reader, [*told, *moved]
+
+
+def _clock_reader(
+    connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str, source: Source, *, place: str
+) -> tuple[str, list[Note]]:
+    """The clock as it is written."""
+    given, kind = identifier(origin), raw.columns[origin]
+    if kind.startswith(("DATE", "TIMESTAMP")):
+        return f"CAST({given} AS TIMESTAMP)", []
+    text = _text(given, kind)
+    asked = source.options.date_format
+    if asked:
+        _check_format(connection, raw.table, asked)
+        if "%z" in asked:  # else the engine would count the day in the zone of this machine
+            local = f"regexp_replace({text}, {literal(_OFFSET)}, '\\1')"
+            return _reader(local, [asked.replace("%z", "").strip()]), [Note(_LOCAL, column=origin)]
+        return _reader(text, [asked]), []
+    rows = f"FROM {raw.relation} WHERE NOT {blank(given, kind)}"
+    (complete, readings), told = _readings(connection, text, rows), None
+    if not complete:
+        readings, told = _rarer(connection, text, rows, readings)
+    if not readings:
+        return f"try_strptime({text}, '%Y-%m-%d')", []  # nothing fits: every value counts as unreadable
+    best = max(n for n, _ in readings.values())
+    likely = {order: reader for order, (n, reader) in readings.items() if n == best}
+    if len(likely) > 1:
+        first, second = list(likely.values())[:2]
+        example = connection.execute(f"SELECT {given} {rows} AND {first} <> {second} LIMIT 1").fetchone()
+        decided = _decided_elsewhere(connection, raw, origin, example[0]) if example else None
+        if decided and decided[0] in likely:
+            words = "{column}: dates read " + decided[0] + ", as those of {other} can only be read"
+            return likely[decided[0]], [Note(words, column=origin, other=decided[1])]
+        if example:
+            raise DataError(
+                f"{raw.table}: column '{origin}' can be read {' or '.join(likely)} in every row "
+                f"(such as {example[0]!r}).\n"
+                f'    Say which: data.{raw.table}.options.date_format: "%d/%m/%Y" or "%m/%d/%Y" in {place}.'
+            )
+    order, reader = next(iter(likely.items()))
+    said = [_ORDERS[order]] if order in _ORDERS else []
+    return reader, [Note(words, column=origin) for words in [*said, *([told] if told else [])]]
+
+
+def _decided_elsewhere(
+    connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str, example: str
+) -> tuple[str, str] | None:
+    """The order of day and month that other columns of the table show, if they agree, and the first such column.
+
+    Only columns with the same separator tell: one system writes the dates of one file alike.
+    """
+    separator = next((sign for sign in "/.-" if sign in str(example)), None)
+    others = [
+        name
+        for name, kind in raw.columns.items()
+        if kind == "VARCHAR" and name != origin and not name.startswith("_cam_")
+    ]
+    found: dict[str, str] = {}
+    for name in others if separator else ():
+        given = identifier(name)
+        text = _text(given, "VARCHAR")
+        rows = f"FROM {raw.relation} WHERE NOT {blank(given, 'VARCHAR')}"
+        sample = connection.execute(f"SELECT {text} {rows} LIMIT 20").fetchall()
+        alike = re.compile(rf"[0-9]{{1,2}}[{separator}][0-9]{{1,2}}[{separator}][0-9]{{2,4}}\b")
+        if not sample or not all(alike.match(row[0]) for row in sample):
+            continue
+        complete, readings = _readings(connection, text, rows)
+        best = max((n for n, _ in readings.values()), default=0)
+        likely = [order for order, (n, _) in readings.items() if n == best]
+        if complete and len(likely) == 1 and likely[0] != "year first":
+            found.setdefault(likely[0], name)
+    return next(iter(found.items())) if len(found) == 1 else None
+
+
+def presumed_reader(
+    connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str, source: Source
+) -> str | None:
+    """Return the expression of :func:`date_reader` by the first rows alone, where these begin with the year.
+
+    It is what all rows would say if it reads every one of them: a year in front leaves no second reading. So whoever
+    uses it counts what it does not read, and asks :func:`date_reader` if there is any.
+
+    Parameters
+    ----------
+    connection, raw, origin, source
+        As in :func:`date_reader`.
+
+    Returns
+    -------
+    str or None
+        None where all rows must be asked.
+    """
+    given, kind = identifier(origin), raw.columns[origin]
+    options = source.options
+    if kind.startswith(("DATE", "TIMESTAMP")) or options.date_format or options.time_zone or options.times_in:
+        return None
+    text = _text(given, kind)
+    likely = _likely(connection, text, f"FROM {raw.relation} WHERE NOT {blank(given, kind)}")
+    found = [order for order, formats in likely.items() if formats]
+    if found != ["year first"]:
+        return None
+    # Blanks around a date do not matter to the engine, but for those that only Chinese has.
+    bare = given if kind == "VARCHAR" else f"CAST({given} AS VARCHAR)"
+    plain, slow = _reader(bare, likely["year first"]), _reader(text, likely["year first"])
+    return f"coalesce({plain}, CASE WHEN NOT {blank(given, kind)} THEN {slow} END)"
+
+
+def _text(given: str, kind: str) -> str:
+    return trimmed(given if kind == "VARCHAR" else f"CAST({given} AS VARCHAR)")
+
+
+def _check_format(connection: duckdb.DuckDBPyConnection, table: str, asked: str) -> None:
+    try:
+        connection.execute(f"SELECT try_strptime('', {literal(asked)})")
+    except duckdb.Error:
+        raise DataError(
+            f"{table}: data.{table}.options.date_format {asked!r} is no form of a date.\n"
+            '    Write it as in "%d/%m/%Y %H:%M": %d day, %m month, %Y year, %y its last two digits.'
+        ) from None
+
+
+def _rarer(
+    connection: duckdb.DuckDBPyConnection, text: str, rows: str, plain: Readings
+) -> tuple[Readings, str | None]:
+    """Moments with an offset, and dates as numbers, where the plain forms leave rows unread."""
+    # The clock of the place where it happened tells the shop's day; the offset would move it to another.
+    local = f"regexp_replace({text}, {literal(_OFFSET)}, '\\1')"
+    halves = f"regexp_replace({text}, {literal(_HALF_DAY)}, ' \\2 \\1')"
+    halves = f"replace(replace({halves}, '上午', 'AM'), '下午', 'PM')"
+    number = f"TRY_CAST({text} AS DOUBLE)"
+    counted = (
+        f"CASE WHEN regexp_full_match({text}, '[0-9]{{13}}') THEN make_timestamp(CAST({number} * 1e3 AS BIGINT)) "
+        f"WHEN regexp_full_match({text}, '[0-9]{{10}}') THEN make_timestamp(CAST({number} * 1e6 AS BIGINT)) "
+        f"WHEN regexp_full_match({text}, '[2-7][0-9]{{4}}([.][0-9]+)?') "
+        f"THEN TIMESTAMP '1899-12-30' + to_seconds(CAST(round({number} * 86400) AS BIGINT)) END"
+    )
+    n_counted = _first(connection, f"SELECT count({counted}) {rows}")[0]
+    choices: list[tuple[Readings, str | None]] = [
+        (plain, None),
+        (_readings(connection, halves, rows)[1], None),
+        (_readings(connection, local, rows)[1], _LOCAL),
+        ({"from numbers": (n_counted, counted)}, None),
+    ]
+    return max(choices, key=lambda choice: max((n for n, _ in choice[0].values()), default=0))
+
+
+def _readings(connection: duckdb.DuckDBPyConnection, text: str, rows: str) -> tuple[bool, Readings]:
+    """Whether one order of the parts reads all rows; for each order how many, and how.
+
+    A sample names the likely formats, all rows decide; all formats are tried only where these leave a row.
+    """
+    for choice in (_likely(connection, text, rows), _EVERY):
+        readers = {order: _reader(text, group) for order, group in choice.items() if group}
+        # No day, month or name begins with three digits, and to try forms that do not fit is slow.
+        readers = {
+            order: reader
+            if order == "year first"
+            else f"CASE WHEN NOT regexp_matches({text}, '^[0-9]{{3}}') THEN {reader} END"
+            for order, reader in readers.items()
+        }
+        if not readers:
+            continue
+        # A year below 1000 is a misreading of two digits, never evidence for an order.
+        queries = ", ".join(
+            f"count(*) FILTER ({reader} >= TIMESTAMP '1000-01-01')" for reader in readers.values()
+        )
+        total, *read = _first(connection, f"SELECT count(*), {queries} {rows}")
+        if max(read) == total or choice is _EVERY:
+            found = {order: (n, readers[order]) for order, n in zip(readers, read, strict=True) if n}
+            return max(read) == total, found
+    return False, {}
+
+
+def _likely(connection: duckdb.DuckDBPyConnection, text: str, rows: str) -> dict[str, list[str]]:
+    """For each order of the parts the formats that read one of the first rows."""
+    formats = [form for group in _EVERY.values() for form in group]
+    queries = ", ".join(f"count(try_strptime({text}, {literal(form)}))" for form in formats)
+    sampled = _first(connection, f"SELECT {queries} FROM (SELECT * {rows} LIMIT 200)")
+    counts = dict(zip(formats, sampled, strict=True))
+    return {order: [form for form in group if counts[form]] for order, group in _EVERY.items()}
+
+
+def _reader(text: str, formats: Sequence[str]) -> str:
+    # To the engine, the words infinity and epoch fit every format, and are the first day of 1900.
+    return f"CASE WHEN regexp_matches({text}, '[0-9]') THEN {_read_as(text, formats)} END"
+
+
+def _read_as(text: str, formats: Sequence[str]) -> str:
+    if len(formats) == 1:
+        return f"try_strptime({text}, {literal(formats[0])})"
+    every = f"try_strptime({text}, [{', '.join(map(literal, formats))}])"
+    # A format that does not fit costs six times one that does: the shape of a text says which to try first.
+    tries = "".join(
+        f"WHEN {text} LIKE {literal(shape)} THEN try_strptime({text}, {literal(form)}) "
+        for form in formats
+        if (shape := _shape(form))
+    )
+    return f"coalesce(CASE {tries}END, {every})" if tries else every
+
+
+def _shape(form: str) -> str | None:
+    """What a text of a format looks like, if that begins with the year and has digits alone."""
+    bare = form.replace("%Y", "____", 1)
+    for part in ("%m", "%d", "%H", "%M", "%S"):
+        bare = bare.replace(part, "__", 1)
+    return bare if form.startswith("%Y") and "%" not in bare else None
+
+
+def _first(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return tuple(int(n) for n in row)

@@ -1,0 +1,203 @@
+"""Expressions that turn one raw value into a text, an amount or a truth value; NULL where it cannot be read.
+
+They are DuckDB's: this happens in the embedded engine, before any reduction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from cam.data.engine import literal
+
+_SPACES = literal(" \t\r\n\u00a0\u202f\u3000\u200b\u2060\ufeff")
+_EDGES = literal(
+    "^[ \t\r\n\u00a0\u202f\u3000\u200b\u2060\ufeff]|[ \t\r\n\u00a0\u202f\u3000\u200b\u2060\ufeff]$"
+)
+_BLANKS = "('', '-', '--', '—', 'NA', 'N/A', '#N/A', 'NULL', 'null', 'None', 'nan', 'NaN', '空', '无')"
+_FULL_WIDTH = "０１２３４５６７８９．，－−（）￥＄＋\u00a0\u202f\u3000’"
+_HALF_WIDTH = "0123456789.,--()¥$+   '"
+_SIGN = r"(?i)((US|HK|NT|CN|JP|[ACS])?\$|\p{Sc}|CNY|RMB|USD|EUR|GBP|HKD|JPY|AUD|CAD|SGD|CHF|元)"
+_DIGITS = r"(?:[0-9]{1,3}(?:[, '][0-9]{3})+|[0-9]+)(?:[.][0-9]*)?|[.][0-9]+"
+#: What an amount is once its clothes are off; 万 has become e4, 亿 e8.
+_AMOUNT = f"^[-+]? ?(?:{_DIGITS})(?:e[48])?$"
+_EXACT = "DECIMAL(18, 6)"
+_PLAIN_NUMBER = "-?(0|[1-9][0-9]{0,11})([.][0-9]{1,20})?([eE][-+]?[0-9]{1,2})?"
+_NUMERIC = (
+    *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL"),
+    *("UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"),
+)
+#: What shops write where there is no customer to name; one such value stands for many people.
+_NOBODY = (
+    "('guest', 'guest checkout', 'anonymous', 'unknown', '匿名', '匿名用户', '匿名买家', '游客', '散客')"
+)
+
+#: Signs that hide a part of an id, or stand where there is none: 138****0001, t**1, 张*, #, xxx, #REF!.
+_MASK = "[*＊•●]|^[#?？]+$|^#(REF!|N/A|VALUE!|DIV/0!|NAME[?]|NULL!|NUM!)$|(?i:^x{2,}$|^[0-9]+x{3,}[0-9]*$)"
+#: Up to eight letters and then digits alone: neither masked nor a word.
+_SOMEBODY = "[A-Za-z]{0,8}[-_]?[0-9]+"
+_BAR_CODE = "[*][0-9A-Z. $/+%-]{3,}[*]"
+
+#: True and false of whether a customer has left.
+_TRUE = (
+    *("1", "1.0", "true", "yes", "y", "t", "left", "churned", "lost"),
+    *("是", "已流失", "流失"),
+)
+_FALSE = (
+    *("0", "0.0", "false", "no", "n", "f", "active", "retained", "kept", "stayed"),
+    *("否", "未流失", "在网", "在用", "正常"),
+)
+
+
+def is_numeric(kind: str) -> bool:
+    """Whether an engine type holds numbers.
+
+    Examples
+    --------
+    >>> is_numeric("DECIMAL(10,2)"), is_numeric("BOOLEAN")
+    (True, False)
+    """
+    return kind.startswith(_NUMERIC)
+
+
+def trimmed(given: str) -> str:
+    """The text without blanks around it, those of a web page and of Chinese among them."""
+    # To look for a blank at either end costs a quarter of taking it off, and few values have one.
+    return f"CASE WHEN {has_edges(given)} THEN trim({given}, {_SPACES}) ELSE {given} END"
+
+
+def has_edges(given: str) -> str:
+    """Whether a text has blanks around it."""
+    return f"regexp_matches({given}, {_EDGES})"
+
+
+def blank(given: str, kind: str) -> str:
+    """Whether a value says that there is none."""
+    if kind == "VARCHAR":
+        return f"({given} IS NULL OR {trimmed(given)} IN {_BLANKS})"
+    if kind in {"DOUBLE", "FLOAT"}:
+        return f"({given} IS NULL OR isnan({given}))"
+    return f"({given} IS NULL)"
+
+
+def text(given: str, kind: str, *, is_id: bool) -> str:
+    """A text; an id without what spreadsheets wrap it in, and NULL where it says that there is none."""
+    if kind in {"DOUBLE", "FLOAT"}:
+        whole = f"CAST(CAST({given} AS HUGEINT) AS VARCHAR)"
+        return (
+            f"CASE WHEN isnan({given}) THEN NULL WHEN {given} = floor({given}) AND abs({given}) < 1e15 "
+            f"THEN {whole} ELSE CAST({given} AS VARCHAR) END"
+        )
+    if kind != "VARCHAR":
+        return f"CAST({given} AS VARCHAR)"
+    value = trimmed(given)
+    if not is_id:
+        return f"nullif({value}, '')"
+    return (
+        f"CASE WHEN regexp_full_match({given}, '[0-9A-Za-z_-]{{5,}}') THEN {given} "  # nothing to take off
+        f"WHEN {value} IN {_BLANKS} THEN NULL "
+        f"WHEN starts_with({value}, '=\"') THEN nullif(trim({value}, '=\"'), '') "
+        f"WHEN starts_with({value}, '''') THEN nullif(substr({value}, 2), '') "
+        f"WHEN ends_with({value}, '.0') AND regexp_full_match({value}, '[0-9]+[.]0') "
+        f"THEN substr({value}, 1, length({value}) - 2) "
+        f"ELSE {value} END"
+    )
+
+
+def nobody(value: str, guests: Iterable[str] = ()) -> str:
+    """Whether an id is masked or stands for whoever has none: different customers would become one.
+
+    A text between two stars is a bar code, not a mask.
+    """
+    own = [literal(guest.strip().lower()) for guest in guests]
+    listed = f"{_NOBODY[:-1]}{''.join(f', {guest}' for guest in own)})"
+    masked = f"regexp_matches({value}, '{_MASK}') AND NOT regexp_full_match({value}, '{_BAR_CODE}')"
+    told = f"(({masked}) OR lower({value}) IN {listed})"
+    # Most ids end in digits, and then no more needs asking.
+    quick = f"lower({value}) IN ({', '.join(own)})" if own else "false"
+    return f"(CASE WHEN regexp_full_match({value}, '{_SOMEBODY}') THEN {quick} ELSE {told} END)"
+
+
+def number(given: str, kind: str, *, decimal: str) -> str:
+    """An amount with up to six decimals, in any of the clothes that exports put on it."""
+    if kind != "VARCHAR":
+        return f"TRY_CAST({given} AS {_EXACT})"
+    plain = f"translate({given}, {literal(_FULL_WIDTH)}, {literal(_HALF_WIDTH)})"
+    if decimal == ",":
+        plain = f"translate({plain}, '.,', ',.')"
+    body = trimmed(f"regexp_replace({plain}, {literal(_SIGN)}, '', 'g')")
+    # Each step stands once in the next: the engine works out what stands twice for every row, needed or not.
+    for pattern, becomes in (
+        (r"^\( ?(.*?) ?\)$", r"-\1"),  # (1,234.50)
+        (r"^(.*?) ?-$", r"-\1"),  # 1,234.50-
+        (" ?万$", "e4"),
+        (" ?亿$", "e8"),
+    ):
+        body = f"regexp_replace({body}, {literal(pattern)}, {literal(becomes)})"
+    slow = f"TRY_CAST(translate(regexp_extract({body}, {literal(_AMOUNT)}), {literal(', ' + chr(39))}, '') AS {_EXACT})"
+    # Most exports hold plain numbers; the long way is walked only for what is not one.
+    return slow if decimal == "," else f"coalesce({_plain(given)}, {slow})"
+
+
+def number_tests(given: str, kind: str) -> tuple[str, str]:
+    """Aggregates over a column: whether each value is a plain number, and whether each is whole.
+
+    A number with a leading zero is a code, such as a postcode or a telephone number, and stays a text. Six decimals
+    are kept.
+    """
+    if kind != "VARCHAR":
+        known = f"{given} IS NOT NULL AND NOT isnan({given})"
+        small = f"abs({given}) < 1e12"
+        return (
+            f"coalesce(bool_and({small}) FILTER ({known}), false)",
+            f"coalesce(bool_and({given} = floor({given})) FILTER ({known}), false)",
+        )
+    known = f"NOT {blank(given, kind)}"
+    value = trimmed(given)
+    return (
+        f"coalesce(bool_and(regexp_full_match({value}, '{_PLAIN_NUMBER}')) FILTER ({known}), false)",
+        f"coalesce(bool_and(regexp_full_match({value}, '[^.eE]*([.]0+)?')) FILTER ({known}), false)",
+    )
+
+
+def as_number(given: str, kind: str, becomes: str) -> str:
+    """A plain number, and NULL where there is none."""
+    value = given if kind != "VARCHAR" else trimmed(given)
+    return f"CASE WHEN NOT {blank(given, kind)} THEN TRY_CAST(TRY_CAST({value} AS DOUBLE) AS {becomes}) END"
+
+
+def currency_sign(given: str) -> str:
+    """The sign or code of a currency in an amount, or ''."""
+    plain = f"translate({given}, {literal(_FULL_WIDTH)}, {literal(_HALF_WIDTH)})"
+    found = f"upper(regexp_extract({plain}, {literal(_SIGN)}))"
+    return f"CASE WHEN {_plain(given)} IS NULL THEN {found} ELSE '' END"
+
+
+def is_dressed(given: str) -> str:
+    """Whether an amount is more than a plain number, and so may name its currency."""
+    return f"({given} <> '' AND {_plain(given)} IS NULL)"
+
+
+def _plain(given: str) -> str:
+    # The engine reads "- " as 0.
+    return f"CASE WHEN NOT ends_with({given}, ' ') THEN TRY_CAST({given} AS {_EXACT}) END"
+
+
+def boolean(given: str, kind: str, words: Mapping[str, int] | None = None) -> str:
+    """True, false, or NULL; what the parameters say of a word goes before what is known of it."""
+    if kind == "BOOLEAN" and not words:
+        return given
+    value = f"lower({trimmed(f'CAST({given} AS VARCHAR)')})"
+    own = {word.strip().lower(): number for word, number in (words or {}).items()}
+    cases = "".join(
+        f"WHEN {value} IN ({literal(word)}, {literal(word + '.0')}) THEN {'true' if number else 'false'} "
+        for word, number in own.items()
+        if word
+    )
+    if "" in own:
+        cases += f"WHEN {blank(given, kind)} THEN {'true' if own[''] else 'false'} "
+    cases += f"WHEN {value} IN ({_listed(_TRUE)}) THEN true WHEN {value} IN ({_listed(_FALSE)}) THEN false"
+    return f"CASE {cases} END"
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(map(literal, words))

@@ -1,0 +1,223 @@
+"""The parameter file that `cam new` writes: always one that is accepted, with what is doubtful left as a question."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import tempfile
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from cam.data import prepare
+from cam.data.engine import workspace
+from cam.data.files.sources import find_files
+from cam.data.notes import Note
+from cam.data.proposals.draft import draft, place, refuse_name, told
+from cam.data.proposals.lines import scalar, width
+from cam.data.proposals.recognise import Recognition, recognise
+from cam.errors import DataError, ParamsError
+from cam.params import Params, read_params
+
+HEADER = "order_id,customer_id,order_date,amount"
+ORDERS = HEADER + "\n" + "".join(f"o{i},c{i % 9},2024-01-{1 + i % 28:02d},5.50\n" for i in range(40))
+
+
+def plain(note: Note) -> str:
+    return str(note)
+
+
+def look(*paths: Path) -> Recognition:
+    with tempfile.TemporaryDirectory() as folder, workspace(Path(folder)) as connection:
+        return recognise(connection, paths, folder=Path(folder))
+
+
+def written(root: Path, *paths: Path, currency: str | None = "EUR") -> str:
+    return draft(look(*paths), name="acme", root=root, language="en", currency=currency, say=plain)
+
+
+def accepted(text: str) -> Params:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "acme.yaml"
+        path.write_text(text, encoding="utf-8")
+        return read_params(path)
+
+
+# --- correct --------------------------------------------------------------------------------------
+
+
+def test_a_sure_file_is_ready_to_be_read(tmp_path):
+    orders = tmp_path / "orders.csv"
+    orders.write_text(ORDERS)
+    text = written(tmp_path, orders)
+    assert "# ?" not in text
+    assert "      revenue: amount                      # by its name; 100 % amounts\n" in text
+    params = accepted(text)
+    prepared = prepare(params, root=tmp_path, cache=tmp_path / "cache", place="acme.yaml")
+    review = prepared.review["tables"]["transactions"]
+    assert (review["rows_in"], review["rows_kept"], Decimal(review["revenue_kept"])) == (40, 40, 220)
+
+
+@pytest.mark.parametrize(
+    ("given_", "text"),
+    [
+        ("no", "'no'"),
+        ("2024-01-01", "'2024-01-01'"),
+        ("0012", "'0012'"),
+        ("a: b # c", "'a: b # c'"),
+        ("- x", "'- x'"),
+        ("{x}", "'{x}'"),
+        ("订单：金额", "订单：金额"),
+        ("a\nb", '"a\\nb"'),
+        (["x", "a,b"], "[x, 'a,b']"),
+    ],
+)
+def test_what_yaml_would_misread_stands_in_quotes(given_, text):
+    assert scalar(given_) == text
+    assert yaml.safe_load(f"key: {text}") == {"key": given_}
+
+
+def test_questions_become_answers_when_their_mark_is_taken_off(tmp_path):
+    content = "Invoice No;Customer name;Invoice Date;Net amount;Gross revenue;status;refund\n" + "".join(
+        f"{i // 2};c{i};0{1 + i % 9}/0{1 + i % 8}/2024;{i // 2},50;{i // 2 + 1},50;{'paid' if i % 2 else 'zorp'};1\n"
+        for i in range(60)
+    )
+    orders, contracts = tmp_path / "sales.csv", tmp_path / "subs.csv"
+    orders.write_text(content)
+    contracts.write_text(
+        "customer_id,start_date,end_date\n" + "".join(f"c{i},2024-01-01,\n" for i in range(60))
+    )
+    text = written(tmp_path, orders, contracts, currency=None)
+    assert accepted(text).data.transactions.columns.keys() == {
+        "order_date",
+        "revenue",
+        "order_id",
+        "customer_id",
+    }
+    answered = accepted(re.sub(r"^( *)# \? ", r"\1", text, flags=re.MULTILINE))
+    options = answered.data.transactions.options
+    assert (options.date_format, options.decimal, options.revenue_per) == ("%d/%m/%Y", ",", "order")
+    assert (options.refund_column, options.states.keep) == ("refund", ["paid"])
+    assert (answered.client.currency, answered.value.setting) == ("USD", "non_contractual")
+    assert "  # ?? states of status that no list knows: zorp (30)" in text
+
+
+# --- laws -----------------------------------------------------------------------------------------
+
+NAMES = st.one_of(
+    st.sampled_from(
+        ["order_id", "客户编号", "amount", "date", "下单时间", "status", "", "no", "2024-01-01", "x: y # z"]
+    ),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30),
+)
+VALUES = st.one_of(
+    st.sampled_from(
+        ["", "2024-01-05", "5.50", "1,5", "03/04/2024", "¥12", "=1+1", "是", "(跳过)", "-3", "10"]
+    ),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12),
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(NAMES, VALUES), min_size=1, max_size=12), st.integers(1, 12))
+@example([("amount 🎉\n'\"#:", "5"), ("order_date", "2024-01-05"), ("客户编号", "a"), ("客户编号", "b")], 5)
+@example([("order\r\nid", "5"), ("order\x1bdate", "2024-01-05"), ("amount", "5.5"), ("status", "\x1b")], 3)
+@example([("\x85", "5"), ("date\u2028", "2024-01-05"), ("\ufeff", "¥12")], 3)
+@example([(f"column {i}\t", "2024-01-05" if i % 2 else "5") for i in range(300)], 4)
+def test_any_header_gives_a_file_that_is_accepted_or_a_reason(columns, n):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        stream = io.StringIO(newline="")
+        writer = csv.writer(stream)
+        writer.writerow([name for name, _ in columns])
+        writer.writerows([value for _, value in columns] for _ in range(n))
+        path = folder / "a.csv"
+        path.write_text(stream.getvalue(), encoding="utf-8", newline="")
+        try:
+            text = written(folder, path)
+        except DataError as error:
+            assert str(error)
+            return
+        params = accepted(text)
+        assert find_files("t", next(iter(params.data.sources.values())), folder) == [path]
+        accepted(re.sub(r"^( *)# \? ", r"\1", text, flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    "name", ["no", "订单 [1].csv", "~x.csv", "sample:x.csv", "a: b #c.csv", "0012", "*.csv", "package:y.csv"]
+)
+def test_a_file_of_any_name_is_found_again(tmp_path, name):
+    path, other = tmp_path / "in" / name, tmp_path / "other"
+    path.parent.mkdir()
+    path.write_text(ORDERS)
+    for root in (tmp_path, other):
+        params = accepted(written(root, path))
+        found = find_files("transactions", params.data.transactions, root / params.data.root)
+        assert [found_.resolve() for found_ in found] == [path.resolve()]
+
+
+def test_many_files_become_a_pattern_that_finds_just_these(tmp_path):
+    paths = [tmp_path / f"orders_{i:02d}.csv" for i in range(15)]
+    for path in paths:
+        path.write_text(ORDERS)
+    assert accepted(written(tmp_path, *paths)).data.transactions.path == "orders_*.csv"
+    (tmp_path / "orders_old.csv").write_text("x")
+    assert len(accepted(written(tmp_path, *paths)).data.transactions.paths) == 15
+
+
+def test_what_is_told_fits_a_terminal(tmp_path):
+    orders = tmp_path / "订单.csv"
+    names = [
+        "订单编号",
+        "客户编号",
+        "下单时间",
+        "实付金额",
+        "应付金额",
+        *(f"很长的自定义字段名称{i}" for i in range(40)),
+    ]
+    orders.write_text(
+        ",".join(names) + "\n" + "".join(f"{i},K{i},2024-01-05,{i},{i + 1}{',x' * 40}\n" for i in range(30))
+    )
+    lines = told(look(orders), language="zh", currency=None, say=plain)
+    assert max(map(width, lines)) <= 100
+    assert lines[-1] == 'Open questions: 2. In the file they begin with "# ?".'
+    text = written(tmp_path, orders)
+    assert max(map(width, text.splitlines())) <= 112
+
+
+# --- refused --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Acme Shop", "such as acme-shop"),
+        ("../acme", "such as acme"),
+        ("客户", "such as acme-2"),
+        ("a--b", "such as a-b"),
+        ("template", "choose another name"),
+        ("", "lower-case letters, digits and single hyphens"),
+    ],
+)
+def test_a_name_that_no_client_can_have(name, said):
+    with pytest.raises(ParamsError, match=re.escape(said)) as caught:
+        refuse_name(name)
+    assert caught.value.exit_code == 2
+
+
+def test_a_file_is_never_written_over_and_nothing_is_left_behind(tmp_path):
+    path = tmp_path / "params" / "acme.yaml"
+    text = "data: {transactions: {path: a.csv}}\n"
+    place(text, path)
+    with pytest.raises(ParamsError, match=r"params/acme.yaml is there already"):
+        place(text + "# other\n", path)
+    with pytest.raises(ParamsError, match="1 problem"):
+        place("data: {surprise: 1}", tmp_path / "params" / "other.yaml")
+    assert path.read_text() == text
+    assert [found.name for found in path.parent.iterdir()] == ["acme.yaml"]
