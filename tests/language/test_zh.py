@@ -123,6 +123,17 @@ def test_segments_are_called_as_in_the_glossary():
     assert {english: TRANSLATED[english.capitalize()] for english in names} == names
 
 
+def test_every_note_on_how_data_were_read_is_translated():
+    said = {
+        node.args[0].value
+        for path in (PACKAGE / "data").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Note"
+        if isinstance(node.args[0], ast.Constant)
+    }
+    assert len(said) > 40 and said - TRANSLATED.keys() == set()
+
+
 def test_every_name_of_a_key_figure_is_translated():
     assert [english for english in NAMES.values() if english not in TRANSLATED] == []
 

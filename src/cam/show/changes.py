@@ -51,6 +51,14 @@ def change_table(comparison: Comparison, *, study: str | None = None) -> pd.Data
     DataFrame
         *study*, *figure*, *before*, *after*, *change*, *verdict* (text), *is_headline*; a row per figure that is
         not the same.
+
+    Examples
+    --------
+    >>> from cam.changes import compare
+    >>> row = dict(client="a", study="s", figure="n_customers", segment="", low="", high="", n="", unit="count")
+    >>> then, now = row | dict(as_of="2025-12-31", value="100"), row | dict(as_of="2026-06-30", value="120")
+    >>> change_table(compare([then], [now]))["change"].tolist()
+    ['+20']
     """
     rank = {"risen": 0, "fallen": 0, "counted": 1, "not clear": 2}
     shown = [
@@ -151,6 +159,14 @@ def show_changes(
     -------
     ShownTable or str
         A sentence where no row is left.
+
+    Examples
+    --------
+    >>> from cam.changes import compare
+    >>> row = dict(client="a", study="s", figure="n_customers", segment="", low="", high="", n="", unit="count")
+    >>> then, now = row | dict(as_of="2025-12-31", value="100"), row | dict(as_of="2026-06-30", value="120")
+    >>> "+20" in show_changes(compare([then], [now])).html
+    True
     """
     clear = tuple(
         change
@@ -193,6 +209,14 @@ def change_lines(comparison: Comparison, *, parts: bool, label: Callable[[str], 
     Returns
     -------
     list of str
+
+    Examples
+    --------
+    >>> from cam.changes import compare
+    >>> row = dict(client="a", study="s", figure="n_customers", segment="", low="", high="", n="", unit="count")
+    >>> then, now = row | dict(as_of="2025-12-31", value="100"), row | dict(as_of="2026-06-30", value="120")
+    >>> change_lines(compare([then], [now]), parts=False, label=str)[-1].split()
+    ['Customers', '100', '120', '+20', 'as', 'counted']
     """
     table = change_table(comparison)
     if not parts:
@@ -238,6 +262,14 @@ def period(comparison: Comparison) -> str:
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> from cam.changes import compare
+    >>> row = dict(client="a", study="s", figure="n_customers", segment="", low="", high="", n="", unit="count")
+    >>> then, now = row | dict(as_of="2025-12-31", value="100"), row | dict(as_of="2026-06-30", value="120")
+    >>> period(compare([then], [now]))[:34]
+    '31 Dec 2025 beside 30 Jun 2026. Cu'
     """
     return sentence(
         "{before} beside {after}. Customers who stand in both make a change look less sure, never surer.",
