@@ -19,7 +19,7 @@ from cam.data.engine import identifier, literal, workspace
 from cam.data.faults import find_faults
 from cam.data.files.guards import refuse_changed, stamps
 from cam.data.files.sources import COPY, Raw, copy_database_table, find_files, read_source, refuse_lines
-from cam.data.notes import parts
+from cam.data.notes import Note, parts
 from cam.data.one_pass import PARQUET
 from cam.data.orders.grouping import amount, write_orders
 from cam.data.orders.refund_table import SETTLED, Settled, settle_refunds
@@ -36,6 +36,9 @@ from cam.schema import TABLES, Table
 #: Prepared tables that stay in the cache, per client.
 _KEPT = 3
 _CODE = ("data", "schema.py", "project.py")
+
+#: What is said of refunds that came after the last order.
+_LATE = "{n} refunds came after {day}, the last day seen, and are netted to their orders; client.as_of leaves them out"
 
 Review = dict[str, Any]
 
@@ -264,7 +267,11 @@ def _build(
             columns=parsed["transactions"].columns,
             refund_columns=parsed["refunds"].columns,
             options=resolved["transactions"].options,
+            as_of=as_of,
         )
+        if settled.n_late:
+            late = Note(_LATE, n=settled.n_late, day=as_of.isoformat())
+            told["refunds"] = [*told.get("refunds", []), late]
     for name, table in parsed.items():
         try:
             cleaned = _clean(connection, params, table, as_of, to / f"{name}.parquet", place, settled)
@@ -427,7 +434,8 @@ def _reason(params: Params, parsed: Parsed, schema: Table, as_of: date) -> str:
         for check in parsed.checks
     ]
     times = [name for name in schema.time if name in parsed.columns]
-    if times:
+    # A refund after the last order takes off the order's revenue all the same, unless the parameters end the data there.
+    if times and not (parsed.table == "refunds" and params.client.as_of is None):
         moment = f"coalesce({', '.join(times)})"
         whens.append(f"WHEN CAST({moment} AS DATE) > DATE '{as_of}' THEN 'after as_of'")
     if options.drop_duplicates:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -246,3 +247,26 @@ def test_refunds_in_the_table_and_in_the_orders_would_be_subtracted_twice(client
     assert "refunded twice, in 'back' and in the table of refunds" in client.refused(
         lambda: with_table(client, orders, refund, refund_column="back")
     )
+
+
+def test_a_refund_after_the_last_order_still_takes_off_its_revenue(client):
+    orders = "order_id,customer_id,order_date,revenue\no1,a,2024-01-10,20\no2,b,2024-01-31,30\n"
+    refunds = "order_id,refund,refund_date,customer_id\no1,5,2024-03-15,\nx9,4,2024-03-15,b\n"
+    client.write("o.csv", orders)
+    client.write("r.csv", refunds)
+    prepared = client.prepare({"transactions": {"path": "o.csv"}, "refunds": {"path": "r.csv"}})
+    tables = prepared.review["tables"]
+    assert prepared.as_of.isoformat() == "2024-01-31"  # customers are not silent because refunds go on
+    assert tables["transactions"]["revenue_kept"] == "45"
+    # Of no order, it would stand on a day that nobody has seen.
+    assert tables["refunds"]["dropped"] == [{"reason": "after as_of", "rows": 1, "revenue": "-4"}]
+    assert "1 refunds came after 2024-01-31" in tables["refunds"]["notes"][-1]
+
+
+def test_the_end_that_the_parameters_give_holds_for_refunds_too(client):
+    client.write("o.csv", "order_id,customer_id,order_date,revenue\no1,a,2024-01-10,20\no2,b,2024-01-31,30\n")
+    client.write("r.csv", "order_id,refund,refund_date\no1,5,2024-03-15\no2,1,2024-01-31\n")
+    sources = {"transactions": {"path": "o.csv"}, "refunds": {"path": "r.csv"}}
+    review = client.prepare(sources, as_of=date(2024, 2, 1)).review["tables"]
+    assert review["transactions"]["revenue_kept"] == "49"
+    assert review["refunds"]["dropped"] == [{"reason": "after as_of", "rows": 1, "revenue": "-5"}]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 import duckdb
@@ -33,12 +34,15 @@ class Settled:
         Those of a known order; the others stand on their own day.
     n_below_zero : int
         Orders that are refunded beyond what they brought in by these refunds alone.
+    n_late : int
+        Those that count and came after the last day seen.
     """
 
     n_rows: int
     revenue: Decimal
     n_netted: int
     n_below_zero: int
+    n_late: int
 
     def query(self, columns: tuple[str, ...]) -> str:
         """SELECT of the refunds as rows of transactions, by name."""
@@ -54,6 +58,7 @@ def settle_refunds(
     columns: tuple[str, ...],
     refund_columns: tuple[str, ...],
     options: Options,
+    as_of: date,
 ) -> Settled:
     """Find the order of each refund, and make it a row of it: the order's customer, on the order's day.
 
@@ -69,6 +74,8 @@ def settle_refunds(
         The canonical columns that the two have.
     options : Options
         Of the transactions: whether they have a column of amounts paid back.
+    as_of : date
+        Last day seen: a refund on its own day, without an order, may not be later.
 
     Returns
     -------
@@ -123,7 +130,9 @@ def settle_refunds(
                CASE WHEN bought IS NULL THEN '{LOOSE_REFUND}' ELSE '{NETTED_REFUND}' END AS kind,
                CASE WHEN owner IS NOT NULL THEN NULL
                     WHEN n_kept > 1 THEN '{SHARED}' WHEN n > 0 AND n_kept = 0 THEN '{LEFT_OUT}'
-                    WHEN customer_id IS NULL OR refund_date IS NULL THEN '{UNKNOWN}' END AS reason,
+                    WHEN customer_id IS NULL OR refund_date IS NULL THEN '{UNKNOWN}'
+                    WHEN CAST(refund_date AS DATE) > DATE '{as_of}' THEN 'after as_of' END AS reason,
+               CAST(refund_date AS DATE) > DATE '{as_of}' AS is_late,
                coalesce(is_refunded, false) AS twice
         FROM met
         """
@@ -131,7 +140,8 @@ def settle_refunds(
     found = connection.execute(
         f"SELECT count(*) FILTER (reason IS NULL), sum(revenue) FILTER (reason IS NULL), "
         f"count(*) FILTER (reason IS NULL AND kind = '{NETTED_REFUND}'), "
-        f"count(DISTINCT order_id) FILTER (twice), min(order_id) FILTER (twice) FROM {SETTLED}"
+        f"count(DISTINCT order_id) FILTER (twice), min(order_id) FILTER (twice), "
+        f"count(*) FILTER (reason IS NULL AND is_late) FROM {SETTLED}"
     ).fetchone()
     assert found is not None
     if found[3]:
@@ -146,4 +156,4 @@ def settle_refunds(
         f"WHERE kind = '{NETTED_REFUND}' AND reason IS NULL GROUP BY ALL) AS back JOIN refunds_orders AS orders "
         "USING (order_id, customer_id) WHERE orders.total >= 0 AND orders.total + back < 0"
     ).fetchone()
-    return Settled(found[0], found[1] or Decimal(0), found[2], below[0] if below else 0)
+    return Settled(found[0], found[1] or Decimal(0), found[2], below[0] if below else 0, found[5])
