@@ -1,6 +1,7 @@
 # Every target here is called by .ci/run or by a test. `make help` prints this list.
 PYTHON ?= python3
 CLIENT ?= demo
+OUT ?= reports
 PICTURE ?= docs/report.png
 BIN := .venv/bin
 # The stamp names the folder: a project that was moved or copied sets itself up anew.
@@ -23,11 +24,11 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 report: $(READY)  ## make a client's report: make report CLIENT=cdnow
-	@$(BIN)/cam report $(CLIENT)
+	@$(BIN)/cam report $(CLIENT) --out $(OUT)
 
 reports: $(READY)  ## make the report of every client in params/
 	@status=0; for file in params/*.yaml; do \
-		[ $$file = params/template.yaml ] || $(BIN)/cam report $$file || status=$$?; \
+		[ $$file = params/template.yaml ] || $(BIN)/cam report $$file --out $(OUT) || status=$$?; \
 	done; exit $$status
 
 test: $(READY)  ## run the tests that take seconds
@@ -45,7 +46,7 @@ bench: $(READY)  ## measure speed and memory; writes benchmarks/README.md's tabl
 	@$(BIN)/python benchmarks/run.py $(BENCH_OPTIONS)
 
 picture: report  ## take the README's picture anew, from the demo report (needs Chromium)
-	@PYTHONPATH=tests $(BIN)/python tests/report/browser.py reports/$(CLIENT)/index.html $(PICTURE)
+	@PYTHONPATH=tests $(BIN)/python tests/report/browser.py $(OUT)/$(CLIENT)/index.html $(PICTURE)
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab $(LAB_OPTIONS) notebooks

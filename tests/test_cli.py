@@ -67,6 +67,8 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
         ),
         ("report acme --timeout soon", "Invalid value for '--timeout'"),
         ("report acme --out {here}/file", "'{here}/file' is a file."),
+        ("report acme --out=", "--out names no folder."),
+        ("check acme --out=", "--out names no folder."),
         ("report acme --out {here}/file/below", "{here}/file/below: cannot be written (Not a directory)"),
         (
             "report acme --out /proc/x",

@@ -35,6 +35,18 @@ class Language(StrEnum):
     ZH = "zh"
 
 
+def _folder(given: str) -> Path:
+    """The folder of ``--out``; no name would mean wherever the command was called."""
+    if not given.strip():
+        raise ParamsError("--out names no folder. Name one, or leave --out away: then it is reports/.")
+    if Path(given).is_file():
+        raise typer.BadParameter(f"'{given}' is a file.")
+    return Path(given)
+
+
+OutOption = Annotated[
+    Path | None, typer.Option(help="in place of reports/", parser=_folder, metavar="DIRECTORY")
+]
 ClientArgument = Annotated[
     str, typer.Argument(metavar="CLIENT_OR_PATH", help="a client in params/, or a parameter file (.yaml)")
 ]
@@ -47,7 +59,7 @@ def report(
         list[str] | None, typer.Option(help="run only this study (its notebook's name); repeatable")
     ] = None,
     language: Annotated[Language | None, typer.Option(help="in place of client.language")] = None,
-    out: Annotated[Path | None, typer.Option(help="in place of reports/", file_okay=False)] = None,
+    out: OutOption = None,
     force: Annotated[
         bool, typer.Option("--force", help="run studies whose inputs have not changed, too")
     ] = False,
@@ -82,10 +94,10 @@ def report(
 def check(
     client: ClientArgument,
     language: Annotated[Language | None, typer.Option(help="in place of client.language")] = None,
-    out: Annotated[Path | None, typer.Option(help="in place of reports/", file_okay=False)] = None,
+    out: OutOption = None,
 ) -> None:
     """Read a client's data, account for every row, and say what each study will be able to say; no study runs."""
-    from cam.language import use
+    from cam.language import sentence, use
     from cam.project import project_root
     from cam.report.data_review import write_check, write_refusal
     from cam.studies.client import prepare_client
@@ -102,9 +114,9 @@ def check(
 
     checked = write_check(params, prepared, out=folder)
     print("\n".join(check_lines(params, checked.review)))
-    print(f"\nPage: {_shown(checked.page)}")
+    print("\n" + sentence("Page: {file}", file=_shown(checked.page)))
     if checked.unmatched:
-        print(f"Ids that do not join: {_shown(checked.unmatched)}")
+        print(sentence("Ids that do not join: {file}", file=_shown(checked.unmatched)))
 
 
 @app.command("compare")
@@ -137,7 +149,10 @@ def compare_reports(
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="the client's id: lower-case letters, digits, hyphens")],
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV, Excel or Parquet files")],
+    # Whether a file can be read is said by its reader, with the cure.
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="CSV, Excel or Parquet files", readable=False)
+    ],
     language: Annotated[Language, typer.Option(help="of the report, and of the comments")] = Language.EN,
     currency: Annotated[
         str | None, typer.Option(help="ISO code, such as CNY; by default as the data say")

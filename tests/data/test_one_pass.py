@@ -15,6 +15,7 @@ from cam.data.engine import all_differ, literal
 from cam.data.types.dates import _EVERY, _reader
 
 prepare = importlib.import_module("cam.data.prepare")
+parse_module = importlib.import_module("cam.data.parse")
 
 HEADER = "customer_id,order_id,order_date,revenue,channel\n"
 DROP = {"drop_missing_ids": True, "drop_unreadable": True}
@@ -154,3 +155,46 @@ def test_faults_of_several_files_name_row_and_file(client):
     client.write("b.csv", HEADER + "C1,O2,2024-01-05,1,web\nC1,O3,2024-01-05,x,web\n")
     said = client.refused(lambda: client.prepare({"transactions": {"path": ["a.csv", "b.csv"]}}))
     assert "1 of 5 rows has a revenue that cannot be read (first rows: 2 of b.csv; such as 'x')" in said
+
+
+def test_dates_that_only_a_few_rows_have_are_tried_on_these_alone(client, monkeypatch):
+    """Whatever the few are, the answer is that of all forms tried on all rows."""
+    first = [f"C{n},O{n},{n % 28 + 1:02d}/{n % 12 + 1:02d}/2024,1,web\n" for n in range(300)]
+    for odd, day in [("3 Feb 2024", "2024-02-03"), ("05.06.24", "2024-06-05"), ("2024-02-03", None)]:
+        text = HEADER + "".join(first) + f"C0,O300,{odd},1,web\n"
+        made = rows_of(read(client, text, drop_unreadable=True))
+        assert len(made) == 300 + bool(day)
+        assert str(made[30][1])[:10] == "2024-07-03"
+        assert day is None or str(made[-1][1])[:10] == day
+    year = [f"C{n},O{n},2024-01-05,1,web\n" for n in range(300)]
+    typed, calls = parse_module.type_table, []
+    monkeypatch.setattr(parse_module, "type_table", lambda *a, **k: calls.append(1) or typed(*a, **k))
+    made = read(client, HEADER + "".join(year) + "C0,O300,never,1,web\n", drop_unreadable=True)
+    assert (len(rows_of(made)), len(calls)) == (300, 1)
+
+
+def test_lines_that_need_nothing_stay_in_their_order_and_the_others_follow(client):
+    text = "".join(
+        f"C{n},O{n},2024-01-{1 + line:02d},{line},web\nC{n},O{n},2024-01-01,{'-2' if n == 3 else '7'},web\n"
+        for n in range(6)
+        for line in [2 if n == 1 else 0]
+    )
+    made = rows_of(read(client, HEADER + text))
+    assert [row[3] for row in made] == [f"O{n}" for n in (0, 2, 4, 5, 1, 3) for _ in range(2)]
+    assert [(str(row[1])[:10], row[-1]) for row in made[-4:]] == [
+        ("2024-01-01", "purchase"),
+        ("2024-01-01", "purchase"),
+        ("2024-01-01", "purchase"),
+        ("2024-01-01", "netted refund"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["channel", "file_index"])
+def test_files_that_are_alike_are_read_as_one_and_rows_keep_the_name_of_theirs(client, name):
+    header = HEADER.replace("channel", name)
+    for n in range(4):
+        mark = "\ufeff" if n == 1 else ""
+        rows = f"C1,O{n},2024-01-05,{'x' if n == 2 else 1},web\n"
+        client.write(f"{n}.csv", f"{mark}{header}" + rows)
+    said = client.refused(lambda: client.prepare({"transactions": {"path": "*.csv"}}))
+    assert "(first rows: 1 of 2.csv; such as 'x')" in said

@@ -230,7 +230,7 @@ def test_a_number_of_five_thousand_digits_is_no_traceback(read):
 @pytest.mark.parametrize("name", ["Acme Corp.yaml", "-a.yaml", "a--b.yaml", "客户.yaml"])
 def test_the_files_name_must_be_an_id(read, name):
     assert told(read, ORDERS, name) == (
-        f"{name}: the file's name is the client's id: lower-case letters, digits and single hyphens. "
+        f"{name}: the file's name is the client's id: lower-case letters, digits and single hyphens, at most 64. "
         "Rename it, such as acme-2.yaml."
     )
 
@@ -257,7 +257,7 @@ SECTIONS = [
     ({"data": {"transactions": {"path": "a"}}, "client": {"language": False}},
      'parameters: 1 problem\n    client.language  YAML reads false as false, not as text; write "false" in quotes'),
     ({"data": {"transactions": {"path": "a"}}, "client": {"id": "../up"}},
-     "parameters: 1 problem\n    client.id  must be lower-case letters, digits and single hyphens"),
+     "parameters: 1 problem\n    client.id  must be lower-case letters, digits and single hyphens, at most 64"),
 ]  # fmt: skip
 
 

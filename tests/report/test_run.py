@@ -17,6 +17,7 @@ from report.house import ORDERS, House, build, files
 
 from cam.errors import ParamsError
 from cam.params import read_params
+from cam.report import processes
 from cam.report import run as runner
 from cam.report.run import find_studies
 from cam.studies.client import STUDIES
@@ -382,3 +383,18 @@ def test_two_runs_at_once(own_house: House) -> None:
     finally:
         first.process.terminate()
         first.end()
+
+
+def test_a_kernel_that_outlived_its_process_is_ended(tmp_path: Path) -> None:
+    """One that still starts when its run is stopped would make the folder of sockets anew."""
+    program = "import time; time.sleep(60)"
+    kernel = subprocess.Popen([sys.executable, "-c", program, "-f", str(tmp_path / "01.json")])
+    other = subprocess.Popen([sys.executable, "-c", program])
+    try:
+        processes._end_kernels(str(tmp_path))
+        assert not Path(f"/proc/{kernel.pid}").exists()
+        assert other.poll() is None
+    finally:
+        for process in (kernel, other):
+            process.kill()
+            process.wait()

@@ -88,3 +88,21 @@ def test_a_notebook_shows_axes_as_one_picture_with_words():
     data, _ = shell.display_formatter.format(CannotSay("<no>", "Cure."))
     assert "&lt;no&gt;" in data["text/html"]
     InteractiveShell.clear_instance()
+
+
+def test_dollars_in_a_clients_words_are_no_formula():
+    words = ["$x^2$ \\frac{$", "$5 to $10", "\\alpha_{1}", "_hidden"]
+    table = SEGMENTS.iloc[[0, 1, 0, 1]].assign(segment=words)
+    table["customer_share"] = table["value_share"] = 0.25
+
+    @figure
+    def drawn(table, *, ax):
+        ax.barh(range(4), table["customer_share"])
+        ax.set_yticks(range(4), list(table["segment"]))
+        ax.set_xlabel(words[0])
+        ax.annotate(words[0], (0, 0))
+        return describe(ax, title=words[0], subtitle=words[1], alt=words[0])
+
+    picture = svg(drawn(table).figure)
+    for word, times in zip(words, (4, 2, 1, 1), strict=True):
+        assert picture.count(f">{word}</text>") == times, word

@@ -98,10 +98,47 @@ def test_copies_zero_values_and_dropped_rows(client) -> None:
     late = pd.DataFrame([{"customer_id": "c00", "order_date": date(2026, 7, 9), "revenue": 5.0}] * 8)
     found = reviewed(client({"transactions": pd.concat([log, late])}))
     dropped, zero, copies = found.cautions
-    assert dropped == "transactions: 8 of 418 rows were dropped, 1.9\u00a0% (after as_of: 8)."
+    # 418 amounts are read: 40.00 of 4,126.00 is 1.0 %.
+    assert dropped == (
+        "transactions: 8 of 418 rows were dropped, 1.9\u00a0% (after as_of: 8 rows, 40.00 EUR of revenue, "
+        "1.0\u00a0% of what was read)."
+    )
     assert zero.startswith("41 rows have a value of zero, 10.0\u00a0%")
     assert "data.transactions.options.drop_duplicates: true" in copies
     assert found.all_kept == ""
+
+
+def test_full_refunds_are_no_gifts_and_lines_that_are_alike_no_mistakes(client) -> None:
+    log = orders(order_id=[f"o{k // 2}" for k in range(400)], product="tea")
+    log["customer_id"] = [f"c{k // 2 % 40:02}" for k in range(400)]
+    log.loc[1::2, "order_date"] = log["order_date"].to_numpy()[::2]
+    log["revenue"] = [8.0 + k % 7 for k in range(400)]
+    log.loc[1:20:2, "revenue"] = log["revenue"].to_numpy()[0:20:2]  # ten orders with one line twice
+    log["back"] = log["revenue"].where(log.index >= 350, 0.0)
+    data = {
+        "transactions": {
+            "path": "transactions.csv",
+            "options": {"refund_column": "back", "revenue_per": "line"},
+        }
+    }
+    found = reviewed(client({"transactions": log}, data=data))
+    (copies,) = found.cautions
+    assert copies.startswith(
+        "transactions: 10 rows (2.5\u00a0%) are exact copies of another line of the same order"
+    )
+    assert "drop_duplicates" not in copies
+
+
+def test_personal_columns_of_a_table_stand_in_one_line(client) -> None:
+    people = pd.DataFrame({"customer_id": [f"c{k:02}" for k in range(40)]})
+    people["phone"] = [f"138{k:08}" for k in range(40)]
+    people["email"] = [f"a{k}@b.com" for k in range(40)]
+    found = reviewed(client({"transactions": orders(), "customers": people}))
+    (said,) = [line for line in found.left_out if "personal" in line]
+    assert said == (
+        "customers: columns that look personal were left out: phone (telephone number), email (e-mail address). If a "
+        "study needs one, name it under data.customers.columns."
+    )
 
 
 def test_parts_that_want_the_same_stand_together(client) -> None:

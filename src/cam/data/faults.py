@@ -8,6 +8,9 @@ from cam.data.parse import Check, Parsed, fits
 from cam.params import Params, Source
 from cam.schema import TABLES
 
+#: Where a drop for want of an id would leave no more than this share of the rows, it is no cure.
+_HARDLY_ANY = 0.1
+
 
 def find_faults(
     connection: duckdb.DuckDBPyConnection, parsed: Parsed, source: Source, params: Params, place: str
@@ -33,19 +36,39 @@ def find_faults(
         Empty where nothing is wrong.
     """
     return [
-        *_value_faults(source, parsed, place),
+        *_value_faults(connection, source, parsed, place),
         *_currency_faults(connection, parsed, params, place),
         *_order_faults(connection, parsed, params, place),
     ]
 
 
-def _value_faults(source: Source, parsed: Parsed, place: str) -> list[str]:
+def _value_faults(
+    connection: duckdb.DuckDBPyConnection, source: Source, parsed: Parsed, place: str
+) -> list[str]:
     options = source.options
     return [
-        _fault_text(source, parsed, check, place)
+        _fault_text(source, parsed, check, _only_way(connection, parsed, check, place) or "", place)
         for check in parsed.checks
         if not getattr(options, _option(check)) or check.must_settle
     ]
+
+
+def _only_way(connection: duckdb.DuckDBPyConnection, parsed: Parsed, check: Check, place: str) -> str | None:
+    """The cure where ids are masked or missing throughout: to drop the rows would leave nothing to study."""
+    if _option(check) != "drop_missing_ids":
+        return None
+    counted = connection.execute(
+        f"SELECT count(*), count(*) FILTER (NOT {check.flag}) FROM {parsed.relation} WHERE _cam_why IS NULL"
+    ).fetchone()
+    n_rows, n_left = counted or (0, 0)
+    if n_left > _HARDLY_ANY * n_rows:
+        return None
+    ids = "ids that are not masked" if check.fault == "nobody" else f"their {check.column}"
+    left = f"no more than {n_left:,} of {n_rows:,}" if n_left else "none"
+    return (
+        f"    To drop them would leave {left}. Export them with {ids}, or map another column that says it:\n"
+        f"    data.{parsed.table}.columns.{check.column} in {place}."
+    )
 
 
 def _option(check: Check) -> str:
@@ -53,7 +76,7 @@ def _option(check: Check) -> str:
     return "drop_missing_ids" if is_key else "drop_unreadable"
 
 
-def _fault_text(source: Source, parsed: Parsed, check: Check, place: str) -> str:
+def _fault_text(source: Source, parsed: Parsed, check: Check, only_way: str, place: str) -> str:
     column = TABLES[parsed.table].column(check.column)
     what = {
         "missing": f"no {check.column}",
@@ -72,7 +95,7 @@ def _fault_text(source: Source, parsed: Parsed, check: Check, place: str) -> str
     }[check.fault]
     rows = ", ".join(check.rows)
     example = f"; such as {check.example!r}" if check.fault != "missing" and check.example else ""
-    cure = (
+    cure = only_way or (
         f"    Drop them with data.{parsed.table}.options.{_option(check)}: true in {place}, "
         "or fix them at the source."
     )

@@ -19,6 +19,7 @@ from cam.data.notes import Note
 from cam.data.one_pass import BLANK_ROW as BLANK_ROW
 from cam.data.one_pass import Candidate, Fault, Reading, Typed, date_readers, type_table, with_dates
 from cam.data.people.privacy import personal_columns
+from cam.data.types.evidence import order_notes
 from cam.data.types.expressions import (
     as_number,
     blank,
@@ -162,10 +163,14 @@ def parse(
     late = to if raw.table == "transactions" else None
     with_copies = late is None or source.options.drop_duplicates
     typed = type_table(connection, raw, with_dates(readings, dates), to=late, with_copies=with_copies)
-    if any(name in presumed and fault in {"unreadable", "outside"} for name, fault in typed.faults):
-        # The first rows did not speak for all.
-        dates, _ = date_readers(connection, raw, source, readings, place=place, by_all=True)
-        typed = type_table(connection, raw, with_dates(readings, dates), to=late, with_copies=with_copies)
+    doubtful = {name for name, fault in typed.faults if fault in {"unreadable", "outside"}} & presumed
+    if doubtful:
+        # The first rows may not have spoken for all.
+        asked = {name: readings[name] for name in doubtful}
+        decided = dates | date_readers(connection, raw, source, asked, place=place, by_all=True)[0]
+        if decided != dates:
+            dates = decided
+            typed = type_table(connection, raw, with_dates(readings, dates), to=late, with_copies=with_copies)
     signs: set[str] = set()
     for name, fault in typed.faults:
         if fault == "rounded":
@@ -177,9 +182,10 @@ def parse(
     notes = [*raw.notes, *told]
     for name, (_, said) in dates.items():
         notes += [Note(note.words, **(note.values | {"column": name})) for note in said]
+    notes += order_notes(connection, raw, source, typed.relation, mapping.get("revenue"))
     own = ", ".join(identifier(name) for name in raw.columns if not name.startswith("_cam_"))
     options = source.options
-    asked = [*options.line_value, options.multiply_by, options.states.column if options.states else None]
+    named = [*options.line_value, options.multiply_by, options.states.column if options.states else None]
     return Parsed(
         table=raw.table,
         relation=typed.relation,
@@ -187,7 +193,7 @@ def parse(
         unused=tuple(
             name
             for name in raw.columns
-            if name not in {*mapping.values(), *personal, *asked} and not name.startswith("_cam_")
+            if name not in {*mapping.values(), *personal, *named} and not name.startswith("_cam_")
         ),
         personal=tuple(personal.items()),
         n_rows=typed.n_rows,

@@ -18,7 +18,8 @@ import duckdb
 from cam.data.engine import identifier, literal, workspace
 from cam.data.faults import find_faults
 from cam.data.files.guards import refuse_changed, stamps
-from cam.data.files.sources import COPY, Raw, copy_database_table, find_files, read_source, refuse_lines
+from cam.data.files.paths import find_files
+from cam.data.files.sources import COPY, Raw, copy_database_table, read_source, refuse_lacking, refuse_lines
 from cam.data.notes import Note, parts
 from cam.data.one_pass import PARQUET
 from cam.data.orders.grouping import amount, write_orders
@@ -107,7 +108,7 @@ def prepare(
     ids = find_key(params.client.id, folder=root / ".keys") if hashed else None
     if ids:
         forget_plain(home, results=cache / "studies" / params.client.id)
-    work = Path(tempfile.mkdtemp(prefix=".work-", dir=home))
+    work = Path(tempfile.mkdtemp(prefix=f".work-{os.getpid()}-", dir=home))
     try:
         files = _files(params, root=root / Path(params.data.root).expanduser(), work=work, resolve=resolve)
         seen = {name: stamps(paths) for name, paths in files.items()}
@@ -238,6 +239,7 @@ def _build(
             present = [column for column in raw.columns if not column.startswith("_cam_")]
             source = after_reading(name, source, present, place=place)
             raw = replace(raw, notes=(*raw.notes, *preset_notes(source, present)))
+            refuse_lacking(raw, source, place=place)
             raw, source = shape(connection, raw, source, place=place)
             resolved[name] = source
             rows = to.parent / f"{name}.parquet.part"
@@ -256,7 +258,9 @@ def _build(
     review: Review = {"as_of": as_of.isoformat(), "tables": {}}
     if ids:
         hashed = hash_ids(connection, parsed, ids)
-        review["ids"] = {"hashed": hashed, "lookup": f"{ids.lookup.parent.name}/{ids.lookup.name}"}
+        parsed = hashed.tables
+        told |= {name: [*told.get(name, []), *notes] for name, notes in hashed.told.items()}
+        review["ids"] = {"hashed": hashed.n_ids, "lookup": f"{ids.lookup.parent.name}/{ids.lookup.name}"}
     judged = {name: _judge(connection, params, table, as_of) for name, table in parsed.items()}
     settled: Settled | None = None
     if "refunds" in parsed:
@@ -434,7 +438,7 @@ def _reason(params: Params, parsed: Parsed, schema: Table, as_of: date) -> str:
         for check in parsed.checks
     ]
     times = [name for name in schema.time if name in parsed.columns]
-    # A refund after the last order takes off the order's revenue all the same, unless the parameters end the data there.
+    # A refund after the last order takes off its revenue all the same, unless the parameters end the data there.
     if times and not (parsed.table == "refunds" and params.client.as_of is None):
         moment = f"coalesce({', '.join(times)})"
         whens.append(f"WHEN CAST({moment} AS DATE) > DATE '{as_of}' THEN 'after as_of'")

@@ -73,7 +73,7 @@ def read_params(path: Path) -> Params:
         raise problem_error(str(path), [(line, "client.id", f"must be the file's stem, {path.stem}")])
     if not ID_PATTERN.fullmatch(path.stem):
         raise ParamsError(
-            f"{path}: the file's name is the client's id: lower-case letters, digits and single hyphens. "
+            f"{path}: the file's name is the client's id: lower-case letters, digits and single hyphens, at most 64. "
             "Rename it, such as acme-2.yaml."
         )
     return _validated(sections, str(path), notes)

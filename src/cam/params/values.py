@@ -10,8 +10,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-#: A client's id, and so the name of its folder under ``reports/``: nothing that could climb out of it.
-ID_PATTERN = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+#: A client's id, and so the name of its folder under ``reports/``: nothing that could climb out of it or be too long.
+ID_PATTERN = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def _iso_date(value: Any) -> Any:
@@ -46,7 +46,7 @@ def _no_repeats(values: list[str]) -> list[str]:
 
 def _client_id(value: str) -> str:
     if not ID_PATTERN.fullmatch(value):
-        raise PydanticCustomError("id", "must be lower-case letters, digits and single hyphens")
+        raise PydanticCustomError("id", "must be lower-case letters, digits and single hyphens, at most 64")
     return value
 
 

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,8 @@ def run_jobs(jobs: Sequence[Job], *, timeout: float, progress: Progress) -> list
                     del running[channel]
     finally:
         _end([process for _job, process, _began in running.values()])
+        if running or any(result.status == "timeout" for result in results):
+            _end_kernels(sockets.name)
         sockets.cleanup()
     order = {job.name: place for place, job in enumerate(jobs)}
     return sorted(results, key=lambda result: order[result.name])
@@ -133,6 +135,21 @@ def _end(processes: Sequence[Any]) -> None:
         if process.is_alive():
             process.kill()
             process.join()
+
+
+def _end_kernels(sockets: str) -> None:
+    """End kernels that outlived their processes, as one that still starts does: it would make its folder anew."""
+    import psutil  # here, because a run that ends by itself leaves none
+
+    left = [process for process in psutil.process_iter(["cmdline"]) if sockets in " ".join(_words(process))]
+    for process in left:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(left, timeout=5)
+
+
+def _words(process: Any) -> list[str]:
+    return process.info["cmdline"] or []  # None where it is not ours to look at
 
 
 class Aside:

@@ -53,7 +53,7 @@ _WORDS = {
     "usual_gap_days": "usual days between purchases",
     "silence_in_gaps": "silence, in usual pauses",
     "discount_day_share": "share of purchases at a discount",
-    "n_refunds": "refunds",
+    "n_refunds": "number of refunds",
     "refunded_share": "share of revenue paid back",
     "n_categories_bought": "categories bought",
     "n_channels_used": "channels used",

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 from statistics import median
+from typing import Any
 
 from cam.data import Prepared
 from cam.data.outliers import MoneyProfile
 from cam.data.profile import Profile, TableProfile
-from cam.language import date_text, listed, sentence, value_text
+from cam.language import active, date_text, listed, sentence, value_text
 from cam.language import translate as _
 from cam.params import Params
 from cam.schema import TABLES
-from cam.studies.reconciliation import gaps
+from cam.studies.reconciliation import gaps, reason_text
 
 #: From these shares on, something is worth a word.
 _DROPPED, _UNJOINED, _COPIED, _OUT_OF_LINE = 0.01, 0.05, 0.005, 0.01
@@ -44,10 +46,10 @@ def cautions(params: Params, prepared: Prepared, seen: Profile) -> list[str]:
     list of str
         Sentences, the gravest first.
     """
-    said = [*gaps(prepared), *_holes(prepared, seen), *_dropped(prepared), *_unjoined(seen)]
+    said = [*gaps(prepared), *_holes(prepared, seen), *_dropped(params, prepared), *_unjoined(seen)]
     log = seen.tables.get("transactions")
     if log is not None:
-        said += [*_amounts(params, log), *_crowd(log)]
+        said += [*_amounts(params, prepared, log), *_crowd(log)]
     return [*said, *_copies(prepared, seen), *_refunds(prepared), *_empty(seen)]
 
 
@@ -90,22 +92,41 @@ def _end(first: date) -> date:
     return after - timedelta(days=1)
 
 
-def _dropped(prepared: Prepared) -> list[str]:
+def _dropped(params: Params, prepared: Prepared) -> list[str]:
     said = []
     for name, table in prepared.review["tables"].items():
         n = sum(row["rows"] for row in table["dropped"])
-        if n > _DROPPED * table["rows_in"]:
+        lost = sum((abs(Decimal(row["revenue"])) for row in table["dropped"]), Decimal(0))
+        read = abs(Decimal(table.get("revenue_in", "0")))
+        if n > _DROPPED * table["rows_in"] or lost > Decimal(str(_DROPPED)) * read:
             words = "{table}: {n} of {all} rows were dropped, {share} ({reasons})."
-            reasons = [
-                sentence("{reason}: {n}", reason=_(row["reason"]), n=row["rows"]) for row in table["dropped"]
-            ]
+            reasons = [_reason(params, row, read) for row in table["dropped"]]
             share = _share(n / table["rows_in"])
             said.append(
                 sentence(
-                    words, table=_(name), n=n, all=table["rows_in"], share=share, reasons=listed(reasons)
+                    words, table=_(name), n=n, all=table["rows_in"], share=share, reasons=_in_a_row(reasons)
                 )
             )
     return said
+
+
+def _reason(params: Params, row: dict[str, Any], read: Decimal) -> str:
+    """Why rows were dropped, with the money that went with them and its share of what was read."""
+    why, lost = reason_text(row["reason"]), abs(Decimal(row["revenue"]))
+    if not lost or not read:
+        return sentence("{reason}: {n}", reason=why, n=row["rows"])
+    # To the cent: it stands so in the account below.
+    return sentence(
+        "{reason}: {n} rows, {amount} of revenue, {share} of what was read",
+        reason=why,
+        n=row["rows"],
+        amount=f"{lost:,.2f} {params.client.currency}",
+        share=_share(float(lost / read)),
+    )
+
+
+def _in_a_row(said: list[str]) -> str:
+    return ("；" if active() == "zh" else "; ").join(said)
 
 
 def _unjoined(seen: Profile) -> list[str]:
@@ -145,7 +166,7 @@ def _unjoined(seen: Profile) -> list[str]:
     return said
 
 
-def _amounts(params: Params, log: TableProfile) -> list[str]:
+def _amounts(params: Params, prepared: Prepared, log: TableProfile) -> list[str]:
     money = next((each for each in log.money if each.column == "revenue"), None)
     if money is None or not money.n_positive:
         return []
@@ -156,11 +177,13 @@ def _amounts(params: Params, log: TableProfile) -> list[str]:
             "({row}). Are they right?"
         )
         said.append(_out_of_line(params, money, words))
-    if money.n_zero > _ZERO * log.n_rows:
+    made = prepared.review["tables"]["transactions"]
+    n_zero = made["zero_value_rows"]  # as bought: what was paid back in full is no gift
+    if n_zero > _ZERO * made["rows_kept"]:
         words = (
             "{n} rows have a value of zero, {share}: gifts and samples, or is the amount in another column?"
         )
-        said.append(sentence(words, n=money.n_zero, share=_share(money.n_zero / log.n_rows)))
+        said.append(sentence(words, n=n_zero, share=_share(n_zero / made["rows_kept"])))
     return said
 
 
@@ -195,21 +218,31 @@ def _crowd(log: TableProfile) -> list[str]:
 
 
 def _copies(prepared: Prepared, seen: Profile) -> list[str]:
-    words = (
-        "{table}: {n} rows ({share}) are exact copies of another, and count. If they were exported twice, set "
-        "data.{name}.options.drop_duplicates: true."
-    )
-    return [
-        sentence(
-            words,
-            table=_(name),
-            n=made["exact_copies"],
-            share=_share(made["exact_copies"] / made["rows_kept"]),
-            name=name,
+    said = []
+    for name, made in prepared.review["tables"].items():
+        if made["exact_copies"] <= _COPIED * made["rows_kept"]:
+            continue
+        words = (
+            "{table}: {n} rows ({share}) are exact copies of another, and count. If they were exported twice, set "
+            "data.{name}.options.drop_duplicates: true."
         )
-        for name, made in prepared.review["tables"].items()
-        if made["exact_copies"] > _COPIED * made["rows_kept"]
-    ]
+        if name == "transactions" and _has_lines(made):
+            words = (
+                "{table}: {n} rows ({share}) are exact copies of another line of the same order, and count: an order "
+                "may well hold the same article on two lines. Only where files overlap, or lines were exported "
+                "twice, are they mistakes."
+            )
+        share = _share(made["exact_copies"] / made["rows_kept"])
+        said.append(sentence(words, table=_(name), n=made["exact_copies"], share=share, name=name))
+    return said
+
+
+def _has_lines(made: dict[str, Any]) -> bool:
+    """Whether orders have several lines, copies and refunds apart."""
+    refunds = made["refunds_netted"]["rows"] + made["refunds_loose"]["rows"]
+    own = refunds - made.get("refunds_in_table", {"rows": 0})["rows"]
+    n_lines = int(made["rows_kept"]) - int(made["exact_copies"]) - own
+    return "order_id" in made["columns"] and n_lines > int(made["n_orders"])
 
 
 def _refunds(prepared: Prepared) -> list[str]:

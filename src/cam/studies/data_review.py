@@ -158,13 +158,14 @@ def review(params: Params, prepared: Prepared, seen: Profile) -> DataReview:
         else _("Yes: the data can be used. Nothing stands out that would have to be looked at first.")
     )
     told = {*gaps(prepared), *matches(prepared)}
+    account = reconcile(params, prepared)
     return DataReview(
         verdict=verdict,
         summary=_summary(params, prepared, seen),
         cautions=tuple(care),
         tables=_tables(prepared, seen),
-        account=reconcile(params, prepared),
-        all_kept=_all_kept(params, prepared),
+        account=account,
+        all_kept=_all_kept(params, prepared, account),
         joins=_joins(seen),
         amounts=_amounts(params, seen),
         amounts_note=_amounts_note(params, seen),
@@ -199,11 +200,9 @@ def _summary(params: Params, prepared: Prepared, seen: Profile) -> tuple[str, ..
     return tuple(said)
 
 
-def _all_kept(params: Params, prepared: Prepared) -> str:
-    tables = prepared.review["tables"]
-    orders = tables.get("transactions")
-    changed = [orders[name] for name in ("refunded_in_column", "rounding")] if orders else []
-    if any(table["dropped"] for table in tables.values()) or any(float(amount) for amount in changed):
+def _all_kept(params: Params, prepared: Prepared, account: pd.DataFrame) -> str:
+    orders = prepared.review["tables"].get("transactions")
+    if account["read"].isna().any():  # a line below a table: something was dropped or changed
         return ""
     if not orders:
         return _("Every row that was read is kept.")
@@ -347,16 +346,16 @@ def _value(value: Any) -> str:
 def _left_out(prepared: Prepared) -> tuple[str, ...]:
     said = []
     for name, table in prepared.review["tables"].items():
-        for column, kind in table.get("columns_personal", {}).items():
-            said.append(
-                sentence(
-                    "{table}: {column} looks personal ({kind}) and was left out. If a study needs it, name it under "
-                    "data.{table}.columns.",
-                    table=name,
-                    column=column,
-                    kind=_(str(kind)),
-                )
+        personal = [
+            sentence("{column} ({kind})", column=column, kind=_(str(kind)))
+            for column, kind in table.get("columns_personal", {}).items()
+        ]
+        if personal:
+            words = (
+                "{table}: columns that look personal were left out: {columns}. If a study needs one, name it under "
+                "data.{name}.columns."
             )
+            said.append(sentence(words, table=_(name), columns=listed(personal), name=name))
         unused = [
             column for column in table["columns_unused"] if column not in table.get("columns_personal", {})
         ]

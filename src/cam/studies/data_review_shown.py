@@ -7,6 +7,7 @@ from cam.language import translate as _
 from cam.params import Params
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.data_review import DataReview
+from cam.studies.reconciliation import account_columns
 
 _WIDE = 60  # columns of a table that the page has room for
 
@@ -58,15 +59,7 @@ def show_account(params: Params, found: DataReview) -> ShownTable:
     -------
     ShownTable
     """
-    names = {"read": "Rows read", "dropped": "dropped", "kept": "kept"}
-    money = {"revenue_read": "Revenue read", "revenue_dropped": "dropped", "revenue_kept": "kept"}
-    if found.account["revenue_read"].isna().all():
-        money = {}
-    columns = [
-        Col("line", "Table"),
-        *(Col(name, label, "count", may_be_empty=True) for name, label in names.items()),
-        *(Col(name, label, params.client.currency, may_be_empty=True) for name, label in money.items()),
-    ]
+    columns = account_columns(params, found.account)
     shown = show_table(found.account, columns, caption="Every row is accounted for", max_rows=_WIDE)
     assert isinstance(shown, ShownTable)
     return shown

@@ -55,7 +55,7 @@ def has(table: str, *columns: str) -> Gate:
             return study.lacks_column(table, *columns)
         # Shorter than on a study's page: a check may say it many times.
         return CannotSay(
-            sentence("This needs the table {table}.", table=table),
+            sentence("This needs the table {table}.", table=_(table)),
             sentence("Add it under data.{table}.", table=table),
         )
 
@@ -71,7 +71,7 @@ def has_any(table: str, *columns: str) -> Gate:
             return lacking
         return CannotSay(
             sentence(
-                "This needs one of {columns} in the table {table}.", columns=listed(columns), table=table
+                "This needs one of {columns} in the table {table}.", columns=listed(columns), table=_(table)
             ),
             sentence("If the source has it by another name, map it under data.{table}.columns.", table=table),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from cam.data import Prepared
-from cam.language import active, sentence
+from cam.language import active, listed, sentence
 from cam.language import translate as _
 from cam.params import Params
 from cam.show.tables import Col, ShownTable, show_table
@@ -22,20 +24,29 @@ _COLUMNS = {
     "revenue_dropped": "dropped",
     "revenue_kept": "kept",
 }
-#: Money that leaves revenue without a row being dropped.
-_ADJUSTMENTS = (
-    ("of which: refunds in a column of the order", "refunded_in_column", 1),
-    ("of which: rounding to the cent", "rounding", -1),
-)
-
-
 #: A silence of more days than this before the last day seen is no chance.
 _GAP_DAYS = 30
 
 
-def _told(words: str, values: dict[str, Any]) -> str:
-    """A note in the language in use; that of a preset brings its own Chinese, so that a preset stays one file."""
-    return str(values["zh"]) if active() == "zh" and "zh" in values else sentence(words, **values)
+def reason_text(reason: str) -> str:
+    """Say why rows were dropped, in the language in use.
+
+    Parameters
+    ----------
+    reason : str
+        As the review has it; a state stands behind its column.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> reason_text("no customer_id"), reason_text("Status: void")
+    ('no customer_id', 'Status: void')
+    """
+    said = _(reason)
+    return said.replace(": ", "：", 1) if active() == "zh" and said == reason else said
 
 
 def reconcile(params: Params, prepared: Prepared) -> pd.DataFrame:
@@ -51,39 +62,84 @@ def reconcile(params: Params, prepared: Prepared) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        *line* (text), *read*, *dropped*, *kept* (rows), *revenue_read*, *revenue_dropped*, *revenue_kept* (float,
-        missing where the table has no money): a line per table, and below it one per reason for a drop.
+        *line* (text), *read*, *dropped*, *kept* (rows), *revenue_read*, *revenue_dropped*, *revenue_kept* (float, in
+        whole cents; missing where the table has no money): a line per table, and below it one per reason for a drop.
+        Money that leaves revenue without a row being dropped follows as lines of its own, below 0, and the sum of the
+        last column down to there is the revenue that every study sees. All adds up to the cent.
     """
-    lines: list[dict[str, Any]] = []
-    for name, table in prepared.review["tables"].items():
-        dropped = table["dropped"]
-        lost = sum((Decimal(row["revenue"]) for row in dropped), Decimal(0))
-        has_money = "revenue_in" in table
-        lines.append(
-            {
-                "line": name,
-                "read": table["rows_in"],
-                "dropped": sum(row["rows"] for row in dropped),
-                "kept": table["rows_kept"],
-                "revenue_read": float(table["revenue_in"]) if has_money else None,
-                "revenue_dropped": float(lost) if has_money else None,
-                "revenue_kept": float(table["revenue_kept"]) if has_money else None,
-            }
-        )
-        lines += [
-            {
-                "line": sentence("of which: {reason}", reason=_(row["reason"])),
-                "dropped": row["rows"],
-                "revenue_dropped": float(row["revenue"]) if has_money else None,
-            }
-            for row in dropped
-        ]
-        lines += [
-            {"line": _(words), "revenue_dropped": sign * float(table[amount])}
-            for words, amount, sign in _ADJUSTMENTS
-            if has_money and Decimal(table[amount])
-        ]
+    lines = [line for name in prepared.review["tables"] for line in _account(prepared, name)]
     return pd.DataFrame(lines, columns=["line", *_COLUMNS])
+
+
+def _account(prepared: Prepared, name: str) -> Iterator[dict[str, Any]]:
+    """One table: its rows and money, the reasons for drops, and what else changes its money."""
+    table = prepared.review["tables"][name]
+    has_money = "revenue_in" in table
+    dropped = [(row, _cents(row["revenue"])) for row in table["dropped"]]
+    read = _cents(table["revenue_in"]) if has_money else Decimal(0)
+    lost = sum((money for _row, money in dropped), Decimal(0))
+    label = name
+    if has_money and name == "refunds":  # or a reader would subtract them once more
+        label = sentence("{table} (subtracted above)", table=_(name))
+    yield {
+        "line": label,
+        "read": table["rows_in"],
+        "dropped": sum(row["rows"] for row, _money in dropped),
+        "kept": table["rows_kept"],
+        "revenue_read": float(read) if has_money else None,
+        "revenue_dropped": float(lost) if has_money else None,
+        "revenue_kept": float(read - lost) if has_money else None,
+    }
+    for row, money in dropped:
+        yield {
+            "line": sentence("of which: {reason}", reason=reason_text(row["reason"])),
+            "dropped": row["rows"],
+            "revenue_dropped": float(money) if has_money else None,
+        }
+    if not has_money:
+        return
+    listed_apart = table.get("refunds_in_table", {"revenue": "0"})["revenue"]
+    changes = {
+        "less: refunds in a column": -_cents(table.get("refunded_in_column", "0")),
+        "less: refunds in a table": _cents(listed_apart),
+    }
+    kept = _cents(table["revenue_kept"])
+    # Each line is rounded by itself: what that leaves open is part of the rounding.
+    changes["rounding to the cent"] = kept - (read - lost) - sum(changes.values(), Decimal(0))
+    if not any(changes.values()):
+        return
+    yield from ({"line": _(words), "revenue_kept": float(money)} for words, money in changes.items() if money)
+    yield {"line": sentence("revenue of {table}", table=_(name)), "revenue_kept": float(kept)}
+
+
+def _cents(amount: str) -> Decimal:
+    return Decimal(amount).quantize(Decimal("0.01"))
+
+
+def account_columns(params: Params, account: pd.DataFrame) -> list[Col]:
+    """Say how the account is shown: money to the cent, so that a reader can add it up.
+
+    Parameters
+    ----------
+    params : Params
+        The client's parameters.
+    account : DataFrame
+        From :func:`reconcile`.
+
+    Returns
+    -------
+    list of Col
+    """
+    has_money = bool(account["revenue_read"].notna().any())
+    columns = [Col("line", "Table")]
+    for name, words in _COLUMNS.items():
+        if not name.startswith("revenue"):
+            columns.append(Col(name, words, "count", may_be_empty=True))
+        elif has_money:
+            label = f"{_(words)} {params.client.currency}" if name == "revenue_read" else words
+            # A currency's own unit would round, and in Chinese count in ten thousands.
+            columns.append(Col(name, label, "ratio", may_be_empty=True))
+    return columns
 
 
 def show_reconciliation(params: Params, prepared: Prepared) -> ShownTable:
@@ -100,16 +156,13 @@ def show_reconciliation(params: Params, prepared: Prepared) -> ShownTable:
     -------
     ShownTable
     """
-    money = params.client.currency
-    columns = [Col("line", "Table")] + [
-        Col(name, label, money if name.startswith("revenue") else "count", may_be_empty=True)
-        for name, label in _COLUMNS.items()
-    ]
     table = reconcile(params, prepared)
-    if table["revenue_read"].isna().all():
-        columns = columns[:4]
     shown = show_table(
-        table, columns, caption="Every row is accounted for", notes=notes(prepared), max_rows=60
+        table,
+        account_columns(params, table),
+        caption="Every row is accounted for",
+        notes=notes(prepared),
+        max_rows=60,
     )
     assert isinstance(shown, ShownTable)
     return shown
@@ -165,8 +218,52 @@ def notes(prepared: Prepared) -> list[str]:
             said.append(
                 sentence("{n} orders were refunded beyond their value.", n=table["orders_below_zero"])
             )
-        said += [f"{_(name)}: {_told(words, values)}." for words, values in table["notes_in_parts"]]
-    return said + matches(prepared)
+    return [*said, *_as_read(prepared), *matches(prepared)]
+
+
+def _as_read(prepared: Prepared) -> list[str]:
+    """How the tables were read; notes of one kind stand together, at the place of the first."""
+    kinds: dict[str, dict[str, list[str]]] = {}
+    for name, table in prepared.review["tables"].items():
+        for words, values in table["notes_in_parts"]:
+            said = _told(words, values)
+            tables = kinds.setdefault(said if words == "{said}" else words, {}).setdefault(said, [])
+            if name not in tables:
+                tables.append(name)
+    lines = []
+    for found in kinds.values():
+        # Notes of several parts would run into one another.
+        apart = any(mark in said for said in found for mark in ("; ", "；"))
+        by_tables: dict[tuple[str, ...], list[str]] = {}
+        for said, tables in found.items():
+            by_tables.setdefault(tuple(tables), []).append(said)
+        told = [
+            sentence("{table}: {said}", table=listed(map(_, tables)), said=text)
+            for tables, texts in by_tables.items()
+            for text in (texts if apart else [_in_a_row(texts)])
+        ]
+        lines += [sentence("{said}.", said=text) for text in (told if apart else [_in_a_row(told)])]
+    return lines
+
+
+def _in_a_row(said: list[str]) -> str:
+    return ("；" if active() == "zh" else "; ").join(said)
+
+
+def _told(words: str, values: dict[str, Any]) -> str:
+    """A note in the language in use; that of a preset brings its own Chinese, so that a preset stays one file."""
+    if active() != "zh":
+        return sentence(words, **values)
+    if "zh" in values:
+        return str(values["zh"])
+    # What a note lists and quotes, it does with English signs; a file's name stays what it is.
+    shown = {
+        name: re.sub("'([^']*)'", "“\\1”", value).replace(", ", "、")
+        if isinstance(value, str) and name not in {"file", "said"}
+        else value
+        for name, value in values.items()
+    }
+    return sentence(words, **shown)
 
 
 def matches(prepared: Prepared) -> list[str]:

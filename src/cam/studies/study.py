@@ -86,7 +86,8 @@ class Study:
             return None
         return CannotSay(
             sentence(
-                "This needs the table {table}, which this client's parameter file does not name.", table=table
+                "This needs the table {table}, which this client's parameter file does not name.",
+                table=_(table),
             ),
             sentence("Add it under data.{table}; params/template.yaml shows its columns.", table=table),
         )
@@ -100,7 +101,7 @@ class Study:
         if not absent:
             return None
         return CannotSay(
-            sentence("This needs {columns} in the table {table}.", columns=", ".join(absent), table=table),
+            sentence("This needs {columns} in the table {table}.", columns=", ".join(absent), table=_(table)),
             sentence("If the source has it by another name, map it under data.{table}.columns.", table=table),
         )
 

@@ -166,6 +166,17 @@ def test_a_database_file_that_is_missing_is_not_made(client, scheme):
 
 
 @pytest.mark.parametrize("scheme", ["sqlite", "duckdb"])
+@pytest.mark.parametrize("url", ["{}:///x/${{PW2}}.db", "{}://${{PW2}}", "${{WHOLE}}"])
+def test_a_missing_file_is_named_without_the_value_of_a_variable(client, monkeypatch, scheme, url):
+    monkeypatch.setenv("PW2", "s3cret")
+    monkeypatch.setenv("WHOLE", f"{scheme}:///x/s3cret.db")
+    words = client.refused(lambda: client.prepare(TABLE, engine=url.format(scheme)))
+    assert words.startswith("data.engine: no database at ")
+    assert "s3cret" not in words
+    assert ("${WHOLE}" if "WHOLE" in url else "${PW2}") in words
+
+
+@pytest.mark.parametrize("scheme", ["sqlite", "duckdb"])
 def test_a_file_that_is_no_database(client, scheme):
     client.write("shop.db", "customer_id\n" * 500)
     words = client.refused(lambda: client.prepare(TABLE, engine=f"{scheme}://shop.db"))
@@ -404,7 +415,8 @@ def test_a_date_that_the_engine_cannot_hold_is_told_by_its_row(client, on_postgr
     run("CREATE TABLE orders (customer_id TEXT, order_date TIMESTAMP, revenue INT)")
     run("INSERT INTO orders VALUES ('a', '2024-01-01', 1), ('b', '0044-03-15 BC', 2), ('c', 'infinity', 3)")
     words = client.refused(lambda: client.prepare(TABLE, engine=url))
-    assert "order_date that cannot be read (first rows: 2; such as '0044-03-15 00:00:00 BC')" in words
+    assert "2 of 3 rows have an order_date that cannot be read" in words
+    assert "(first rows: 2, 3; such as '0044-03-15 00:00:00 BC')" in words
 
 
 def test_types_of_duckdb(client):

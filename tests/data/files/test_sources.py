@@ -5,7 +5,10 @@ from __future__ import annotations
 import gzip
 import io
 import zipfile
+from datetime import date, datetime
+from decimal import Decimal
 
+import duckdb
 import pandas as pd
 import pytest
 import xlsxwriter
@@ -337,8 +340,8 @@ def test_workbooks(client):
     assert client.refused(lambda: client.orders(broken, name="b.xlsx")).startswith(
         "transactions: b.xlsx cannot be read as a workbook:"
     )
-    assert client.refused(lambda: client.orders(zipped(), name="z.xlsx")).startswith(
-        "transactions: z.xlsx cannot be read as a workbook:"
+    assert client.refused(lambda: client.orders(zipped(), name="z.xlsx")) == (
+        "transactions: z.xlsx is a ZIP archive (with 'orders.csv' in it), not a workbook. Unpack it."
     )
     assert client.refused(lambda: client.orders(excel_of(CHINESE), name="n.xlsx", names=["a"])) == (
         "transactions: n.xlsx has 4 columns, but data.transactions.options.names gives 1."
@@ -423,3 +426,94 @@ PACKAGES = [
 @pytest.mark.parametrize(("path", "words"), PACKAGES)
 def test_files_of_packages(client, path, words):
     assert sought(client, path) == f"transactions: {words}"
+
+
+# --- numbers, moments and columns that only some of the files have ---------------------------------
+
+
+def workbook(rows: list[list[object]], **options: object) -> bytes:
+    stream = io.BytesIO()
+    with xlsxwriter.Workbook(stream, {"strings_to_formulas": False, **options}) as book:
+        page = book.add_worksheet()
+        forms = {
+            datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm"}),
+            date: book.add_format({"num_format": "yyyy-mm-dd"}),
+        }
+        for index, row in enumerate([HEADER.strip().split(","), *rows]):
+            for column, value in enumerate(row):
+                page.write(index, column, value, *([forms[type(value)]] if type(value) in forms else []))
+    return stream.getvalue()
+
+
+def test_a_number_cell_is_that_number_whatever_the_decimal_sign(client):
+    cells = ["1.234,50", 234.567, 1.125, 12.5, 0.0000001, 7]
+    data = workbook([[f"c{index}", "2024-01-05", cell] for index, cell in enumerate(cells)])
+    _, found = client.orders(data, name="o.xlsx", decimal=",")
+    assert [str(row[2]) for row in found] == ["1234.50", "234.57", "1.13", "12.50", "0.00", "7.00"]
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32", "decimal"])
+def test_numbers_of_a_parquet_file_beside_a_text_keep_their_value(client, kind):
+    amounts = [Decimal("234.567"), Decimal("1.125"), Decimal("-7.000")]
+    frame = pd.DataFrame({"customer_id": ["a", "b", "c"], "order_date": "2024-01-05", "revenue": amounts})
+    client.write("1.parquet", parquet_of(frame if kind == "decimal" else frame.astype({"revenue": kind})))
+    client.write("2.csv", "customer_id;order_date;revenue\nd;2024-01-05;1.234,50\n")
+    source = {"path": ["1.parquet", "2.csv"], "options": {"decimal": ","}}
+    read = duckdb.sql(
+        f"SELECT revenue FROM '{client.prepare({'transactions': source}).path('transactions')}'"
+    )
+    assert sorted(float(row[0]) for row in read.fetchall()) == [-7.0, 1.13, 234.57, 1234.5]
+
+
+def test_midnight_of_a_workbook_is_a_moment_where_others_have_a_clock(client):
+    moments = [datetime(2024, 1, 3), datetime(2024, 1, 3, 2, 30)]
+    zones = {"times_in": "UTC", "time_zone": "America/New_York"}
+    text = HEADER + "".join(f"a{n},{moment},1\n" for n, moment in enumerate(moments))
+    _, of_text = client.orders(text, **zones)
+    _, of_cells = client.orders(
+        workbook([[f"a{n}", moment, 1] for n, moment in enumerate(moments)]), name="o.xlsx", **zones
+    )
+    assert of_cells == of_text
+    assert of_cells[0][1] == datetime(2024, 1, 2, 19)
+    # Days without any clock are those days everywhere.
+    days = workbook([["a", date(2024, 1, 3), 1], ["b", date(2024, 1, 4), 1]])
+    assert client.orders(days, name="d.xlsx", **zones)[1][0][1] == datetime(2024, 1, 3)
+
+
+def test_numbers_of_days_since_1904(client):
+    rows = [["a", 43831, 1], ["b", 43832.5, 1]]
+    review, found = client.orders(workbook(rows, date_1904=True), name="o.xlsx")
+    assert [row[1] for row in found] == [datetime(2024, 1, 2), datetime(2024, 1, 3, 12)]
+    assert "order_date: numbers read as days since 1904, as the workbook counts them" in review["notes"]
+    _, plain = client.orders(workbook(rows), name="p.xlsx")
+    assert plain[0][1] == datetime(2020, 1, 1)
+    source = {"path": ["o.xlsx", "p.xlsx"]}
+    words = client.refused(lambda: client.prepare({"transactions": source}))
+    assert "has days as numbers, which o.xlsx counts from 1904 and other files from 1900" in words
+
+
+def test_a_column_that_one_file_has_not(client):
+    client.write("a.csv", "customer_id,order_date,revenue,Refund\na,2024-01-13,10,5\n")
+    client.write("b.csv", "customer_id,order_date,revenue,refunded\nb,2024-02-14,9,4\n")
+    asked = {"path": "*.csv", "options": {"refund_column": "Refund"}}
+    assert client.refused(lambda: client.prepare({"transactions": asked})) == (
+        "transactions: column 'Refund' is not in b.csv, but in other files of data.transactions.path. "
+        "Did you mean 'refunded' there?\n    Name it alike in every file, or take it out of "
+        "data.transactions.options.refund_column in params/acme.yaml."
+    )
+    mapped = {"path": "*.csv", "columns": {"channel": "refunded"}}
+    words = client.refused(lambda: client.prepare({"transactions": mapped}))
+    assert "column 'refunded' is not in a.csv" in words and "data.transactions.columns.channel" in words
+    either = {"path": "*.csv", "columns": {"channel": ["refunded", "Refund"]}}
+    client.prepare({"transactions": either})  # each file has one of the two
+    client.write("b.csv", "customer_id,order_date,revenue,REFUND\nb,2024-02-14,9,4\n")
+    review = client.prepare({"transactions": asked}).review["tables"]["transactions"]
+    assert float(review["refunded_in_column"]) == 9
+
+
+def test_one_file_by_two_paths_counts_once(client):
+    path = client.write("d/a.csv", HEADER + ROW)
+    (path.parent / "b.csv").symlink_to(path)
+    both = "a.csv is named twice by data.transactions.path, so its rows would count twice"
+    assert both in sought(client, "d/a.csv", "d/../d/a.csv")
+    assert "(as a.csv too, which is the same file)" in sought(client, "d/*.csv")

@@ -181,9 +181,106 @@ def test_few_such_orders_or_mixed_ones_do_not_stop_the_run(client):
     assert client.orders(repeated(4, odd=2))[0]["notes"] == []
     (note,) = client.orders(repeated(4, odd=1))[0]["notes"]
     assert note.startswith("3 of 4 orders of several lines have one revenue on all of them")
-    # Rows that stand twice in an export are another matter.
-    copies = HEADER + "".join(f"a,2024-01-0{k + 1},10,o{k}\n" * 2 for k in range(4))
+    # A few rows that stand twice in an export are another matter.
+    copies = HEADER + "".join(f"a,2024-01-0{k % 9 + 1},10,o{k}\n" * (1 + (k < 4)) for k in range(41))
     assert client.orders(copies)[0]["exact_copies"] == 4
+
+
+def test_a_third_of_the_orders_is_enough_for_a_word(client):
+    (note,) = client.orders(repeated(9, odd=6))[0]["notes"]
+    assert note.startswith("3 of 9 orders of several lines have one revenue on all of them")
+    assert client.orders(repeated(10, odd=7))[0]["notes"] == []
+
+
+def test_totals_on_lines_that_say_nothing_else_are_no_mere_copies(client):
+    data = HEADER + "".join(f"a,2024-01-0{k + 1},10,o{k}\n" * 2 for k in range(4))
+    words = client.refused(lambda: client.orders(data))
+    assert "each of the 4 orders of several lines has one revenue on all of its lines" in words
+    assert words.endswith(
+        "As the order's, revenue is 40.00 less. If the file has its rows twice: drop_duplicates: true."
+    )
+    kept = [
+        client.orders(data, **options)[0]["revenue_kept"]
+        for options in ({"revenue_per": "order"}, {"revenue_per": "line"}, {"drop_duplicates": True})
+    ]
+    assert kept == ["40", "80", "40"]
+
+
+def with_refund_on_each(back) -> str:
+    lines = [f"a,2024-01-0{k + 1},{10 + j},o{k},{back(k, j)}\n" for k in range(4) for j in (0, 1)]
+    return "customer_id,order_date,revenue,order_id,back\n" + "".join(lines)
+
+
+def test_one_refund_on_all_lines_of_every_order_is_asked_about(client):
+    data = with_refund_on_each(lambda k, j: 5 if k < 3 else "")
+    assert client.refused(lambda: client.orders(data, refund_column="back")) == (
+        "transactions: each of the 3 orders of several lines with something in 'back' has the same on all of its lines "
+        "(first: o0: 2 times 5.00). Is it the order's, or each line's?\n"
+        "    If it is each line's: data.transactions.options.revenue_per: line in params/acme.yaml. If it is the "
+        "order's, as its revenue is: revenue_per: order; with a revenue for each line, leave it on one line at the "
+        "source. As the order's, 15.00 less is paid back."
+    )
+    review, _ = client.orders(data, refund_column="back", revenue_per="line")
+    assert review["refunded_in_column"] == "30"
+    assert review["notes"] == [
+        "back is the same on all lines of 3 of 3 orders of several lines, and is taken off on each; if it is the "
+        "order's, revenue is 15.00 too low"
+    ]
+    mixed = with_refund_on_each(lambda k, j: 5 + j * (k == 0))
+    (note,) = client.orders(mixed, refund_column="back")[0]["notes"]
+    assert note.startswith("back is the same on all lines of 3 of 4 orders")
+
+
+@pytest.mark.parametrize("back", [lambda k, j: 5 * j, lambda k, j: 10 + j, lambda k, j: 5 if k < 2 else ""])
+def test_refunds_of_lines_or_of_few_orders_are_not_asked_about(client, back):
+    assert client.orders(with_refund_on_each(back), refund_column="back")[0]["notes"] == []
+
+
+# --- one refund, recorded twice -------------------------------------------------------------------
+
+WITH_BACK = HEADER.replace("\n", ",back\n")
+
+
+@pytest.mark.parametrize(
+    ("rows", "options"),
+    [
+        ("a,2024-01-05,-100,1R,0\n", {}),
+        ("a,2024-01-05,-100,,0\n", {}),
+        ("a,2024-01-05,100,R1,0\n", {"refund_prefix": "R"}),
+        ("a,2024-01-05,-100,1R,0\na,2024-01-09,-100,2R,0\na,2024-01-02,100,2,100\n", {}),
+    ],
+    ids=["other id", "no id", "prefix", "two"],
+)
+def test_a_refund_that_is_a_row_of_its_own_as_well_is_asked_about(client, rows, options):
+    data = WITH_BACK + "a,2024-01-01,100,1,100\nb,2024-01-01,10,9,\n" + rows
+    words = client.refused(lambda: client.orders(data, refund_column="back", **options))
+    assert "in all seem to stand twice, as a negative row and in 'back' (first: of 2024-01-01)" in words
+    assert "Leave data.transactions.options.refund_column out, or remove the negative rows" in words
+
+
+def test_so_is_one_by_its_state_and_one_in_the_table_of_refunds(client):
+    data = (
+        "customer_id,order_date,revenue,s\na,2024-01-01,100,back\na,2024-01-05,-100,ok\nb,2024-01-02,50,ok\n"
+    )
+    states = {"column": "s", "keep": ["ok"], "refunded": ["back"]}
+    words = client.refused(lambda: client.orders(data, states=states))
+    assert "1 refunds of 100.00 in all seem to stand twice" in words
+    assert "put it under keep" in words
+    orders = HEADER + "a,2024-01-01,100,1\na,2024-03-05,-100,R1\n"
+    words = client.refused(lambda: with_table(client, orders, BACK + "1,100,2024-03-01,a\n"))
+    assert "as a negative row and in the table of refunds" in words
+    assert "Leave data.refunds out, or remove the negative rows" in words
+
+
+def test_some_that_stand_twice_are_told_with_their_money_and_others_are_not(client):
+    data = WITH_BACK + "a,2024-01-01,100,1,100\nb,2024-01-01,80,2,30\na,2024-01-05,-100,R1,\n"
+    (note,) = client.orders(data, refund_column="back")[0]["notes"]
+    assert note.startswith(
+        "1 of 2 refunds, 100.00 in all, seem to stand twice: in 'back', and as rows of their own"
+    )
+    for other in ("a,2024-01-05,-99,R1,\n", "b,2024-01-05,-100,R1,\n", "a,2024-03-05,-100,R1,\n"):
+        alone = WITH_BACK + "a,2024-01-01,100,1,100\nb,2024-01-01,200,2,\n" + other
+        assert client.orders(alone, refund_column="back")[0]["notes"] == []
 
 
 # --- a table of refunds ---------------------------------------------------------------------------
@@ -270,3 +367,13 @@ def test_the_end_that_the_parameters_give_holds_for_refunds_too(client):
     review = client.prepare(sources, as_of=date(2024, 2, 1)).review["tables"]
     assert review["transactions"]["revenue_kept"] == "49"
     assert review["refunds"]["dropped"] == [{"reason": "after as_of", "rows": 1, "revenue": "-5"}]
+
+
+def test_a_refund_of_an_order_without_customer_goes_with_its_order(client):
+    orders = HEADER + "a,2024-01-05,50,1\n,2024-01-06,5,4\n"
+    refunds = BACK + "4,5,2024-01-07,z\n"
+    tables, _ = with_table(client, orders, refunds + "1,1,2024-01-07,a\n", drop_missing_ids=True)
+    assert tables["refunds"]["dropped"] == [
+        {"reason": "refund of an order that is left out", "rows": 1, "revenue": "-5"}
+    ]
+    assert tables["transactions"]["refunds_loose"]["rows"] == 0

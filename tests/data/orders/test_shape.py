@@ -293,6 +293,50 @@ def test_lines_that_differ_are_not_the_orders(client):
     )
 
 
+# --- whatever the order of the rows ---------------------------------------------------------------
+
+OF_ORDERS = "customer_id,order_date,revenue,order_id,product,w\n"
+
+
+@pytest.mark.parametrize("options", [{}, {"line_value": ["w"]}], ids=["one line", "shared"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["a,9/1/2024,100,1,q,1", "a,31/12/2023,100,1,p,1"],
+        ["a,2024-01-09,100,1,q,0", "a,2024-01-01,,1,p,0", "a,2024-01-09,100,1,a,0"],
+        ["c,2024-01-03,70,2,r,1", ",2024-01-04,70,2,s,2", "c,,70,2,,2"],
+        ["a,2024-01-01,100,1,p,1", "b,2024-01-03,70,1,r,1", "a,,,1,q,3", "b,,70,1,z,2"],
+    ],
+    ids=["day first", "no worth", "blanks", "shared id"],
+)
+def test_the_order_of_rows_changes_no_figure_of_an_order(client, lines, options):
+    read = [
+        client.orders(OF_ORDERS + "\n".join(some) + "\n", revenue_per="order", **options)
+        for some in (lines, lines[::-1])
+    ]
+    assert read[0][1] == read[1][1]
+    assert {**read[0][0], "dropped": None, "notes": None} | {"notes_in_parts": None} == {
+        **read[1][0],
+        "dropped": None,
+        "notes": None,
+    } | {"notes_in_parts": None}
+
+
+def test_an_order_has_the_first_of_its_days_by_the_calendar(client):
+    data = OF_ORDERS + "a,9/1/2024,100,1,q,1\na,31/12/2023,100,1,p,1\na,31/12/2023,5,2,p,1\n"
+    review, rows = client.orders(data, revenue_per="order")
+    assert days(rows) == [("a", "2023-12-31", "5.00"), ("a", "2023-12-31", "100.00")]
+    assert "1 orders have lines on several days; each counts on the first" in review["notes"]
+
+
+def test_a_line_of_an_order_that_two_customers_share_is_nobodys(client):
+    data = OF_ORDERS + "a,2024-01-01,100,1,p,1\n,2024-01-01,100,1,q,1\nb,2024-01-03,70,1,r,1\n"
+    for some in (data, OF_ORDERS + "".join(reversed(data.splitlines(keepends=True)[1:]))):
+        review, rows = client.orders(some, revenue_per="order", drop_missing_ids=True)
+        assert days(rows) == [("a", "2024-01-01", "100.00"), ("b", "2024-01-03", "70.00")]
+        assert review["dropped"] == [{"reason": "no customer_id", "rows": 1, "revenue": "100"}]
+
+
 # --- two readings ---------------------------------------------------------------------------------
 
 
@@ -378,3 +422,64 @@ def test_lines_below_the_last_row_are_left_out(client):
         assert client.orders(text, skip_last_rows=3)[0]["rows_in"] == 2
     long = ORDERS + "a,2024-01-05,5.00,1\n" + "odd\n" + "a,2024-01-05,5.00,1\n" * 20
     assert "skip_last_rows" not in client.refused(lambda: client.orders(long))
+
+
+@pytest.mark.parametrize("other", ['Summe,2024-01-02,"3.734,00",', "b,2024-01-02,n.a.,", ".,.,.,."])
+def test_what_is_no_amount_settles_no_decimal_sign(client, other):
+    data = ORDERS + "a,2024-01-01,1.234,1\nb,2024-01-02,2.500,2\n"
+    words = client.refused(lambda: client.orders(data + other + "\n", drop_unreadable=True))
+    assert "has 2 values with a point, each with three digits behind it (such as '1.234')" in words
+    assert ("and '3.734,00' has a decimal comma" in words) == ("3.734,00" in other)
+
+
+@pytest.mark.parametrize(
+    ("header", "columns", "options", "asked"),
+    [
+        ("x,net", {"revenue": ["x", "net"]}, {}, "net"),
+        ("revenue,kg", {}, {"multiply_by": "kg"}, "kg"),
+        ("revenue,back", {}, {"refund_column": "back"}, "back"),
+    ],
+)
+def test_every_column_that_amounts_are_read_from_is_asked_about(client, header, columns, options, asked):
+    data = f"customer_id,order_date,{header}\na,2024-01-01,10,1.234\nb,2024-01-02,,2.500\n"
+    words = client.refused(lambda: client.orders(data, columns=columns, drop_unreadable=True, **options))
+    assert f"column '{asked}' has 2 values with a point" in words
+
+
+def test_a_comma_before_three_digits_parts_thousands_only_where_it_may(client):
+    header = "customer_id,order_date,revenue\n"
+    data = header + 'a,2024-01-01,"1,459"\nb,2024-01-02,"2,100"\nb,2024-01-03,7\n'
+    review, _ = client.orders(data)
+    assert review["revenue_kept"] == "3566"
+    assert review["notes"] == [
+        "revenue: the comma in 2 values is read as parting thousands, 1,459 as 1459; options.decimal says otherwise"
+    ]
+    assert client.orders(data, decimal=",")[0]["revenue_kept"] == "10.56"
+    assert client.orders(data + 'c,2024-01-03,"1,000,000"\n')[0]["notes"] == []
+    # Where semicolons part the columns, or another value has a decimal comma, it may well be one.
+    by_semicolon = (
+        data.replace(",2024", ";2024")
+        .replace('"', "")
+        .replace("customer_id,order_date,", "customer_id;order_date;")
+    )
+    for day in "123":
+        by_semicolon = by_semicolon.replace(f"0{day},", f"0{day};")
+    assert "has 2 values with a comma" in client.refused(lambda: client.orders(by_semicolon))
+    words = client.refused(lambda: client.orders(data + 'c,2024-01-03,"0,389"\n', drop_unreadable=True))
+    assert "(such as '1,459'), and '0,389' has a decimal comma: thousands, or decimals?" in words
+    assert 'If the comma is a decimal sign: data.transactions.options.decimal: ","' in client.refused(
+        lambda: client.orders(header + 'c,2024-01-03,"0,389"\n')
+    )
+
+
+def test_a_negative_number_at_a_negative_price_is_no_purchase(client):
+    data = "customer_id,order_date,revenue,n\na,2024-01-01,-5,-2\na,2024-01-01,5,3\n"
+    review, rows = client.orders(data, multiply_by="n")
+    assert sorted((str(row[2]), row[-1]) for row in rows) == [
+        ("-10.00", "loose refund"),
+        ("15.00", "purchase"),
+    ]
+    assert (
+        "revenue and n are both below 0 in 1 rows; these count as refunds, not as purchases"
+        in review["notes"]
+    )

@@ -150,7 +150,7 @@ def test_numbers_that_meet_as_they_are_need_no_zeros(client):
 def test_ids_that_name_a_person_are_told(client, ids, what):
     notes = two(client, ids, ids)[1]
     assert notes[0] == [
-        f"the ids are {what}, and the report shows them; client.customer_ids in params/acme.yaml: hashed replaces them"
+        f"the ids are {what}, and the report shows them; client.customer_ids: hashed in params/acme.yaml replaces them"
     ]
     assert two(client, ids, ids, customer_ids="hashed")[1] == [[], []]
     assert two(client, ["20240105001", "20240105002"], ["20240105001"])[1] == [[], []]

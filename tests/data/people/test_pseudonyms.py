@@ -13,9 +13,11 @@ import zipfile
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 
 from cam.data.engine import workspace
+from cam.data.parse import Parsed
 from cam.data.people.pseudonyms import IdKey, find_key, hash_ids
 from cam.errors import DataError, ParamsError
 from cam.project import cache_folder, project_root
@@ -40,12 +42,12 @@ def hashed(folder: Path, ids: list[str], secret: bytes) -> list[str]:
     with workspace(folder) as base:
         base.execute("CREATE TABLE transactions (customer_id VARCHAR)")
         base.executemany("INSERT INTO transactions VALUES (?)", [[one] for one in ids])
-        n = hash_ids(
+        done = hash_ids(
             base,
             {"transactions": Table("transactions", "customer_id")},
             IdKey(secret, folder / "ids.parquet"),
         )
-        assert n == len(set(ids))
+        assert done.n_ids == len(set(ids))
         return [
             row[0] for row in base.execute("SELECT customer_id FROM transactions ORDER BY rowid").fetchall()
         ]
@@ -193,6 +195,170 @@ def test_errors_name_rows_not_ids(client):
     assert "(first rows: 1)." in words
     assert "ZEBRA" not in words
     assert "such as 'ZEBRA**1'" in client.refused(lambda: client.prepare(asked))
+
+
+# --- ids in other columns ------------------------------------------------------------------------
+
+
+def treat(folder: Path, **columns: list) -> tuple[dict[str, list], list[str]]:
+    """Hash a table of customers with a column ``customer_id``; return its kept columns and what is told."""
+    with workspace(folder) as base:
+        names = ", ".join(f'"{name}" VARCHAR' for name in columns)
+        base.execute(f"CREATE TABLE customers ({names})")
+        frame = pd.DataFrame(columns)  # noqa: F841
+        base.execute("INSERT INTO customers SELECT * FROM frame")
+        table = parsed(*columns)
+        done = hash_ids(base, {"customers": table}, IdKey(SECRET, folder / "ids.parquet"))
+        kept = done.tables["customers"].columns
+        found = base.execute(
+            f"SELECT {', '.join(f'{chr(34)}{name}{chr(34)}' for name in kept)} FROM customers ORDER BY rowid"
+        )
+        rows = found.fetchall()
+        return {name: [row[i] for row in rows] for i, name in enumerate(kept)}, [
+            str(note) for note in done.told.get("customers", ())
+        ]
+
+
+SECRET = b"a secret of the tests"
+
+
+def parsed(*columns: str) -> Parsed:
+    return Parsed("customers", '"customers"', columns, (), (), 0, (), (), (), None, "")
+
+
+def mac(one: str) -> str:
+    return hmac.new(SECRET, one.encode(), hashlib.sha256).hexdigest()[:16]
+
+
+SALESFORCE = ["001A0000006Vm9rIAC", "001A0000006VmarIAC", "001A0000006VmArIAK", "001A0000006VmbrIAC"]
+WORDS = [f"SECRET{i}" for i in range(40)]
+PADDED = [f"{100 + i:05d}" for i in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("ids", "given", "meant"),
+    [
+        (WORDS, [one.lower() for one in WORDS], WORDS),
+        (WORDS, [f" {one.replace('S', 'Ｓ')}" for one in WORDS], WORDS),
+        (PADDED, [one.lstrip("0") for one in PADDED], PADDED),
+        (SALESFORCE, [one[:15] for one in SALESFORCE], SALESFORCE),
+        (SALESFORCE, [one.lower() for one in SALESFORCE], SALESFORCE),
+        ([one[:15] for one in SALESFORCE], SALESFORCE, [one[:15] for one in SALESFORCE]),
+    ],
+)
+def test_an_id_in_another_spelling_gets_the_same_hash(tmp_path, ids, given, meant):
+    # Not the row's own: who it is shows as well by another's row.
+    found, told = treat(tmp_path, customer_id=ids, Other=[*given[1:], given[0]])
+    assert found["customer_id"] == [mac(one) for one in ids]
+    assert found["Other"] == [mac(one) for one in (*meant[1:], meant[0])]
+    assert told == ["columns that repeat customers' ids, hashed alike: Other"]
+
+
+@pytest.mark.parametrize(("of", "treated"), [(40, True), (10, True), (2, True), (0, False)])
+def test_values_are_replaced_one_by_one_where_a_few_percent_are_ids(tmp_path, of, treated):
+    other = [one if i < of else f"somebody {i}" for i, one in enumerate([*WORDS[1:], WORDS[0]])]
+    found, told = treat(tmp_path, customer_id=WORDS, Other=other)
+    assert found["Other"] == [mac(one) if one in WORDS else one for one in other]
+    assert bool(told) is treated
+
+
+@pytest.mark.parametrize(
+    ("ids", "name", "values", "treated"),
+    [
+        # Four digits, hardly any of which are ids: no chance.
+        ([1000 + i for i in range(40)], "Nr", [1000 + (i + 1) % 40 for i in range(40)], True),
+        (
+            [1000 + i for i in range(40)],
+            "Nr",
+            [1000 + i if i % 3 else 7000 + i for i in range(39, -1, -1)],
+            True,
+        ),
+        # A third is not enough, nor are few different ones.
+        (
+            [1000 + i for i in range(40)],
+            "Nr",
+            [1000 + i if not i % 3 else 7000 + i for i in range(39, -1, -1)],
+            False,
+        ),
+        ([1000 + i for i in range(40)], "Nr", [1000 + i % 8 for i in range(40)], False),
+        # Numbers from 1 on, or years: any count is one of them, unless its name says whose it is.
+        ([1 + i for i in range(400)], "score", [1 + (7 * i) % 400 for i in range(400)], False),
+        ([1 + i for i in range(400)], "referred_by", [1 + (7 * i) % 400 for i in range(400)], True),
+        (
+            [10_000 + i for i in range(30_000)],
+            "points",
+            [10_000 + 7 * i % 30_000 for i in range(30_000)],
+            False,
+        ),
+        ([1950 + i for i in range(60)], "born", [1960 + i % 40 for i in range(60)], False),
+    ],
+)
+def test_counts_that_are_ids_by_chance_stay(tmp_path, ids, name, values, treated):
+    found, _ = treat(tmp_path, customer_id=[str(one) for one in ids], **{name: [str(one) for one in values]})
+    known = {str(one): mac(str(one)) for one in ids} if treated else {}
+    assert found[name] == [known.get(str(one), str(one)) for one in values]
+
+
+@pytest.mark.parametrize(
+    ("form", "gone"),
+    [
+        ("https://x/{}", True),
+        ("P {}", True),
+        ("x{}", True),
+        ("{}0", False),  # SECRET10 is somebody else's id or nobody's
+        ("about {}", True),
+    ],
+)
+def test_text_with_ids_inside_does_not_stay(tmp_path, form, gone):
+    ids = [f"SECRET{i}" for i in range(1000, 1040)]
+    other = [form.format(one) for one in [*ids[1:], ids[0]]]
+    found, told = treat(tmp_path, customer_id=ids, text=other, Plan=["gold"] * 40)
+    assert ("text" not in found) is gone
+    assert found["Plan"] == ["gold"] * 40
+    assert told == (
+        ["columns left out, because customers' ids stand inside their text: text"] if gone else []
+    )
+
+
+def test_orders_that_hold_ids_are_hashed_and_their_lines_and_refunds_still_meet(client, rows_of):
+    lines = "".join(
+        f"SECRETA{i},2024-01-{1 + i:02d},{10 + k},O-SECRETA{i}\n" for i in range(9) for k in (0, 1)
+    )
+    client.write("orders.csv", "customer_id,order_date,revenue,order_id\n" + lines)
+    client.write(
+        "refunds.csv", "order_id,refund,refund_date\nO-SECRETA3,4,2024-01-06\nO-SECRETA5,5,2024-01-08\n"
+    )
+    asked = {"transactions": {"path": "orders.csv"}, "refunds": {"path": "refunds.csv"}}
+    plain = client.prepare(asked).review["tables"]
+    prepared = client.prepare(asked, customer_ids="hashed")
+    hashed = prepared.review["tables"]
+    assert hashed["transactions"]["n_orders"] == plain["transactions"]["n_orders"] == 9
+    assert hashed["transactions"]["refunds_netted"] == {"rows": 2, "revenue": "-9"}
+    assert hashed["refunds"]["of_orders"] == 2
+    orders = {row[3] for row in rows_of(prepared)}
+    secret = (client.folder / ".keys/acme.key").read_bytes()
+    assert orders == {
+        hmac.new(secret, f"O-SECRETA{i}".encode(), hashlib.sha256).hexdigest()[:16] for i in range(9)
+    }
+    for table in ("transactions", "refunds"):
+        assert hashed[table]["notes"][-1] == (
+            "ids of other things that hold a customer's id, hashed as a whole: order_id"
+        )
+    assert b"SECRETA" not in searchable(prepared.path("transactions")) + searchable(prepared.path("refunds"))
+
+
+def test_what_a_killed_run_left_goes_and_what_another_run_needs_stays(client):
+    home = client.folder / "cache/clients/acme"
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    for name in (f".work-{gone.pid}-abc", f".work-{os.getpid()}-abc"):
+        (home / name).mkdir(parents=True)
+        (home / name / "t.parquet").write_text("ZEBRA-001")
+    asked = tables(client)
+    client.prepare(asked)  # plain ids: a day's grace
+    assert len(list(home.glob(".work-*"))) == 2
+    client.prepare(asked, customer_ids="hashed")
+    assert [path.name for path in home.glob(".work-*")] == [f".work-{os.getpid()}-abc"]
 
 
 # --- a whole report ------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ import yaml
 
 from cam.data import prepare
 from cam.data.engine import workspace
-from cam.data.files.sources import find_files, read_source
+from cam.data.files.paths import find_files
+from cam.data.files.sources import read_source
 from cam.data.presets.apply import (
     after_reading,
     before_reading,

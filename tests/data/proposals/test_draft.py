@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cam.data import prepare
 from cam.data.engine import workspace
-from cam.data.files.sources import find_files
+from cam.data.files.paths import find_files
 from cam.data.notes import Note
 from cam.data.proposals.draft import draft, place, refuse_name, told
 from cam.data.proposals.lines import scalar, width

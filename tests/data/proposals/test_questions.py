@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cam.data.engine import workspace
-from cam.data.files.sources import find_files, read_source
+from cam.data.files.paths import find_files
+from cam.data.files.sources import read_source
 from cam.data.proposals.questions import score_columns
 from cam.data.types.likert import plain
 from cam.params import Source

@@ -138,8 +138,11 @@ def fetch(name: str, source: Source, *, engine: str, to: Path, root: Path) -> Se
     if scheme in {"duckdb", "sqlite"}:
         path = root / Path(rest.split("?")[0]).expanduser()
         if not path.is_file():  # both would make an empty database there
+            written = engine.partition("://")[2]
+            # The path as the parameters have it: a variable's value may be a secret here, too.
+            shown = root / Path(written.split("?")[0]).expanduser() if written else engine
             raise DataError(
-                f"data.engine: no database at {path}. A relative path starts at data.root; "
+                f"data.engine: no database at {shown}. A relative path starts at data.root; "
                 f"an absolute one has three slashes, as in {scheme}:///home/me/shop.db."
             )
         place = str(path)

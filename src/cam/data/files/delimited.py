@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
 from cam.data.engine import literal
 from cam.data.files.guards import refuse_columns
+from cam.data.notes import Note
 from cam.errors import DataError
 from cam.params import Source
 
 _CHUNK = 1 << 20
+#: The longest line that the engine reads.
+_LONGEST = 1 << 24
 #: So many lines at the end of a file may be its foot.
 _FOOT = 10
 _NO_ENCODINGS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
@@ -56,18 +64,40 @@ class TextTable:
     has_header: bool
     notes: tuple[str, ...]
 
-    @property
-    def query(self) -> str:
-        """SELECT of its rows, every value as text."""
-        columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.names)
-        return (
-            f"SELECT * FROM read_csv({literal(str(self.readable))}, delim={literal(self.delimiter)}, "
-            "quote='\"', escape='\"', all_varchar=true, null_padding=false, "
-            # Buffers of two lines of the longest kind: the default of sixteen is slow, and large.
-            "max_line_size=16777216, buffer_size=33554432, "
-            f"header=false, skip={int(self.has_header)}, auto_detect=false, hive_partitioning=false, "
-            f"columns={{{columns}}})"
-        )
+    def is_like(self, other: TextTable) -> bool:
+        """Whether the engine can read another file with this one: it counts them in a column named file_index."""
+        own = (self.names, self.delimiter, self.has_header)
+        is_taken = "file_index" in map(str.lower, self.names)
+        return not is_taken and own == (other.names, other.delimiter, other.has_header)
+
+
+def select_texts(texts: Sequence[TextTable], extra: str = "") -> str:
+    """Return the SELECT of the rows of files that are alike, every value as text.
+
+    Parameters
+    ----------
+    texts : sequence of TextTable
+        One, or several of which each is like the first: a reader for each would take the memory of each.
+    extra : str
+        More expressions, each with a comma before it.
+
+    Returns
+    -------
+    str
+    """
+    first = texts[0]
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in first.names)
+    paths = ", ".join(literal(str(text.readable)) for text in texts)
+    # Buffers of two lines of the longest kind: the default of sixteen is slow, and large. A file has no longer line
+    # than itself.
+    longest = min(_LONGEST, max(text.readable.stat().st_size for text in texts) + 1024)
+    return (
+        f"SELECT *{extra} FROM read_csv([{paths}], delim={literal(first.delimiter)}, "
+        "quote='\"', escape='\"', all_varchar=true, null_padding=false, "
+        f"max_line_size={longest}, buffer_size={2 * longest}, "
+        f"header=false, skip={int(first.has_header)}, auto_detect=false, hive_partitioning=false, "
+        f"columns={{{columns}}})"
+    )
 
 
 def text_table(table: str, path: Path, source: Source, *, to: Path) -> TextTable:
@@ -95,16 +125,21 @@ def text_table(table: str, path: Path, source: Source, *, to: Path) -> TextTable
     """
     options = source.options
     is_plain = not options.encoding and _is_plain(path)
-    encoding, bom, note = ("utf-8", 0, None) if is_plain else _encoding(table, path, options.encoding)
+    encoding, bom, note = ("utf-8", 0, None) if is_plain else _encoding(table, path, options.encoding, to=to)
     whitespace = options.delimiter == "whitespace"
-    above = _lines_above(path, encoding, bom, skip=options.skip_rows)
-    readable = path
+    # What is not UTF-8 has been copied while it was looked through.
+    readable = path if encoding == "utf-8" else to
+    above = _lines_above(readable, skip=options.skip_rows)
     below = options.skip_last_rows
-    if encoding != "utf-8" or bom or whitespace or above or below or not (is_plain or _same_line_ends(path)):
+    if whitespace or above:
         readable = to
         _rewrite(path, to, encoding=encoding, bom=bom, above=above, whitespace=whitespace)
+    elif readable == path and (below or not (is_plain or _same_line_ends(path))):
+        readable = to
+        _rewrite(path, to, encoding=encoding, bom=bom, above=0, whitespace=False)
+    if readable == to:
         _cut_end(to, below)
-    with readable.open(encoding="utf-8", newline="") as stream:
+    with readable.open(encoding="utf-8-sig", newline="") as stream:
         first = stream.readline(_CHUNK)
         if not first.strip():
             where = f" below the {options.skip_rows} lines that are skipped" if options.skip_rows else ""
@@ -179,9 +214,9 @@ def line_fault(table: str, text: TextTable) -> str | None:
     str or None
         Names the file, the line and the cure.
     """
-    wanted, last = len(text.names), 0
+    wanted, last, n_rows = len(text.names), 0, -int(text.has_header)
     norm = "the header has" if text.has_header else f"data.{table}.options.names gives"
-    with text.readable.open(encoding="utf-8", newline="") as stream:
+    with text.readable.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream, delimiter=text.delimiter, strict=True)
         try:
             for fields in reader:
@@ -189,12 +224,14 @@ def line_fault(table: str, text: TextTable) -> str | None:
                 if fields and len(fields) != wanted:
                     values = "1 value" if len(fields) == 1 else f"{len(fields)} values"
                     start = text.delimiter.join(fields)[:80]
+                    below = _at_the_end(table, text, fields, stream, n_rows)
                     return (
                         f"{table}: line {line:,} of {text.path.name} has {values} where {norm} {wanted}: {start!r}.\n"
                         "    A value that holds the delimiter must stand in quotes. Lines above the header are "
-                        f"left out with data.{table}.options.skip_rows.{_at_the_end(table, stream)}"
+                        f"left out with data.{table}.options.skip_rows.{below}"
                     )
                 last = reader.line_num
+                n_rows += bool(fields)
         except csv.Error:
             return (
                 f"{table}: line {text.above + last + 1:,} of {text.path.name} has a quote that is not closed, "
@@ -207,17 +244,21 @@ def line_fault(table: str, text: TextTable) -> str | None:
 # --- encoding -----------------------------------------------------------------------------------
 
 
-def _encoding(table: str, path: Path, asked: str | None) -> tuple[str, int, str | None]:
-    """Find the encoding from all bytes, as (its name, the length of its byte-order mark, what to tell)."""
+def _encoding(table: str, path: Path, asked: str | None, *, to: Path) -> tuple[str, int, str | None]:
+    """Find the encoding from all bytes, as (its name, the length of its byte-order mark, what to tell).
+
+    Where it is not UTF-8, *to* holds the text as UTF-8 then.
+    """
     with path.open("rb") as stream:
         head = stream.read(4)
     for mark, name in _BOMS:
         if head.startswith(mark):
-            if not _decodes(table, path, name, len(mark)):
+            if not _decodes(table, path, name, len(mark), to=None if name == "utf-8" else to):
                 raise DataError(
                     f"{table}: {path.name} begins as {name}, but holds other bytes too. Export it again."
                 )
-            return name, len(mark), None if name == "utf-8" else f"{path.name} is {name}"
+            words = "{file} is {encoding}"
+            return name, len(mark), None if name == "utf-8" else Note(words, file=path.name, encoding=name)
     if asked:
         try:
             known = codecs.lookup(asked)
@@ -226,25 +267,29 @@ def _encoding(table: str, path: Path, asked: str | None) -> tuple[str, int, str 
         # Python's own codecs for names and literals are no encoding of a file, and slow.
         if known is None or not getattr(known, "_is_text_encoding", True) or known.name in _NO_ENCODINGS:
             raise DataError(f"{table}: unknown encoding {asked!r} in data.{table}.options.encoding.")
-        if not _decodes(table, path, known.name):
+        if not _decodes(table, path, known.name, to=None if known.name == "utf-8" else to):
             raise DataError(f"{table}: {path.name} is not {asked}. Leave data.{table}.options.encoding out.")
         return known.name, 0, None
     if _decodes(table, path, "utf-8"):
         return "utf-8", 0, None
     _refuse_mixed(table, path)
-    if _decodes(table, path, "gb18030") and not _looks_western(path):
-        return "gb18030", 0, f"{path.name} is GB18030"
-    name = "cp1252" if _decodes(table, path, "cp1252") else "latin-1"
+    if _decodes(table, path, "gb18030", to=to) and not _looks_western(path):
+        return "gb18030", 0, Note("{file} is {encoding}", file=path.name, encoding="GB18030")
+    name = "cp1252" if _decodes(table, path, "cp1252", to=to) else "latin-1"
+    if name == "latin-1":
+        _decodes(table, path, name, to=to)
     # Latin-1 reads any bytes, so this is a guess, and is said to be one.
-    return name, 0, f"{path.name} was read as Latin-1, a guess; data.{table}.options.encoding settles it"
+    option = f"data.{table}.options.encoding"
+    words = "{file} was read as Latin-1, a guess; {option} settles it"
+    return name, 0, Note(words, file=path.name, option=option)
 
 
 def _is_plain(path: Path) -> bool:
-    """Whether a file is UTF-8 without a mark, each line ended by one sign, as most are: one quick look at each byte."""
+    """Whether a file is UTF-8, each line ended by one sign, as most are: one quick look at each byte."""
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
     try:
         with path.open("rb") as stream:
-            if stream.read(4).startswith(tuple(mark for mark, _ in _BOMS)):
+            if stream.read(4).startswith(tuple(mark for mark, name in _BOMS if name != "utf-8")):
                 return False
             stream.seek(0)
             while chunk := stream.read(_CHUNK):
@@ -258,11 +303,12 @@ def _is_plain(path: Path) -> bool:
     return True
 
 
-def _decodes(table: str, path: Path, encoding: str, start: int = 0) -> bool:
-    """Whether all bytes are text of *encoding*; an error if the text holds NULs, as no text does."""
+def _decodes(table: str, path: Path, encoding: str, start: int = 0, *, to: Path | None = None) -> bool:
+    """Whether all bytes are text of *encoding*, copied as UTF-8; an error if the text holds NULs, as no text does."""
     line = 1
+    lines = io.IncrementalNewlineDecoder(None, translate=True)  # every line end becomes \n
     try:
-        with path.open("rb") as stream:
+        with path.open("rb") as stream, to.open("wb") if to else nullcontext() as copy:
             stream.seek(start)
             for text in _decoded(stream, encoding):
                 if "\0" in text:
@@ -273,6 +319,10 @@ def _decodes(table: str, path: Path, encoding: str, start: int = 0) -> bool:
                         f"data.{table}.options.encoding: utf-16-le."
                     )
                 line += text.count("\n")
+                if copy:
+                    copy.write(lines.decode(text).encode())
+            if copy:
+                copy.write(lines.decode("", final=True).encode())
     except UnicodeError:
         return False
     return True
@@ -287,6 +337,8 @@ def _decoded(stream: IO[bytes], encoding: str) -> Iterator[str]:
 
 def _refuse_mixed(table: str, path: Path) -> None:
     """Most lines UTF-8 and some not: two exports in one file, or a broken one. GB18030 would read it as nonsense."""
+    if _is_mostly_other(path):
+        return
     good, bad, first = 0, 0, 0
     with path.open("rb") as stream:
         for number, line in enumerate(stream, 1):
@@ -304,9 +356,34 @@ def _refuse_mixed(table: str, path: Path) -> None:
         )
 
 
+def _is_mostly_other(path: Path) -> bool:
+    """Whether more than half of all lines cannot be UTF-8: in each, a sign begins that does not go on."""
+    lines = other = 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            lines += chunk.count(b"\n")
+    lines += 1
+    with path.open("rb") as stream:
+        while 2 * other <= lines and (chunk := stream.read(_CHUNK)):
+            signs = np.frombuffer(chunk + stream.readline(), dtype=np.uint8)
+            (broken,) = np.nonzero((signs[:-1] >= 0xC0) & (signs[1:] & 0xC0 != 0x80))
+            (ends,) = np.nonzero(signs == 0x0A)
+            other += len(np.unique(np.searchsorted(ends, broken)))
+    return 2 * other > lines
+
+
 def _looks_western(path: Path) -> bool:
     """Whether pairs that GB18030 reads as one sign rather are an accented letter and a plain one (M-ü-l-l-e-r)."""
-    plain = total = 0
+    plain = total = letters = high = 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            signs = np.frombuffer(chunk, dtype=np.uint8)
+            is_high, behind = signs[:-1] >= 0x80, signs[1:]
+            letters += int(np.count_nonzero(is_high & (behind >= 0x40) & (behind < 0x80)))
+            # Signs of four bytes have two digits behind a high byte, and are no pairs.
+            high += int(np.count_nonzero(is_high & ((behind < 0x30) | (behind > 0x39)))) - 4
+    if 4 * letters <= high:  # no more pairs end in a letter, and no fewer are pairs
+        return False
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
             pairs = re.findall(rb"[\x81-\xfe]([\x40-\x7e\x80-\xfe])", chunk)
@@ -331,16 +408,17 @@ def _same_line_ends(path: Path) -> bool:
 
 
 def _open(path: Path, encoding: str, bom: int) -> IO[str]:
-    stream = path.open(encoding=encoding)  # every line end becomes \n
-    if bom:
+    # Every line end becomes \n.
+    stream = path.open(encoding="utf-8-sig" if encoding == "utf-8" else encoding)
+    if bom and encoding != "utf-8":
         stream.read(1)
     return stream
 
 
-def _lines_above(path: Path, encoding: str, bom: int, *, skip: int) -> int:
+def _lines_above(path: Path, *, skip: int) -> int:
     """Lines to leave out: those the parameters name, and blank ones above the header."""
     above = 0
-    with _open(path, encoding, bom) as stream:
+    with _open(path, "utf-8", 0) as stream:
         while line := stream.readline(_CHUNK):
             if above >= skip and line.strip():
                 return above
@@ -388,10 +466,17 @@ def _line_start(stream: IO[bytes], end: int) -> int:
     return 0
 
 
-def _at_the_end(table: str, stream: IO[str]) -> str:
-    """The cure for a line near the end of a file, which is rather a foot than a row."""
-    left = [line for _, line in zip(range(_FOOT), stream, strict=False)]
-    return "" if len(left) == _FOOT else f" Those below the last row: data.{table}.options.skip_last_rows."
+def _at_the_end(table: str, text: TextTable, fields: list[str], stream: IO[str], n_rows: int) -> str:
+    """The cure for the foot of a table: a few lines at its end, fewer than its rows, and each with less in it."""
+    try:
+        left = [fields, *islice(csv.reader(stream, delimiter=text.delimiter), _FOOT)]
+    except csv.Error:
+        return ""
+    foot = [line for line in left if any(line)]
+    is_foot = all(2 * len([*filter(None, line)]) <= len(text.names) for line in foot)
+    if len(left) > _FOOT or n_rows < max(2, len(foot)) or not is_foot:
+        return ""
+    return f" Those below the last row: data.{table}.options.skip_last_rows."
 
 
 def _delimiter(header: str) -> str:

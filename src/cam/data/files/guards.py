@@ -57,6 +57,10 @@ def refuse_special(table: str, path: Path) -> None:
     try:
         mode = path.stat().st_mode
     except OSError as error:
+        if error.errno == errno.EACCES:
+            raise DataError(
+                f"{table}: {path} cannot be looked at: {error.strerror}. Ask for the right to read its folder."
+            ) from None
         if error.errno == errno.ELOOP or path.is_symlink():
             where = (
                 "round in a circle"
@@ -65,10 +69,6 @@ def refuse_special(table: str, path: Path) -> None:
             )
             raise DataError(
                 f"{table}: {path} is a link that leads {where}. Name the file itself in data.{table}.path."
-            ) from None
-        if error.errno == errno.EACCES:
-            raise DataError(
-                f"{table}: {path} cannot be looked at: {error.strerror}. Ask for the right to read its folder."
             ) from None
         return
     what = next((what for test, what in _SPECIAL if test(mode)), None)

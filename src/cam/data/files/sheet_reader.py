@@ -14,6 +14,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime, time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -36,8 +37,9 @@ class Refused(Exception):
     """A fault, as its name and what belongs in its sentence."""
 
 
-def read(path: Path, sheet: str | None, to: Path) -> dict[str, Any]:
+def read(path: Path, to: Path, asked: dict[str, Any]) -> dict[str, Any]:
     """Write the rows of a sheet as CSV and return what is to be known of it."""
+    sheet = asked.get("sheet")
     is_zip = zipfile.is_zipfile(path)
     if is_zip:
         _look_inside(path)
@@ -55,6 +57,8 @@ def read(path: Path, sheet: str | None, to: Path) -> dict[str, Any]:
         errors = _errors(path, chosen)
     found = workbook.get_sheet_by_name(chosen)
     left = found.start or (0, 0)
+    marked = bool(asked.get("marked"))
+    clocks = _with_clock(found) if asked.get("moments") else set()
     merged = [area for area in found.merged_cell_ranges or [] if area[1][0] > area[0][0] >= left[0]]
     with to.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\r\n")
@@ -65,15 +69,19 @@ def read(path: Path, sheet: str | None, to: Path) -> dict[str, Any]:
                     cell if cell != "" else errors.get((left[0] + index, left[1] + column), "")
                     for column, cell in enumerate(row)
                 ]
-            writer.writerow([_cell(cell) for cell in row])
+            if clocks:
+                row = [_moment(cell) if column in clocks else cell for column, cell in enumerate(row)]
+            writer.writerow([_cell(cell, marked=marked) for cell in row])
             n_rows += 1
     return {
         "sheet": chosen,
         "others": [name for name in seen if name != chosen],
+        "hidden": [name for name in names if name not in {*seen, chosen}],
         "rows": n_rows,
         "start": left,
         "errors": len(errors),
         "merged": merged[:1000],
+        "from_1904": is_zip and _counts_from_1904(path),
     }
 
 
@@ -88,6 +96,17 @@ def _rows(sheet: Any) -> Iterator[list[Any]]:
             yield row
         elif index >= top:
             yield row[left:]
+
+
+def _with_clock(sheet: Any) -> set[int]:
+    """Columns of which a cell has a time of day."""
+    return {column for row in _rows(sheet) for column, cell in enumerate(row) if isinstance(cell, datetime)}
+
+
+def _moment(cell: Any) -> Any:
+    # The reader takes midnight for a day, whatever the cell shows.
+    is_day = isinstance(cell, date) and not isinstance(cell, datetime)
+    return datetime.combine(cell, time()) if is_day else cell
 
 
 def _look_inside(path: Path) -> None:
@@ -158,6 +177,15 @@ def _part(archive: zipfile.ZipFile, sheet: str) -> str | None:
     return None
 
 
+def _counts_from_1904(path: Path) -> bool:
+    """Whether the numbers of days of a workbook begin in 1904, as those of old Macs do."""
+    with zipfile.ZipFile(path) as archive, contextlib.suppress(KeyError, ElementTree.ParseError):
+        for element in ElementTree.fromstring(archive.read("xl/workbook.xml")).iter():
+            if element.tag.endswith("}workbookPr"):
+                return element.get("date1904") in {"1", "true", "on"}
+    return False
+
+
 def _column(letters: bytes) -> int:
     number = 0
     for letter in letters:
@@ -165,29 +193,33 @@ def _column(letters: bytes) -> int:
     return number - 1
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, *, marked: bool) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
         # Excel keeps 15 digits: a longer number has lost its last ones, and must not look like an id.
         if value.is_integer():
             return str(int(value)) if abs(value) < 1e15 else f"{value:.15e}"
-        return repr(value)
+        if not marked:
+            return repr(value)
+        # Seven decimals or more say that the point is a decimal sign, where texts have it between thousands.
+        whole, _, part = f"{Decimal(repr(value)):f}".partition(".")
+        return f"{whole}.{part:0<7}"
     if isinstance(value, datetime | date | time):
         return value.isoformat(" ") if isinstance(value, datetime) else value.isoformat()
     return str(value)
 
 
 def main() -> None:
-    """Read ``PATH TO [SHEET]`` and print what was found, or what is wrong, as JSON."""
+    """Read ``PATH TO ASKED`` and print what was found, or what is wrong, as JSON."""
     with contextlib.suppress(ImportError, ValueError, OSError):  # not on every system
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    path, to, *sheet = sys.argv[1:]
+    path, to, asked = sys.argv[1:]
     try:
-        told = read(Path(path), sheet[0] if sheet else None, Path(to))
+        told = read(Path(path), Path(to), json.loads(asked))
     except Refused as error:
         told = {"fault": error.args[0], **error.args[1]}
     except MemoryError:

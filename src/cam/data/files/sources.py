@@ -5,25 +5,21 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from importlib.util import find_spec
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import duckdb
 
 from cam.data.engine import identifier, literal
 from cam.data.files.databases import fetch
-from cam.data.files.delimited import TextTable, line_fault, text_table
+from cam.data.files.delimited import TextTable, line_fault, select_texts, text_table
 from cam.data.files.guards import (
     is_no_text,
     refuse_long_lines,
-    refuse_special,
     refuse_unreadable,
-    refuse_wide_pattern,
 )
 from cam.data.files.workbooks import read_sheet
-from cam.data.notes import Note
 from cam.errors import DataError
 from cam.params import Source
 
@@ -44,6 +40,7 @@ _MAGIC = (
     (b"SQLite format 3", "an SQLite database"),
     (b"ARROW1", "an Arrow file"),
 )
+_ZONED = "TIMESTAMP WITH TIME ZONE"
 _WEB_PAGE = re.compile(rb"\s*<(!doctype|!--|html|head|meta|body|style|div|table|\?xml)", re.IGNORECASE)
 _JSON = re.compile(rb'\s*(\[\s*[\[{]|\{\s*")')
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -74,6 +71,12 @@ class Raw:
         What a reader should know of how it was read, such as its encoding.
     texts : tuple of TextTable
         Its text files, which may not have been read to their ends.
+    from_1904 : tuple of str
+        Those of its files that count days from 1904.
+    zoned : frozenset of str
+        Columns whose moments came with a time zone, and are of UTC here.
+    lacking : dict of str to tuple of str
+        Column to the files that do not have it, where others do.
     """
 
     table: str
@@ -82,119 +85,9 @@ class Raw:
     files: tuple[str, ...]
     notes: tuple[str, ...]
     texts: tuple[TextTable, ...] = ()
-
-
-def find_files(table: str, source: Source, root: Path) -> list[Path]:
-    """Return the files that a source names, in a fixed order.
-
-    Parameters
-    ----------
-    table : str
-        Canonical name, for the message.
-    source : Source
-        With ``path``.
-    root : Path
-        Where relative paths start.
-
-    Returns
-    -------
-    list of Path
-        At least one.
-
-    Raises
-    ------
-    DataError
-        If a path or pattern finds nothing.
-    """
-    found: list[Path] = []
-    for pattern in source.paths:
-        if pattern.startswith("package:"):
-            found.append(_package_file(table, pattern))
-            continue
-        try:
-            place = root / Path(pattern).expanduser()
-            # A file may have brackets in its own name.
-            if place.is_file():
-                files = [place]
-            elif _is_glob(pattern):
-                refuse_wide_pattern(table, pattern, place)
-                files = _matches(place)
-            else:
-                refuse_special(table, place)
-                files = []
-        except (OSError, ValueError, RuntimeError) as error:  # a name that no file can have
-            said = error.strerror if isinstance(error, OSError) else error
-            raise DataError(
-                f"{table}: {pattern[:200]!r} is no path: {said}. Mend data.{table}.path."
-            ) from None
-        for file in files:
-            refuse_unreadable(table, file)
-        if not files:
-            raise DataError(_missing(table, pattern, place))
-        found += files
-    doubled = next((path for path in found if found.count(path) > 1), None)
-    if doubled:
-        raise DataError(
-            f"{table}: {doubled.name} is named twice by data.{table}.path, so its rows would count twice.\n"
-            "    Leave one of the patterns out."
-        )
-    return found
-
-
-def _matches(place: Path) -> list[Path]:
-    fixed = next(parent for parent in place.parents if not _is_glob(str(parent)) or parent.is_dir())
-    # Hidden files and the locks that Excel lays beside an open workbook are no data.
-    return sorted(
-        path
-        for path in fixed.glob(str(place.relative_to(fixed)))
-        if path.is_file() and not path.name.startswith((".", "~$"))
-    )
-
-
-def _is_glob(pattern: str) -> bool:
-    return any(sign in pattern for sign in "*?[")
-
-
-def _package_file(table: str, pattern: str) -> Path:
-    package, _, inner = pattern.removeprefix("package:").partition("/")
-    try:
-        spec = find_spec(package) if re.fullmatch(r"\w+", package) else None
-    except ValueError:  # a module that runs, such as __main__, may have none
-        spec = None
-    if spec is None or not spec.submodule_search_locations:
-        raise DataError(
-            f"{table}: the package {package} is not installed ({pattern}). Install it, or run `make setup`."
-        )
-    base = Path(next(iter(spec.submodule_search_locations))).resolve()
-    path = (base / inner).resolve()
-    if base not in path.parents or not path.is_file():
-        raise DataError(f"{table}: the package {package} ships no file {inner}.")
-    return path
-
-
-def _missing(table: str, pattern: str, place: Path) -> str:
-    what = (
-        "no file matches"
-        if _is_glob(pattern)
-        else "a folder, not a file, stands at"
-        if place.is_dir()
-        else "no file at"
-    )
-    folder = place.parent
-    near = ""
-    if place.is_dir():
-        near = " Name its files, as in *.csv."
-    elif folder.is_dir() and not _is_glob(pattern):
-        names = difflib.get_close_matches(
-            place.name, [path.name for path in folder.iterdir()], n=1, cutoff=0.6
-        )
-        near = f" Did you mean {names[0]}?" if names else ""
-    elif not folder.is_dir():
-        near = f" The folder {folder} does not exist."
-    return (
-        f"{table}: {what} {pattern}.{near}\n"
-        f"    Looked for {place}. Relative paths start at data.root, by default the project's folder."
-    )
+    from_1904: tuple[str, ...] = ()
+    zoned: frozenset[str] = frozenset()
+    lacking: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_source(
@@ -217,7 +110,7 @@ def read_source(
     source : Source
         Its entry in the parameter file.
     files : list of Path
-        From :func:`find_files`, or the one file that a database's table was copied to.
+        From :func:`cam.data.files.paths.find_files`, or the one file that a database's table was copied to.
     folder : Path
         For files that must be rewritten first; removed by the caller.
     in_place : bool
@@ -235,28 +128,64 @@ def read_source(
     """
     texts: list[TextTable] = []
     notes: list[str] = []
-    parts: list[str] = []
+    headers: list[list[str]] = []
+    from_1904: list[str] = []
+    zoned: set[str] = set()
+    parts: list[str | list[tuple[TextTable, str]]] = []
+    run: list[tuple[TextTable, str]] = []
     kinds = [_kind(table, path, source.options.encoding) for path in files]
     shown = _labels(files)
     for index, (path, kind) in enumerate(zip(files, kinds, strict=True)):
         if kind == "parquet":
-            select = _parquet(connection, table, path, moments_as_text=bool(source.options.time_zone))
+            columns = _parquet_columns(connection, table, path)
+            headers.append(list(columns))
+            zoned |= {name for name, kind in columns.items() if kind == _ZONED}
+            # Beside a text, a number becomes one: as a text of the source would be written.
+            decimal = source.options.decimal if set(kinds) != {"parquet"} else "."
+            select = _parquet(
+                path, columns, moments_as_text=bool(source.options.time_zone), marked=decimal == ","
+            )
         elif kind == "excel":
             name = f"{table}_sheet_{index}"
-            select, said = _excel(connection, table, path, source, name=name, to=folder / f"{name}.csv")
-            notes += said
+            sheet = read_sheet(table, path, source, to=folder / f"{name}.csv")
+            connection.register(name, sheet.columns)
+            select = f"SELECT * FROM {identifier(name)}"
+            headers.append(sheet.columns.column_names)
+            from_1904 += [shown[index]] if sheet.from_1904 else []
+            notes += sheet.notes
         else:
             texts.append(text_table(table, path, source, to=folder / f"{table}_{index}.txt"))
-            select = texts[-1].query
+            headers.append(list(texts[-1].names))
+            if len(files) == 1:
+                select = select_texts(texts)
+            elif run and run[0][0].is_like(texts[-1]):
+                run.append((texts[-1], shown[index]))
+                continue
+            else:
+                run = [(texts[-1], shown[index])]
+                parts.append(run)
+                continue
+        run = []
         parts.append(
             select if len(files) == 1 else f"SELECT *, {literal(shown[index])} AS {FILE} FROM ({select})"
         )
     relation = identifier(f"{table}_raw")
     made = "VIEW" if set(kinds) == {"parquet"} or (in_place and "excel" not in kinds) else "TABLE"
     notes += [note for text in texts for note in text.notes]
-    raw = Raw(table, relation, {}, shown, tuple(notes), tuple(texts))
+    raw = Raw(
+        table,
+        relation,
+        {},
+        shown,
+        tuple(notes),
+        tuple(texts),
+        from_1904=tuple(from_1904),
+        zoned=frozenset(zoned),
+        lacking=_lacking(shown, headers),
+    )
     try:
-        connection.execute(f"CREATE {made} {relation} AS {' UNION ALL BY NAME '.join(parts)}")
+        selects = [part if isinstance(part, str) else _alike(part) for part in parts]
+        connection.execute(f"CREATE {made} {relation} AS {' UNION ALL BY NAME '.join(selects)}")
         described = connection.execute(f"DESCRIBE {relation}").fetchall()
         has_rows = connection.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone()
     except duckdb.Error as error:
@@ -264,6 +193,78 @@ def read_source(
     if not has_rows:
         raise DataError(f"{table}: {_names(files)} has no rows below its header. Export it again.")
     return replace(raw, columns={str(row[0]): str(row[1]) for row in described})
+
+
+def _lacking(shown: Sequence[str], headers: Sequence[Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """The columns that not every file has, each with the files without it."""
+    lower = [{name.lower() for name in header} for header in headers]
+    lacking = {}
+    for column in dict.fromkeys(name for header in headers for name in header):
+        without = tuple(name for name, known in zip(shown, lower, strict=True) if column.lower() not in known)
+        if without:
+            lacking[column] = without
+    return lacking
+
+
+def refuse_lacking(raw: Raw, source: Source, *, place: str) -> None:
+    """Stop if a column that the parameters use is in some of the files alone.
+
+    Parameters
+    ----------
+    raw : Raw
+        As read.
+    source : Source
+        Its entry in the parameter file, with the options of its preset.
+    place : str
+        The parameter file, for messages.
+
+    Raises
+    ------
+    DataError
+        With the files, the column, and what may be meant.
+    """
+    options = source.options
+    states = options.states.column if options.states else None
+    single = {
+        "options.refund_column": options.refund_column,
+        "options.multiply_by": options.multiply_by,
+        "options.states.column": states,
+        **{f"options.line_value: {name}": name for name in options.line_value},
+    }
+    asked = {key: [name] for key, name in single.items() if name}
+    for canonical, origin in source.columns.items():
+        asked[f"columns.{canonical}"] = [origin] if isinstance(origin, str) else list(origin)
+    present = [name for name in raw.columns if not name.startswith("_cam_")]
+    faults = []
+    for key, names in asked.items():
+        known = [found for name in names if (found := find_column(name, present))]
+        # Of several columns each row takes the first that is filled.
+        without = [set(raw.lacking.get(name, ())) for name in known]
+        files = [name for name in raw.files if without and all(name in lost for lost in without)]
+        if files:
+            others = [
+                name for name in present if name not in known and files[0] not in raw.lacking.get(name, ())
+            ]
+            lower = {name.lower(): name for name in others}
+            near = difflib.get_close_matches(names[0].lower(), list(lower), n=1, cutoff=0.6)
+            faults.append(
+                f"{raw.table}: column '{known[0]}' is not in {_names(map(Path, files))}, but in other files of "
+                f"data.{raw.table}.path."
+                + (f" Did you mean '{lower[near[0]]}' there?" if near else "")
+                + "\n"
+                f"    Name it alike in every file, or take it out of data.{raw.table}.{key} in {place}."
+            )
+    if faults:
+        raise DataError("\n".join(faults))
+
+
+def _alike(run: list[tuple[TextTable, str]]) -> str:
+    """SELECT of text files that stand next to each other and are alike, with the name of each row's file."""
+    names = ", ".join(literal(name) for _, name in run)
+    label = (
+        literal(run[0][1]) if len(run) == 1 else f"list_extract([{names}], CAST(file_index AS BIGINT) + 1)"
+    )
+    return select_texts([text for text, _ in run], f", {label} AS {FILE}")
 
 
 def refuse_lines(connection: duckdb.DuckDBPyConnection, raw: Raw) -> None:
@@ -405,7 +406,7 @@ def _kind(table: str, path: Path, encoding: str | None) -> str:
     return found
 
 
-def _parquet(connection: duckdb.DuckDBPyConnection, table: str, path: Path, *, moments_as_text: bool) -> str:
+def _parquet_columns(connection: duckdb.DuckDBPyConnection, table: str, path: Path) -> dict[str, str]:
     try:
         columns = connection.sql(
             f"DESCRIBE SELECT * FROM read_parquet({literal(str(path))}, hive_partitioning=false)"
@@ -414,20 +415,31 @@ def _parquet(connection: duckdb.DuckDBPyConnection, table: str, path: Path, *, m
         raise DataError(
             f"{table}: {path.name} cannot be read: {_first_lines(error)}. Export it again."
         ) from None
+    return {str(name): str(kind) for name, kind, *_ in columns}
+
+
+def _parquet(path: Path, columns: Mapping[str, str], *, moments_as_text: bool, marked: bool) -> str:
     # A moment with a time zone is read as UTC, whatever zone this machine is in; as a text it keeps saying so.
     shape = "strftime({}, '%Y-%m-%d %H:%M:%S.%fZ')" if moments_as_text else "{}"
     kept = ", ".join(
         shape.format(f"make_timestamp(epoch_us({identifier(name)}))") + f" AS {identifier(name)}"
-        if kind == "TIMESTAMP WITH TIME ZONE"
-        else identifier(name)
-        for name, kind, *_ in columns
+        if kind == _ZONED
+        else f"{_as_marked(identifier(name), kind) if marked else identifier(name)} AS {identifier(name)}"
+        for name, kind in columns.items()
     )
     return f"SELECT {kept} FROM read_parquet({literal(str(path))}, hive_partitioning=false)"
 
 
-def _excel(
-    connection: duckdb.DuckDBPyConnection, table: str, path: Path, source: Source, *, name: str, to: Path
-) -> tuple[str, tuple[Note, ...]]:
-    sheet = read_sheet(table, path, source, to=to)
-    connection.register(name, sheet.columns)
-    return f"SELECT * FROM {identifier(name)}", sheet.notes
+def _as_marked(given: str, kind: str) -> str:
+    """A number as the text that no sign between thousands makes another: whole, or with seven decimals at least."""
+    if kind in {"DOUBLE", "FLOAT"}:
+        # A FLOAT is taken at its shortest text, or 1.1 would be 1.1000000238.
+        value = given if kind == "DOUBLE" else f"CAST(CAST({given} AS VARCHAR) AS DOUBLE)"
+        return (
+            f"CASE WHEN NOT isfinite({given}) OR abs({given}) >= 1e15 THEN CAST({given} AS VARCHAR) "
+            f"WHEN {given} = floor({given}) THEN CAST(CAST({given} AS BIGINT) AS VARCHAR) "
+            f"ELSE printf('%.10f', {value}) END"
+        )
+    if (found := re.fullmatch(r"DECIMAL\([0-9]+,\s*([0-9]+)\)", kind)) and int(found.group(1)):
+        return f"CAST({given} AS VARCHAR) || '{'0' * max(0, 7 - int(found.group(1)))}'"
+    return given

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS = 50_000
+_SHOWN = 60  # characters of a line that a note has room for
 _READER = Path(__file__).with_name("sheet_reader.py")
 
 
@@ -36,10 +37,13 @@ class Sheet:
         Every column as text; an empty cell is null.
     notes : tuple of Note
         What a reader should know of how it was read.
+    from_1904 : bool
+        Whether its numbers of days begin in 1904.
     """
 
     columns: pa.Table
     notes: tuple[Note, ...]
+    from_1904: bool
 
 
 def read_sheet(table: str, path: Path, source: Source, *, to: Path) -> Sheet:
@@ -69,9 +73,12 @@ def read_sheet(table: str, path: Path, source: Source, *, to: Path) -> Sheet:
     import pyarrow as pa  # here, because CSV and Parquet never need it
 
     options = source.options
-    told = unpack(table, path, options.sheet, to=to)
+    told = unpack(
+        table, path, options.sheet, to=to, marked=options.decimal == ",", moments=bool(options.time_zone)
+    )
     sheet = f"sheet {told['sheet']!r} of {path.name}"
-    rows = _all_but(_filled(to, options.skip_rows), options.skip_last_rows)
+    below: deque[list[str]] = deque()
+    rows = _all_but(_filled(to, options.skip_rows), options.skip_last_rows, below)
     first = next(rows, None)
     if first is None:
         raise DataError(f"{table}: {sheet} is empty.")
@@ -98,19 +105,21 @@ def read_sheet(table: str, path: Path, source: Source, *, to: Path) -> Sheet:
         for index, name in enumerate(names)
         if name
     }
-    return Sheet(pa.table(columns), _notes(path, told))
+    notes = (*_notes(path, told), *_left_out(path, below))
+    return Sheet(pa.table(columns), notes, bool(told["from_1904"]))
 
 
-def _all_but(rows: Iterable[list[str]], last: int) -> Iterator[list[str]]:
-    """The rows without the last ones."""
-    held: deque[list[str]] = deque()
+def _all_but(rows: Iterable[list[str]], last: int, held: deque[list[str]]) -> Iterator[list[str]]:
+    """The rows without the last ones, which are left in *held*."""
     for row in rows:
         held.append(row)
         if len(held) > last:
             yield held.popleft()
 
 
-def unpack(table: str, path: Path, sheet: str | None, *, to: Path) -> dict[str, Any]:
+def unpack(
+    table: str, path: Path, sheet: str | None, *, to: Path, marked: bool = False, moments: bool = False
+) -> dict[str, Any]:
     """Write the rows of a sheet to a CSV file, by a process that may only use little memory.
 
     Parameters
@@ -123,18 +132,23 @@ def unpack(table: str, path: Path, sheet: str | None, *, to: Path) -> dict[str, 
         By default the first that can be seen.
     to : Path
         The CSV file.
+    marked : bool
+        Whether a number that is not whole has seven decimals at least, which no text with its thousands apart has.
+    moments : bool
+        Whether a day is midnight in a column of which a cell has a time of day.
 
     Returns
     -------
     dict
-        The sheet's name, the other ones, its rows, its merged areas.
+        The sheet's name, the other ones and the hidden ones, its rows, its merged areas.
 
     Raises
     ------
     DataError
         As :func:`read_sheet`.
     """
-    command = [sys.executable, "-P", str(_READER), str(path), str(to), *([sheet] if sheet else [])]
+    asked = json.dumps({"sheet": sheet, "marked": marked, "moments": moments})
+    command = [sys.executable, "-P", str(_READER), str(path), str(to), asked]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
         told: dict[str, Any] = json.loads(done.stdout)
@@ -219,3 +233,19 @@ def _notes(path: Path, told: dict[str, Any]) -> tuple[Note, ...]:
             Note("{file} has cells that show an error, such as #REF!: {n}", file=path.name, n=told["errors"])
         )
     return tuple(notes)
+
+
+def _left_out(path: Path, rows: Iterable[list[str]]) -> tuple[Note, ...]:
+    """What stood below the last row: a row of data among it would be missed by nobody else."""
+    lines = [" ".join(cell for cell in row if cell) for row in rows]
+    if not lines:
+        return ()
+    n, first = len(lines), lines[0] if len(lines[0]) <= _SHOWN else f"{lines[0][:_SHOWN]} …"
+    return (
+        Note(
+            "{file}: {n} lines below the last row were left out, first {line}",
+            file=path.name,
+            n=n,
+            line=first,
+        ),
+    )

@@ -10,9 +10,9 @@ from dataclasses import replace
 import duckdb
 
 from cam.data.engine import identifier, literal
-from cam.data.files.sources import Raw
+from cam.data.files.sources import ASIDE, Raw, find_column
 from cam.data.notes import Note
-from cam.data.orders.columns import column_of, needed_column, reshaped
+from cam.data.orders.columns import column_of, needed_column, own_columns, reshaped
 from cam.data.types.expressions import blank, currency_sign, number, text
 from cam.errors import DataError
 from cam.params import Source
@@ -63,7 +63,7 @@ def written_kind(kind: str) -> str:
 
 def ask_about_decimals(
     connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, place: str
-) -> None:
+) -> tuple[Note, ...]:
     """Stop where each point of an amount may as well part thousands, and nobody has said which it is.
 
     Parameters
@@ -77,39 +77,80 @@ def ask_about_decimals(
     place : str
         The parameter file, for messages.
 
+    Returns
+    -------
+    tuple of Note
+        Columns in which each comma is read as parting thousands, though it may be a decimal one.
+
     Raises
     ------
     DataError
-        If every value with a decimal sign has three digits behind it and one to three before it.
+        If every value with a decimal sign has three digits behind it and one to three before it; or every value with
+        a comma has, where semicolons part the columns or another value has a decimal comma.
     """
-    options = source.options
-    if "decimal" in options.model_fields_set:
-        return
-    sign = options.decimal
-    money = [column.name for column in TABLES[raw.table].columns if column.kind == "money"]
-    origins = [column_of(raw, source, name) for name in money]
-    origins += [options.refund_column, *options.line_value]
-    for origin in dict.fromkeys(name for name in origins if name and raw.columns.get(name) == "VARCHAR"):
-        given, wide = identifier(origin), {".": "．", ",": "，"}[sign]
+    if "decimal" in source.options.model_fields_set:
+        return ()
+    notes = []
+    for origin in _amounts(raw, source):
+        given = identifier(origin)
         plain = f"translate({given}, {literal(_MARKS[0])}, {literal(_MARKS[1])})"
         core = f"regexp_replace({plain}, '[^0-9.,万亿]', '', 'g')"
-        grouped = f"regexp_full_match({core}, '[1-9][0-9]{{0,2}}([{sign}][0-9]{{3}})+')"
-        rows = f"FROM {raw.relation} WHERE (contains({given}, '{sign}') OR contains({given}, '{wide}'))"
+        by_point = f"regexp_full_match({core}, '[1-9][0-9]{{0,2}}([.][0-9]{{3}})+')"
+        by_comma = f"regexp_full_match({core}, '[1-9][0-9]{{0,2}},[0-9]{{3}}')"
+        counts = f"FROM {raw.relation} WHERE {f'{ASIDE} IS NULL' if ASIDE in raw.columns else 'true'}"
+        # What is no amount says nothing of how amounts are written.
+        as_point, as_comma = (f"{number(given, 'VARCHAR', decimal=sign)} IS NOT NULL" for sign in ".,")
+        has_point, has_comma = (
+            f"(contains({given}, '{half}') OR contains({given}, '{full}'))" for half, full in (".．", ",，")
+        )
         # Most columns settle it in their first rows, so this one stops early.
-        if connection.execute(f"SELECT 1 {rows} AND NOT {grouped} LIMIT 1").fetchone():
+        settled = f"SELECT 1 {counts} AND {has_point} AND NOT {by_point} AND {as_point} LIMIT 1"
+        if connection.execute(settled).fetchone():
             continue
-        found = connection.execute(f"SELECT count(*), any_value({given}) {rows}").fetchone()
-        if found and found[0]:
-            sum_read = (
-                f"{raw.table}: column '{origin}' has {found[0]:,} values with a {_SIGN_NAMES[sign]}, each"
-            )
+        found = connection.execute(
+            f"""
+            SELECT count(*) FILTER (point), min({given}) FILTER (point), count(*) FILTER (comma),
+                   min({given}) FILTER (comma), min({given}) FILTER (as_comma AND NOT as_point AND has_comma),
+                   count(*) FILTER (as_point AND has_comma AND NOT comma)
+            FROM (SELECT {given}, {has_comma} AS has_comma, {as_point} AS as_point, {as_comma} AS as_comma,
+                         {by_point} AND ({as_point} OR {as_comma}) AS point, {by_comma} AND {as_point} AS comma
+                  {counts} AND ({has_point} OR {has_comma}))
+            """
+        ).fetchone()
+        assert found is not None
+        points, point, commas, comma, decimal_comma, thousands = found
+        by_semicolon = any(text.delimiter == ";" for text in raw.texts)
+        if points or (commas and not thousands and (decimal_comma or by_semicolon)):
+            n, sign, shown = (points, "point", point) if points else (commas, "comma", comma)
+            only = f", and {decimal_comma!r} has a decimal comma" if decimal_comma else ""
             raise DataError(
-                f"{sum_read} with three digits behind it (such as {found[1]!r}): thousands, or decimals?\n"
+                f"{raw.table}: column '{origin}' has {n:,} values with a {sign}, each with three digits behind it "
+                f"(such as {shown!r}){only}: thousands, or decimals?\n"
                 f'    Say which sign is the decimal one: data.{raw.table}.options.decimal: "," or "." in {place}.'
             )
+        if commas and not thousands:
+            read = "".join(digit for digit in comma if digit not in ",，")
+            notes.append(Note(_THOUSANDS, column=origin, n=commas, shown=comma, read=read))
+    return tuple(notes)
 
 
-_SIGN_NAMES = {".": "point", ",": "comma"}
+_THOUSANDS = (
+    "{column}: the comma in {n} values is read as parting thousands, {shown} as {read}; "
+    "options.decimal says otherwise"
+)
+
+
+def _amounts(raw: Raw, source: Source) -> list[str]:
+    """Every column of texts that amounts are read from, each of several, and what they are multiplied by."""
+    options, names = source.options, list[str]()
+    for column in TABLES[raw.table].columns:
+        if column.kind == "money":
+            asked = source.columns.get(column.name, column.name)
+            names += [asked] if isinstance(asked, str) else asked
+    names += [name for name in (options.refund_column, options.multiply_by, *options.line_value) if name]
+    present = own_columns(raw)
+    found = (find_column(name, present) for name in names)
+    return [name for name in dict.fromkeys(found) if name and raw.columns[name] == "VARCHAR"]
 
 
 def unit_prices(
@@ -154,7 +195,11 @@ def unit_prices(
     kind, units_kind = raw.columns[price_of], raw.columns[units_of]
     unit_price = number(price, kind, decimal=options.decimal)
     count = number(units, units_kind, decimal=options.decimal)
-    product = f"TRY_CAST(_cam_price * _cam_units AS {EXACT})"
+    # Less than nothing at less than nothing apiece is given back all the same: it is no purchase.
+    both_below = "_cam_price < 0 AND _cam_units < 0"
+    product = (
+        f"TRY_CAST(_cam_price * CASE WHEN {both_below} THEN abs(_cam_units) ELSE _cam_units END AS {EXACT})"
+    )
     made = written(product, price, kind, decimal=options.decimal)
     # What cannot be read must stay to be found; a text that is no amount may stand in the other column.
     other = f"CAST({units} AS VARCHAR)" if kind == "VARCHAR" else "NULL"
@@ -164,9 +209,17 @@ def unit_prices(
     )
     inner = f"(SELECT *, {unit_price} AS _cam_price, {count} AS _cam_units FROM {raw.relation})"
     columns = raw.columns | {price_of: written_kind(kind)}
-    note = Note("revenue is {price} times {units}", price=price_of, units=units_of)
+    notes = [Note("revenue is {price} times {units}", price=price_of, units=units_of)]
+    turned = connection.execute(
+        f"SELECT count(*) FROM {inner} WHERE {ASIDE} IS NULL AND {both_below}"
+    ).fetchone()
+    if turned and turned[0]:
+        notes.append(Note(_BOTH_BELOW, n=turned[0], price=price_of, units=units_of))
     made_raw = replace(raw, relation=inner, columns=columns)
-    return reshaped(connection, made_raw, "priced", {price_of: value}, [note]), source
+    return reshaped(connection, made_raw, "priced", {price_of: value}, notes), source
+
+
+_BOTH_BELOW = "{price} and {units} are both below 0 in {n} rows; these count as refunds, not as purchases"
 
 
 def refund_signs(

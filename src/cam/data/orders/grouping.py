@@ -13,8 +13,14 @@ from cam.data.engine import all_differ, identifier, literal
 from cam.data.files.sources import COPY
 from cam.data.notes import Note
 from cam.data.one_pass import PARQUET, is_untouched
-from cam.data.orders.refund_table import Settled
-from cam.data.orders.refunds import LOOSE_REFUND, NETTED_REFUND, ask_about_lines, net_refunds
+from cam.data.orders.refund_table import SETTLED, Settled
+from cam.data.orders.refunds import (
+    LOOSE_REFUND,
+    NETTED_REFUND,
+    ask_about_lines,
+    ask_about_twins,
+    net_refunds,
+)
 from cam.data.parse import Parsed
 from cam.params import Options
 
@@ -71,14 +77,18 @@ def write_orders(
     Raises
     ------
     DataError
-        As :func:`net_refunds` and :func:`ask_about_lines` of ``cam.data.orders.refunds``.
+        As :func:`net_refunds`, :func:`ask_about_lines` and :func:`ask_about_twins` of ``cam.data.orders.refunds``.
     """
     kept = identifier("transactions_kept")
     has_lines, all_their_own = _look_at_orders(connection, parsed, kept, n_kept)
     netting = net_refunds(connection, kept, parsed.columns, options=options, has_lines=has_lines)
     notes: tuple[Note, ...] = ()
-    if has_lines and options.revenue_per is None:
-        notes = ask_about_lines(connection, copies=parsed.copies, place=place)
+    if has_lines:
+        notes = ask_about_lines(connection, copies=parsed.copies, options=options, place=place)
+    apart = SETTLED if settled else None
+    notes += ask_about_twins(connection, kept, options=options, settled=apart, has_lines=has_lines)
+    if has_lines:
+        connection.execute("DROP TABLE orders")
     copies = 0 if all_their_own else _count_copies(connection, parsed, kept, n_kept)
     free = connection.execute(f"SELECT count(*) FROM {kept} WHERE revenue = 0").fetchone()
     made = parsed.candidate
@@ -87,14 +97,19 @@ def write_orders(
         made.path.replace(to)  # it was written as it was read
     else:
         # Joins and windows hand rows over in any order: the same rows must be the same bytes.
-        is_mixed = has_lines or options.drop_duplicates or settled is not None
+        is_mixed = options.drop_duplicates or settled is not None
         query = f"SELECT * FROM ({netting.query} ORDER BY kept._cam_line)" if is_mixed else netting.query
+        if netting.changed:
+            query += f" UNION ALL BY NAME SELECT * FROM ({netting.changed} ORDER BY kept._cam_line)"
         query += (
             f" UNION ALL BY NAME SELECT * FROM ({settled.query(parsed.columns)} ORDER BY line)"
             if settled
             else ""
         )
+        # Rows stay in their order as long as it is they that are looked up among the orders.
+        connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
         connection.execute(f"COPY ({query}) TO {literal(str(to))} {PARQUET}")
+        connection.execute("RESET disabled_optimizers")
     totals = connection.execute(
         f"""
         SELECT sum(revenue), count(DISTINCT customer_id),

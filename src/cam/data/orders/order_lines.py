@@ -6,6 +6,7 @@ miss or double it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -16,6 +17,7 @@ from cam.data.notes import Note
 from cam.data.orders.amounts import EXACT, written, written_kind
 from cam.data.orders.columns import column_of, needed_column, own_columns
 from cam.data.orders.states import known_states, plain_state
+from cam.data.types.dates import date_reader
 from cam.data.types.expressions import blank, number, text
 from cam.errors import DataError
 from cam.params import Source
@@ -92,7 +94,7 @@ def order_lines(
     if options.states and not options.line_value:
         _refuse_mixed_states(connection, raw, lines, options.states, place)
     monies, notes = _of_order(connection, lines, monies)
-    made, told = _share(connection, raw, source, lines, monies)
+    made, told = _share(connection, raw, source, lines, monies, place)
     return replace(made, notes=(*made.notes, *notes, *told)), source
 
 
@@ -155,23 +157,42 @@ def fill_down(
         f"SELECT *, CASE WHEN {ASIDE} IS NULL THEN coalesce({order}) END AS _cam_order "
         f"FROM (SELECT *, row_number() OVER () AS _cam_row FROM {raw.relation})"
     )
-    part = "PARTITION BY _cam_order, CASE WHEN _cam_order IS NULL THEN _cam_row END ORDER BY _cam_row"
-    above = f"OVER ({part} ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
-    below = f"OVER ({part} ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)"
-    filled = dict[str, str]()
-    for name in dict.fromkeys(name for name in facts if name not in ids):
-        given = identifier(name)
-        value = f"CASE WHEN NOT {blank(given, raw.columns[name])} THEN {given} END"
-        filled[name] = (
-            f"coalesce(last_value({value} IGNORE NULLS) {above}, first_value({value} IGNORE NULLS) {below}, {given})"
-        )
-    listed = ", ".join(
-        f"{filled[name]} AS {identifier(name)}" if name in filled else identifier(name)
-        for name in raw.columns
+    people, days = named("customer_id"), named("order_date")
+    alone = "CASE WHEN _cam_order IS NULL THEN _cam_row END"
+    facts = [name for name in dict.fromkeys(facts) if name not in ids]
+    # An order_id that two customers share does not say whose a line is; nor does one customer's line tell another's.
+    owned = _filled(raw, [name for name in facts if name in people], f"PARTITION BY _cam_order, {alone}", ())
+    who = ", ".join(
+        f"lower({text(identifier(name), raw.columns[name], is_id=True)})" for name in facts if name in people
     )
+    part = f"PARTITION BY _cam_order, {f'coalesce({who}), ' if who else ''}{alone}"
+    told = _filled(raw, [name for name in facts if name not in people], part, days)
+
+    def listed(values: dict[str, str]) -> str:
+        return ", ".join(
+            f"{values[name]} AS {identifier(name)}" if name in values else identifier(name)
+            for name in raw.columns
+        )
+
+    marked = f"SELECT {listed(owned)}, _cam_order, _cam_row FROM ({marked})"
     table = identifier(f"{raw.table}_filled")
-    connection.execute(f"CREATE TABLE {table} AS SELECT {listed} FROM ({marked}) ORDER BY _cam_row")
+    connection.execute(f"CREATE TABLE {table} AS SELECT {listed(told)} FROM ({marked}) ORDER BY _cam_row")
     return replace(raw, relation=table), source
+
+
+def _filled(raw: Raw, names: list[str], part: str, days: Iterable[str]) -> dict[str, str]:
+    """What each column is with its blanks filled by the one value that the other lines of *part* have.
+
+    Of several there is none to choose, but of days any will do: the first of the order's counts.
+    """
+    filled = dict[str, str]()
+    for name in names:
+        given, kind = identifier(name), raw.columns[name]
+        value = f"CASE WHEN NOT {blank(given, kind)} THEN {given} END"
+        plain = f"lower(CASE WHEN NOT {blank(given, kind)} THEN {text(given, kind, is_id=True)} END)"
+        alike = "true" if name in days else f"min({plain}) OVER ({part}) = max({plain}) OVER ({part})"
+        filled[name] = f"coalesce({value}, CASE WHEN {alike} THEN min({value}) OVER ({part}) END, {given})"
+    return filled
 
 
 def _lines(
@@ -302,7 +323,12 @@ def _of_order(
 
 
 def _share(
-    connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, lines: str, monies: list[_Money]
+    connection: duckdb.DuckDBPyConnection,
+    raw: Raw,
+    source: Source,
+    lines: str,
+    monies: list[_Money],
+    place: str,
 ) -> tuple[Raw, list[str]]:
     """The lines with their money, in the order of the source."""
     shares = bool(source.options.line_value)
@@ -313,7 +339,6 @@ def _share(
     )
     worked = [
         f"count(*) OVER {part} AS _cam_n",
-        f"min(CASE WHEN _cam_amount_0 IS NOT NULL THEN _cam_row END) OVER {part} = _cam_row AS _cam_first",
         f"sum(_cam_worth) OVER {part} AS _cam_whole",
         f"sum(_cam_worth) OVER {running} AS _cam_upto",
         f"count(*) OVER {running} = count(*) OVER {part} AS _cam_last",
@@ -329,6 +354,17 @@ def _share(
         worked.append(
             f"min({given}) OVER {part} IS DISTINCT FROM max({given}) OVER {part} AS _cam_mixed_{name}"
         )
+    date_of = column_of(raw, source, "order_date")
+    day, moved = _day(connection, raw, source, lines, date_of, place) if date_of else ("NULL", 0)
+    if date_of:
+        given = identifier(date_of)
+        ordered = f"({part[1:-1]} ORDER BY {day} NULLS LAST, CAST({given} AS VARCHAR))"
+        worked.append(f"first_value({given}) OVER {ordered} AS _cam_earliest")
+    # By content, again: the line that has an amount to write another like it, of the first day.
+    told = [f"CAST({identifier(origin)} AS VARCHAR)" for origin in articles.values()]
+    ranks = ", ".join(f"{rank} NULLS LAST" for rank in (day, *told, COPY, "_cam_row") if rank != "NULL")
+    ordered = f"({part[1:-1]} ORDER BY _cam_amount_0 IS NULL, {ranks})"
+    worked.append(f"row_number() OVER {ordered} = 1 AS _cam_first")
     quantity = places["quantity"]
     if quantity:
         units = number(identifier(quantity), raw.columns[quantity], decimal=source.options.decimal)
@@ -348,6 +384,10 @@ def _share(
     if not shares:
         for name, origin in articles.items():
             values[origin] = f"CASE WHEN {is_one} OR NOT _cam_mixed_{name} THEN {identifier(origin)} END"
+        if date_of:
+            values[date_of] = (
+                f"CASE WHEN {is_one} OR NOT _cam_first THEN {identifier(date_of)} ELSE _cam_earliest END"
+            )
         if quantity:
             given, kind = identifier(quantity), raw.columns[quantity]
             units = written("_cam_units", given, kind, decimal=source.options.decimal)
@@ -363,8 +403,26 @@ def _share(
         f"CREATE TABLE {table} AS SELECT {listed} FROM (SELECT *, {', '.join(worked)} FROM {lines}) ORDER BY _cam_row"
     )
     notes = _told(connection, lines, shares=shares)
+    if moved and not shares:  # else they are counted where the lines stand together again
+        notes.append(Note("{n} orders have lines on several days; each counts on the first", n=moved))
     connection.execute(f"DROP TABLE {lines}")
     return replace(raw, relation=table, columns=columns), notes
+
+
+def _day(
+    connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, lines: str, date_of: str, place: str
+) -> tuple[str, int]:
+    """The day of a line, which need not be read where all lines of each order have the same; and of how many not."""
+    given = identifier(date_of)
+    groups = f"FROM {lines} WHERE _cam_part IS NOT NULL GROUP BY _cam_order, _cam_who, _cam_part"
+    if not connection.execute(f"SELECT 1 {groups} HAVING min({given}) <> max({given}) LIMIT 1").fetchone():
+        return "NULL", 0
+    day, _ = date_reader(connection, raw, date_of, source, place=place)
+    found = connection.execute(
+        f"SELECT count(*) FILTER (low <> high) FROM "
+        f"(SELECT CAST(min({day}) AS DATE) AS low, CAST(max({day}) AS DATE) AS high {groups})"
+    ).fetchone()
+    return day, found[0] if found else 0
 
 
 def _typed(money: _Money) -> str:

@@ -105,7 +105,7 @@ def settle_refunds(
                sum(revenue - {in_column}) FILTER ({kept}) AS total,
                coalesce(bool_or(revenue < 0 OR {in_column} <> 0) FILTER ({kept}), false) AS is_refunded
         FROM (SELECT * REPLACE ({order_id} AS order_id) FROM {transactions})
-        WHERE order_id IN (SELECT order_id FROM refunds_asked) AND customer_id IS NOT NULL
+        WHERE order_id IN (SELECT order_id FROM refunds_asked)
         GROUP BY order_id, customer_id
         """
         if "order_id" in columns
@@ -126,7 +126,7 @@ def settle_refunds(
         )
         SELECT line, order_id, coalesce(owner, customer_id) AS customer_id,
                CASE WHEN owner IS NULL THEN refund_date ELSE coalesce(bought, refund_date) END AS order_date,
-               CAST(-refund AS DECIMAL(18, 2)) AS revenue,
+               coalesce(refund_date, bought) AS day, CAST(-refund AS DECIMAL(18, 2)) AS revenue,
                CASE WHEN bought IS NULL THEN '{LOOSE_REFUND}' ELSE '{NETTED_REFUND}' END AS kind,
                CASE WHEN owner IS NOT NULL THEN NULL
                     WHEN n_kept > 1 THEN '{SHARED}' WHEN n > 0 AND n_kept = 0 THEN '{LEFT_OUT}'

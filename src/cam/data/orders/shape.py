@@ -50,7 +50,8 @@ def shape(
         If an amount can be read two ways, a state is in no list, lines of an order contradict each other, or an
         option names a column that is not there.
     """
-    ask_about_decimals(connection, raw, source, place=place)
+    told = ask_about_decimals(connection, raw, source, place=place)
+    raw = replace(raw, notes=(*raw.notes, *told))
     if not (_asked(source) or _shares_ids(connection, raw, source)):
         return raw, source
     raw = _told_apart(connection, raw, source)

@@ -128,6 +128,33 @@ def _is_salesforce_18(given: str) -> str:
     return f"(regexp_full_match({given}, '[0-9A-Za-z]{{18}}') AND substr({given}, 16) = {_suffix(given)})"
 
 
+def one_form(given: str) -> str:
+    """SQL of the form in which spellings of one id are alike: signs, case, lost zeros, Salesforce's 15 of 18.
+
+    Parameters
+    ----------
+    given : str
+        SQL of the id, as text.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> spelt = ["Ａ１", "a1", "00101", "101", "001A0000006Vm9rIAC"]
+    >>> [duckdb.sql(f"SELECT {one_form(literal(one))}").fetchall()[0][0] for one in spelt]
+    ['a1', 'a1', '101', '101', '001A0000006Vm9r']
+    """
+    half = f"CASE WHEN strlen({given}) = length({given}) THEN trim({given}) ELSE {_WIDE.format(given)} END"
+    half = f"({half})"
+    return (
+        f"CASE WHEN regexp_full_match({half}, '[0-9]+') THEN coalesce(nullif(ltrim({half}, '0'), ''), '0') "
+        f"WHEN strlen({half}) = 18 AND {_is_salesforce_18(half)} THEN left({half}, 15) "
+        f"WHEN regexp_full_match({half}, '{_SALESFORCE_15}') THEN {half} ELSE lower({half}) END"
+    )
+
+
 _LONG = f"CASE WHEN regexp_full_match({{0}}, '[0-9A-Za-z]{{{{15}}}}') THEN {{0}} || {_suffix('{0}')} ELSE {{0}} END"
 
 
@@ -337,9 +364,8 @@ def _personal_ids(connection: duckdb.DuckDBPyConnection, table: Parsed, place: s
     assert row is not None
     n, *found = row
     words = (
-        "the ids are e-mail addresses, and the report shows them; {key}: hashed replaces them",
-        "the ids are telephone numbers, and the report shows them; {key}: hashed replaces them",
-        "the ids are identity numbers, and the report shows them; {key}: hashed replaces them",
+        "the ids are e-mail addresses, and the report shows them; client.customer_ids: hashed in {place} replaces them",
+        "the ids are phone numbers, and the report shows them; client.customer_ids: hashed in {place} replaces them",
+        "the ids are identity numbers, and the report shows them; client.customer_ids: hashed in {place} replaces them",
     )
-    key = f"client.customer_ids in {place}"
-    return [Note(text, key=key) for text, m in zip(words, found, strict=True) if n and m >= _MOST * n]
+    return [Note(text, place=place) for text, m in zip(words, found, strict=True) if n and m >= _MOST * n]

@@ -24,6 +24,8 @@ _SAMPLE, _FEW, _MOST = 1_000, 3, 0.8
 NAME, PHONE, EMAIL, ADDRESS = "name of a person", "telephone number", "e-mail address", "address"
 IDENTITY, BORN, IP, ACCOUNT = "identity number", "date of birth", "IP address", "account of a person"
 
+REMARK, STAFF = "free text on a person", "name of an employee"
+
 #: Words that make a name speak of something else than the customer's own person.
 _OTHER_EN = (
     r"company|business|organi[sz]ation|employer|brand|product|item|sku|store|shop|campaign|plan|package|device|model"
@@ -56,9 +58,8 @@ _NAMES: tuple[tuple[str, str, str], ...] = (
     (
         ADDRESS,
         r"(home|billing|shipping|delivery|postal|mailing|street|full|customer|contact)? ?(address|addr)( ?(line)? ?\d)?"
-        r"|(home |billing |shipping |mailing |other |delivery )?street( ?(name|address|no|number|line ?\d))?"
-        r"|(location )?(latitude|longitude|lat|lng|gps)",
-        "地址|住址|门牌|街道|经度|纬度|经纬",
+        r"|(home |billing |shipping |mailing |other |delivery )?street( ?(name|address|no|number|line ?\d))?",
+        "地址|住址|门牌|街道",
     ),
     (
         ACCOUNT,
@@ -76,6 +77,26 @@ _NAMES: tuple[tuple[str, str, str], ...] = (
         "姓名|名字|^姓$|联系人|收货人|收件人|收方|昵称|会员名|用户名|真实名|开户人|持卡人|提货人|买家会员|户主|^法人|法定代表|发票抬头",
     ),
 )
+#: By the whole name, however few values there are: two salespeople are persons, and so is one place.
+_WHOLE: tuple[tuple[str, str, str], ...] = (
+    (ADDRESS, r"(.* )?(latitude|longitude|lat|lng|gps)( coordinates?)?", "经度|纬度|经纬"),
+    (
+        REMARK,
+        r"((customer|client|order|internal|staff|sales|private|contact|account|admin|seller|buyer) )?"
+        r"(notes?|remarks?|memo)( ?\d)?|notiz(en)?|bemerkung(en)?|notas?",
+        "^(客户|订单|内部|卖家|买家|商家|会员|客服)?(备注|备忘|留言|附言)(信息|内容)?$",
+    ),
+    (
+        STAFF,
+        r"((account|opportunity|lead|case|deal|potential|contact|record|ticket|customer|client|contract) )?owner"
+        r"|(last )?(created|modified|updated|generated|assigned) (by|to)|assignee"
+        r"|sales ?(person|man|rep|representative)"
+        r"|(account|customer success|relationship) ?manager|ansprechpartner|sachbearbeiter",
+        "^(客户|商机|订单|工单|合同|线索|跟进|售后|服务|销售)?(负责人|归属人|所有人|经办人|处理人|跟进人|业务员|销售员|受理人)(姓名)?$"
+        "|^(创建人|修改人|提交人|录入人|制单人|操作员|客户经理|销售代表)$",
+    ),
+)
+_TRUTHS = {"yes", "no", "y", "n", "true", "false", "是", "否", "有", "无"}
 #: Only called a name: of a person, unless its values or the table's other columns say company.
 _BARE_EN = r"name|client( ?name)?|customer( ?name)?|account ?name|contact|recipient"
 _BARE_ZH = "^名称$|^客户名$|^客户名称$|^客户$"
@@ -177,6 +198,13 @@ def by_name(
     han = re.sub(r"\s+", "", plain).lower()
     if is_survey and len(words.split()) + len(re.findall(r"[\u4e00-\u9fff]", plain)) > 8:
         return None
+    is_truth = bool(values) and {value.casefold() for value in values} <= _TRUTHS
+    for what, english, chinese in _WHOLE:
+        is_so = re.fullmatch(english, words) or re.search(chinese, han)
+        # A number of an employee or of remarks names nobody.
+        has_text = what == ADDRESS or not values or any(any(map(str.isalpha, value)) for value in values)
+        if is_so and has_text and not is_truth:
+            return what
     if _are_groups(values):
         return None
     # A number, or an id with digits in it, is no name.

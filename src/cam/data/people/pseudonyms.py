@@ -19,16 +19,29 @@ from pathlib import Path
 import duckdb
 
 from cam.data.engine import identifier, literal
+from cam.data.notes import Note
 from cam.data.parse import Parsed
-from cam.data.people.identity import rewrite
+from cam.data.people.identity import one_form, rewrite
+from cam.data.people.repeated_ids import (
+    FORMS,
+    HASHES,
+    Repeated,
+    find_repeated,
+    forget_forms,
+    gather_forms,
+)
 from cam.errors import DataError, ParamsError
 from cam.project import digest
-from cam.schema import TABLES
 
 _VARIABLE = "CAM_ID_KEY"
 _KEY_BYTES, _BLOCK = 32, 64
 #: Digits of a hash that are kept: among ten million ids, two alike have a chance of 3 in a million.
 _DIGITS = 16
+#: HMAC of a text, as the engine works it out.
+_KEYED_HASH = (
+    "substr(sha256(getvariable('_cam_outer') || unhex(sha256(getvariable('_cam_inner') || encode({})))), "
+    f"1, {_DIGITS})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +126,26 @@ def _make_key(path: Path) -> None:
         Path(made).unlink()
 
 
-def hash_ids(connection: duckdb.DuckDBPyConnection, parsed: dict[str, Parsed], key: IdKey) -> int:
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """What has become of a client's tables.
+
+    Attributes
+    ----------
+    n_ids : int
+        Different ids.
+    tables : dict of str to Parsed
+        Without the columns in whose text ids stand.
+    told : dict of str to list of Note
+        Which other columns were treated, by table.
+    """
+
+    n_ids: int
+    tables: dict[str, Parsed]
+    told: dict[str, list[Note]]
+
+
+def hash_ids(connection: duckdb.DuckDBPyConnection, parsed: dict[str, Parsed], key: IdKey) -> Hashed:
     """Replace the customers' ids of all tables, and where other columns repeat them; write the look-up.
 
     Parameters
@@ -127,8 +159,7 @@ def hash_ids(connection: duckdb.DuckDBPyConnection, parsed: dict[str, Parsed], k
 
     Returns
     -------
-    int
-        Different ids.
+    Hashed
 
     Raises
     ------
@@ -137,84 +168,103 @@ def hash_ids(connection: duckdb.DuckDBPyConnection, parsed: dict[str, Parsed], k
     """
     keyed = {name: table for name, table in parsed.items() if "customer_id" in table.columns}
     if not keyed:
-        return 0
+        return Hashed(0, parsed, {})
     every = " UNION ALL ".join(
         f"SELECT customer_id AS id FROM {table.relation} WHERE customer_id IS NOT NULL"
         for table in keyed.values()
     )
-    inner, outer = (bytes(byte ^ pad for byte in _block(key.secret)) for pad in (0x36, 0x5C))
+    for name, pad in (("_cam_inner", 0x36), ("_cam_outer", 0x5C)):
+        connection.execute(
+            f"SET VARIABLE {name} = ?::BLOB", [bytes(byte ^ pad for byte in _block(key.secret))]
+        )
     connection.execute(
-        "CREATE TABLE _cam_hashes AS SELECT id, "
-        f"substr(sha256(?::BLOB || unhex(sha256(?::BLOB || encode(id)))), 1, {_DIGITS}) AS hashed FROM "
-        f"(SELECT DISTINCT id FROM ({every}))",
-        [outer, inner],
+        f"CREATE TABLE {HASHES} AS SELECT id, {_KEYED_HASH.format('id')} AS hashed FROM "
+        f"(SELECT DISTINCT id FROM ({every}))"
     )
-    counted = connection.execute("SELECT count(*), count(DISTINCT hashed) FROM _cam_hashes").fetchone()
+    counted = connection.execute(f"SELECT count(*), count(DISTINCT hashed) FROM {HASHES}").fetchone()
     assert counted is not None
     if counted[0] != counted[1]:
         raise DataError(
             "client.customer_ids: two ids have the same hash. Take another key, by the environment variable "
             f"{_VARIABLE}."
         )
-    repeated = {name: _repeats(connection, table) for name, table in parsed.items()}
-    if "order_id" in repeated.get("transactions", ()) and "refunds" in parsed:
-        repeated["refunds"] = list({*repeated["refunds"], "order_id"})  # the two still meet
+    gather_forms(connection, keyed_hash=_KEYED_HASH)
+    found = _orders_alike({name: find_repeated(connection, table) for name, table in parsed.items()}, parsed)
     for name, table in parsed.items():
-        columns = [*(["customer_id"] if name in keyed else []), *repeated[name]]
-        if not columns:
-            continue
-        source, replaced = f"{table.relation} AS given", {}
-        for index, column in enumerate(columns):
-            text = f"CAST(given.{identifier(column)} AS VARCHAR)"
-            source += f" LEFT JOIN _cam_hashes AS h{index} ON h{index}.id = {text}"
-            # What is no id of anybody's stays: it says nothing of who somebody is.
-            replaced[column] = (
-                f"h{index}.hashed" if column == "customer_id" else f"coalesce(h{index}.hashed, {text})"
-            )
-        rewrite(connection, table, replaced, source=f"{source} ORDER BY given.rowid")
+        _replace(connection, table, found[name], has_id=name in keyed)
     _write_lookup(connection, key.lookup)
-    connection.execute("DROP TABLE _cam_hashes")
-    return int(counted[0])
+    forget_forms(connection)
+    connection.execute(f"DROP TABLE {HASHES}")
+    for name in ("_cam_inner", "_cam_outer"):
+        connection.execute(f"RESET VARIABLE {name}")
+    return Hashed(
+        int(counted[0]),
+        {name: _without(table, found[name].inside) for name, table in parsed.items()},
+        {name: notes for name, columns in found.items() if (notes := _told(columns))},
+    )
+
+
+def _orders_alike(found: dict[str, Repeated], parsed: dict[str, Parsed]) -> dict[str, Repeated]:
+    """Hash the orders of all tables if those of one are: they still meet."""
+    if not any("order_id" in columns.whole for columns in found.values()):
+        return found
+    alike = {}
+    for name, columns in found.items():
+        if "order_id" in parsed[name].columns and "order_id" not in columns.inside:
+            others = (
+                tuple(one for one in names if one != "order_id")
+                for names in (columns.by_value, columns.whole)
+            )
+            by_value, whole = others
+            columns = replace(columns, by_value=by_value, whole=(*whole, "order_id"))
+        alike[name] = columns
+    return alike
+
+
+def _replace(connection: duckdb.DuckDBPyConnection, table: Parsed, found: Repeated, *, has_id: bool) -> None:
+    """Write a table anew with hashes in place of ids; what is no id of anybody's stays."""
+    replaced = {
+        name: _KEYED_HASH.format(f"CAST(given.{identifier(name)} AS VARCHAR)") for name in found.whole
+    }
+    source, made = f"{table.relation} AS given", []
+    if has_id:
+        source += f" LEFT JOIN {HASHES} AS own ON own.id = given.customer_id"
+        replaced["customer_id"] = "own.hashed"
+    for index, name in enumerate(found.by_value):
+        text, values = f"CAST(given.{identifier(name)} AS VARCHAR)", f"_cam_values_{index}"
+        connection.execute(
+            f"CREATE TABLE {values} AS SELECT value, coalesce(same.hashed, alike.hashed, value) AS hashed FROM "
+            f"(SELECT DISTINCT {text} AS value FROM {table.relation} AS given) LEFT JOIN {HASHES} AS same "
+            f"ON same.id = value LEFT JOIN {FORMS} AS alike ON alike.form = {one_form('value')}"
+        )
+        source += f" LEFT JOIN {values} AS v{index} ON v{index}.value = {text}"
+        replaced[name] = f"v{index}.hashed"
+        made.append(values)
+    if replaced:
+        rewrite(connection, table, replaced, source=f"{source} ORDER BY given.rowid")
+    for values in made:
+        connection.execute(f"DROP TABLE {values}")
+
+
+def _without(table: Parsed, columns: tuple[str, ...]) -> Parsed:
+    if not columns:
+        return table
+    return replace(table, columns=tuple(name for name in table.columns if name not in columns))
+
+
+def _told(found: Repeated) -> list[Note]:
+    said = (
+        ("columns that repeat customers' ids, hashed alike: {columns}", found.by_value),
+        ("ids of other things that hold a customer's id, hashed as a whole: {columns}", found.whole),
+        ("columns left out, because customers' ids stand inside their text: {columns}", found.inside),
+    )
+    return [Note(words, columns=", ".join(names)) for words, names in said if names]
 
 
 def _block(secret: bytes) -> bytes:
     import hashlib
 
     return (hashlib.sha256(secret).digest() if len(secret) > _BLOCK else secret).ljust(_BLOCK, b"\0")
-
-
-def _repeats(connection: duckdb.DuckDBPyConnection, table: Parsed) -> list[str]:
-    """Other columns that hold ids of customers: the row's own under another name, or that of whoever sent them."""
-    schema = TABLES[table.table]
-    known = {name: schema.column(name) for name in table.columns if name != "customer_id"}
-    others = [name for name, column in known.items() if column is None or column.kind == "text"]
-    if not others:
-        return []
-    tests = []
-    for name in others:
-        text = f"CAST({identifier(name)} AS VARCHAR)"
-        own = f"count(*) FILTER ({text} = customer_id)" if "customer_id" in table.columns else "0"
-        both = f"count(*) FILTER ({text} IS NOT NULL{' AND customer_id IS NOT NULL' if own != '0' else ''})"
-        tests += [own, both]
-    row = connection.execute(f"SELECT {', '.join(tests)} FROM {table.relation}").fetchone()
-    assert row is not None
-    found = []
-    for name, own, both in zip(others, row[::2], row[1::2], strict=True):
-        if both and (2 * own >= both or (known[name] is None and _names_others(connection, table, name))):
-            found.append(name)
-    return found
-
-
-def _names_others(connection: duckdb.DuckDBPyConnection, table: Parsed, name: str) -> bool:
-    """Whether nearly all values of an attribute are ids of customers, and not, as short numbers are, by chance."""
-    given = identifier(name)
-    row = connection.execute(
-        f"SELECT count(*), count(h.id) FROM (SELECT DISTINCT CAST({given} AS VARCHAR) AS value FROM "
-        f"(SELECT {given} FROM {table.relation} WHERE {given} IS NOT NULL LIMIT 5000) "
-        "WHERE regexp_full_match(value, '.*[^0-9].*|[0-9]{8,}')) LEFT JOIN _cam_hashes AS h ON h.id = value"
-    ).fetchone()
-    assert row is not None
-    return bool(row[0] and row[1] >= 0.9 * row[0])
 
 
 def _write_lookup(connection: duckdb.DuckDBPyConnection, to: Path) -> None:
@@ -237,12 +287,12 @@ def without_examples(table: Parsed) -> Parsed:
 
 
 def forget_plain(home: Path, *, results: Path) -> None:
-    """Remove tables that were made with plain ids, and results of studies that rest on them.
+    """Remove tables that were made with plain ids, results of studies that rest on them, and what killed runs left.
 
     Parameters
     ----------
     home : Path
-        Folder of a client's prepared tables.
+        Folder of a client's prepared tables; a run's working folder has the number of its process in its name.
     results : Path
         Folder of the results of its studies.
     """
@@ -252,3 +302,17 @@ def forget_plain(home: Path, *, results: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     if plain:
         shutil.rmtree(results, ignore_errors=True)
+    for left in home.glob(".work-*-*"):  # ids stand there in clear
+        number = left.name.split("-")[1]
+        if number.isdigit() and not _is_running(int(number)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # somebody else's
+        return True
+    return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import duckdb
@@ -14,67 +13,20 @@ from cam.data.engine import identifier
 from cam.data.files.sources import find_column
 from cam.data.notes import Note
 from cam.data.presets.apply import Recognised, load_preset
-from cam.data.proposals.facts import Facts
+from cam.data.proposals.asked import Columns, Doubt, Settled
 from cam.data.proposals.heads import CONTROL, Head
+from cam.data.proposals.money import currencies_asked, decimals, of_kind
 from cam.data.proposals.questions import score_columns
 from cam.data.proposals.synonyms import bare, synonyms
+from cam.data.proposals.who import nobodies
 from cam.data.types.expressions import blank, number, trimmed
-from cam.schema import TABLES
 
 #: A column of states has few.
 _STATES = 30
-#: Rows that share an id above which it may name nobody.
-_SHARED = 0.05
 _PRICES = {"price", "unitprice", "单价", "价格", "京东价", "售价"}
 _DAY = re.compile(
     r"(\d{1,2})([/.\- ])(\d{1,2})\2(\d{4}|\d{2})(?:([ T])(\d{1,2}:\d{2})(:\d{2})?)?(\s?[AaPp][Mm])?"
 )
-
-Columns = Mapping[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """An option that the parameter file says, because the file shows it.
-
-    Attributes
-    ----------
-    key : str
-        Of ``options``.
-    value : object
-        What it is.
-    why : Note
-        The evidence.
-    columns : tuple of str
-        The source's columns that it reads.
-    """
-
-    key: str
-    value: Any
-    why: Note
-    columns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """A question; where a key of ``options`` would answer it, with the value that is likely.
-
-    Attributes
-    ----------
-    key : str or None
-        Of ``options``; None where no key answers it.
-    value : object
-        What it may be.
-    why : Note
-        The question.
-    columns : tuple of str
-        The source's columns that it is about.
-    """
-
-    key: str | None
-    value: Any
-    why: Note
-    columns: tuple[str, ...] = ()
 
 
 def doubts(
@@ -125,9 +77,9 @@ def doubts(
         open_ += _unit_price(mapped, known)
     if "date_format" not in known:
         open_ += _dates(table, head, mapped)
-    open_ += _decimals(table, head, mapped)
-    open_ += _currencies(heads, mapped)
-    open_ += _guests(head, mapped)
+    open_ += decimals(connection, table, head, mapped)
+    open_ += currencies_asked(heads, mapped)
+    open_ += nobodies(connection, table, head, mapped, known)
     if table != "responses":
         open_ += _also_asked(head, mapped)
     if table == "responses":
@@ -155,6 +107,9 @@ def _settled(key: str, value: Any, head: Head) -> Settled:
         if head.doubled:
             words = "lines above the first row, the header among them"
         return Settled(key, value, Note(words))
+    if key == "skip_last_rows" and head.footer:
+        words = "lines below the last row, left out: {lines}"
+        return Settled(key, value, Note(words, lines=" / ".join(head.footer)))
     if key == "skip_last_rows":
         return Settled(key, value, Note("lines below the last row"))
     if key == "names" and head.has_header:
@@ -207,11 +162,11 @@ def _states(
     if len(value) == 1:
         if preset or not strange:
             return [], doubts
-        whole = {"column": column, "keep": [state for state in strange if not CONTROL.search(state)]}
-        words = "do all of these rows count? Met: {states}"
-        return [], [Doubt("states", whole, Note(words, states=shown), (column,))]
+        empty: dict[str, Any] = {"column": column, "keep": [], "drop": [], "refunded": []}
+        words = "no list knows these states: put each into keep, drop or refunded. Met: {states}"
+        return [], [Doubt("states", empty, Note(words, states=shown), (column,))]
     if preset and known.keys() | unsure.keys():
-        words = "nobody has verified these states; met: {states}"
+        words = "nobody has verified these states, which add to the list of the preset; met: {states}"
         return [], [Doubt("states", value, Note(words, states=shown), (column,)), *doubts]
     return [
         Settled(
@@ -315,16 +270,8 @@ def _unit_price(mapped: Columns, known: Mapping[str, Any]) -> list[Doubt]:
     return [Doubt("multiply_by", units, Note("is {column} the price of one unit?", column=price))]
 
 
-def _of_kind(table: str, head: Head, mapped: Columns, kinds: set[str]) -> Iterable[tuple[str, Facts]]:
-    """The mapped columns of some kinds, with their facts."""
-    for name, columns in mapped.items():
-        role = TABLES[table].column(name)
-        if role and role.kind in kinds:
-            yield from ((column, head.columns[column]) for column in columns if column in head.columns)
-
-
 def _dates(table: str, head: Head, mapped: Columns) -> list[Doubt]:
-    for column, facts in _of_kind(table, head, mapped, {"date", "datetime"}):
+    for column, facts in of_kind(table, head, mapped, {"date", "datetime"}):
         parts = _DAY.match((facts.doubtful_date or "").strip())
         if parts is None:
             continue
@@ -349,67 +296,7 @@ def _dates(table: str, head: Head, mapped: Columns) -> list[Doubt]:
     return []
 
 
-def _decimals(table: str, head: Head, mapped: Columns) -> list[Doubt]:
-    for column, facts in _of_kind(table, head, mapped, {"money", "number"}):
-        if facts.is_comma:
-            example = next((value for value in facts.values if re.search(r",\d{1,2}\D*$", value)), "")
-            why = Note(
-                "{column}: is the comma of {value} a decimal sign?", column=column, value=example.strip()
-            )
-            return [Doubt("decimal", ",", why)]
-    return []
-
-
-def currencies(heads: Iterable[Head], mapped: Columns) -> list[str]:
-    """Return the currencies that a table names, by a column or by signs in its amounts."""
-    heads = list(heads)
-    column = mapped.get("currency", ("",))[0]
-    found = {
-        value.strip().upper()
-        for head in heads
-        if column in head.columns
-        for value in head.columns[column].values
-    }
-    for name in ("revenue", "refund", "cost", "monthly_fee"):
-        for origin in mapped.get(name, ()):
-            found |= {sign for head in heads if origin in head.columns for sign in head.columns[origin].signs}
-    said = {
-        "人民币": "CNY",
-        "RMB": "CNY",
-        "元": "CNY",
-        "CN¥": "CNY",
-        "€": "EUR",
-        "£": "GBP",
-        "US$": "USD",
-        "HK$": "HKD",
-    }
-    return sorted({said.get(name, name) for name in found})
-
-
-def _currencies(heads: tuple[Head, ...], mapped: Columns) -> list[Doubt]:
-    found = currencies(heads, mapped)
-    if len(found) < 2:
-        return []
-    words = "several currencies: {currencies}; a table has one, so split the file, or convert it"
-    return [Doubt(None, None, Note(words, currencies=", ".join(found[:6])))]
-
-
-# --- who, and scores --------------------------------------------------------------------------
-
-
-def _guests(head: Head, mapped: Columns) -> list[Doubt]:
-    column = mapped.get("customer_id", ("",))[0]
-    facts = head.columns.get(column)
-    if facts is None or facts.n_filled < 20:
-        return []
-    (value, n), *_ = Counter(value.strip() for value in facts.values).most_common(1)
-    shared = n > _SHARED * facts.n_filled and not CONTROL.search(value)
-    if not shared or not (
-        value.casefold() in synonyms().nobody or (n > 0.2 * facts.n_filled and facts.n_distinct > 20)
-    ):
-        return []
-    words = "{n} of {rows} rows have the customer {value}: is that nobody?"
-    return [Doubt("guests", [value], Note(words, n=n, rows=facts.n_filled, value=value))]
+# --- scores -----------------------------------------------------------------------------------
 
 
 def _scales(head: Head, mapped: Columns) -> list[Doubt]:

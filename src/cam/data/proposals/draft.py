@@ -12,8 +12,20 @@ from typing import Any
 
 from cam.data.notes import Note
 from cam.data.presets.apply import load_preset
-from cam.data.proposals.doubts import currencies
-from cam.data.proposals.lines import comment, padded, scalar, shown, width, wrapped
+from cam.data.proposals.client import client_questions, currencies_told, mapped
+from cam.data.proposals.lines import (
+    MARGIN,
+    OPEN,
+    WIDE,
+    comment,
+    entry,
+    padded,
+    remark,
+    scalar,
+    shown,
+    width,
+    wrapped,
+)
 from cam.data.proposals.recognise import Pick, Proposal, Recognition
 from cam.errors import ParamsError
 from cam.params import read_params
@@ -22,17 +34,8 @@ from cam.schema import TABLES
 
 Say = Callable[[Note], str]
 
-#: What marks a question that is answered by taking the mark off; and one that no line answers.
-_QUESTION, _OPEN = "# ? ", "# ?? "
-#: Where evidence begins, so that the eye can run down it.
-_MARGIN = 42
-#: Columns of a terminal that a line may take, if it can.
-_WIDE = 100
 #: Files that are listed one by one.
 _LISTED = 12
-_CHINESE = re.compile("[\u4e00-\u9fff]")
-_MONEY = {"revenue", "refund", "cost", "monthly_fee", "wallet"}
-_PERSONAL = re.compile(r"e-?mail|phone|mobile|手机|邮箱|电话|姓名|\bname\b", re.IGNORECASE)
 
 
 def draft(found: Recognition, *, name: str, root: Path, language: str, currency: str | None, say: Say) -> str:
@@ -64,11 +67,18 @@ def draft(found: Recognition, *, name: str, root: Path, language: str, currency:
     base = _base(found, root)
     lines += ["data:"]
     if base != root:
-        lines += [_entry(1, "root", str(base))]
+        lines += [entry(1, "root", str(base))]
     for proposal in found.proposals:
         lines += _table(proposal, base, language, say)
+    for second in found.seconds:
+        options = {key: value for key, value in second.head.options.items() if value}
+        value = {"path": _path(second.head.path, base), "columns": second.columns}
+        value |= {"options": options} if options else {}
+        lines += [entry(1, second.table, value, say(second.why), is_question=True)]
     for note in found.passed:
-        lines += _remark(1, say(note), _OPEN)
+        lines += remark(1, say(note), OPEN)
+    for note in found.others:
+        lines += remark(1, say(note))
     lines += _hints(found, asked, say)
     return "\n".join(lines) + "\n"
 
@@ -143,77 +153,11 @@ def refuse_name(name: str) -> None:
         plain = re.sub("[^a-z0-9]+", "-", unicodedata.normalize("NFKD", name).casefold()).strip("-")
         near = f", such as {plain}" if plain and ID_PATTERN.fullmatch(plain) else ", such as acme-2"
         raise ParamsError(
-            f"{name!r} cannot be a client's name: lower-case letters, digits and single hyphens{near}."
+            f"{name[:80]!r} cannot be a client's name: lower-case letters, digits and single hyphens, at most 64{near}."
         )
 
 
-# --- scalars and comments -----------------------------------------------------------------------
-
-
-def _entry(depth: int, key: str, value: Any, why: str = "", *, is_question: bool = False) -> str:
-    """A line of the file with its evidence behind it, or above it where that would be too long to read."""
-    line = "  " * depth + (_QUESTION if is_question else "") + f"{key}: {scalar(value)}"
-    if not why:
-        return line
-    whole = f"{padded(line, _MARGIN)} # {comment(why)}"
-    if width(whole) <= _WIDE:
-        return whole
-    return "\n".join([*_remark(depth, why), line])
-
-
-def _remark(depth: int, text: str, sign: str = "# ") -> list[str]:
-    """A comment of its own, in as many lines as it takes."""
-    start = "  " * depth
-    return [
-        f"{start}{sign if at == 0 else '# '}{part}"
-        for at, part in enumerate(wrapped(comment(text), _WIDE - 12))
-    ]
-
-
 # --- the parts of the file ------------------------------------------------------------------------
-
-
-def client_questions(found: Recognition, currency: str | None) -> list[tuple[str, str, Note]]:
-    """Questions of the client rather than of a table: the key, what it may be, and why it is asked.
-
-    Parameters
-    ----------
-    found : Recognition
-        What was recognised.
-    currency : str or None
-        As the person names it.
-
-    Returns
-    -------
-    list of tuple of str, str and Note
-    """
-    asked: list[tuple[str, str, Note]] = []
-    told, codes = _currencies(found)
-    if not currency and len(codes) != 1 and any(_MONEY & _mapped(one).keys() for one in found.proposals):
-        likely = codes[0] if codes else "CNY" if _is_chinese(found) or told == {"¥"} else "USD"
-        why = Note("nothing in the files names it; by default USD")
-        if codes:
-            why = Note("the files name several: {codes}; by default USD", codes=", ".join(codes))
-        elif told:
-            signs = ", ".join(sorted(told))
-            why = Note("the amounts have the sign {sign}, which several have; by default USD", sign=signs)
-        asked.append(("client.currency", likely, why))
-    if {"transactions", "contracts"} <= {one.table for one in found.proposals}:
-        why = Note("or contractual: which of the two tables says that a customer has left?")
-        asked.append(("value.setting", "non_contractual", why))
-    return asked
-
-
-def _currencies(found: Recognition) -> tuple[set[str], list[str]]:
-    """What the data say of their currency, and the ISO codes in it."""
-    told = {code for one in found.proposals for code in currencies(one.heads, _mapped(one))}
-    if told == {"¥"} and _is_chinese(found):
-        told = {"CNY"}
-    return told, sorted(code for code in told if re.fullmatch("[A-Z]{3}", code))
-
-
-def _is_chinese(found: Recognition) -> bool:
-    return any(_CHINESE.search(name) for one in found.proposals for name in one.heads[0].columns)
 
 
 def _opening(name: str, n: int, say: Say) -> Iterator[str]:
@@ -234,25 +178,17 @@ def _client(
     say: Say,
 ) -> Iterator[str]:
     yield "client:"
-    yield _entry(1, "name", " ".join(part.capitalize() for part in name.split("-")))
-    yield _entry(1, "language", language)
-    codes = _currencies(found)[1]
+    yield entry(1, "name", " ".join(part.capitalize() for part in name.split("-")))
+    yield entry(1, "language", language)
+    codes = currencies_told(found)[1]
     if currency:
-        yield _entry(1, "currency", currency)
+        yield entry(1, "currency", currency)
     elif len(codes) == 1:
-        yield _entry(1, "currency", codes[0], say(Note("as the data name it")))
+        yield entry(1, "currency", next(iter(codes)), say(Note("as the data name it")))
     for key, value, why in asked:
-        if key == "client.currency":
-            yield _entry(1, "currency", value, say(why), is_question=True)
-    if any(
-        _PERSONAL.search(column) for one in found.proposals for column in _mapped(one).get("customer_id", ())
-    ):
-        why = Note("the id seems to name a person; reports then show a code instead")
-        yield f"{padded('  # customer_ids: hashed', _MARGIN)} # {comment(say(why))}"
-
-
-def _mapped(proposal: Proposal) -> dict[str, tuple[str, ...]]:
-    return {pick.name: pick.columns for pick in proposal.picks}
+        section, _, name = key.partition(".")
+        if section == "client":
+            yield entry(1, name, value, say(why), is_question=True)
 
 
 def _base(found: Recognition, root: Path) -> Path:
@@ -294,25 +230,25 @@ def _common(names: Sequence[str]) -> str:
 
 def _table(proposal: Proposal, base: Path, language: str, say: Say) -> Iterator[str]:
     paths = _paths(proposal, base)
-    yield padded(f"  {proposal.table}:", _MARGIN) + f" # {comment(say(_size(proposal)))}"
+    yield padded(f"  {proposal.table}:", MARGIN) + f" # {comment(say(_size(proposal)))}"
     if len(paths) == 1:
-        yield _entry(2, "path", paths[0])
+        yield entry(2, "path", paths[0])
     else:
         yield "    path:"
         yield from (f"      - {scalar(path)}" for path in paths)
     if proposal.preset:
         named = f"{proposal.preset.preset}/{proposal.preset.export}"
         known = ", ".join(proposal.preset.known_by)
-        yield _entry(2, "preset", named, say(Note("recognised by {columns}", columns=shown(known, 80))))
+        yield entry(2, "preset", named, say(Note("recognised by {columns}", columns=shown(known, 80))))
         for text in preset_words(proposal, language):
-            yield from _remark(2, text)
-    yield from _block("columns", list(_columns(proposal, say)))
-    yield from _block("options", list(_options(proposal, say)))
+            yield from remark(2, text)
+    yield from _columns(proposal, say)
+    yield from _options(proposal, say)
     for doubt in proposal.doubts:
         if doubt.key is None:
-            yield from _remark(2, say(doubt.why), _OPEN)
+            yield from remark(2, say(doubt.why), OPEN)
     for note in _others(proposal, say):
-        yield from _remark(2, say(note))
+        yield from remark(2, say(note))
 
 
 def preset_words(proposal: Proposal, language: str) -> list[str]:
@@ -341,23 +277,46 @@ def _block(key: str, lines: Sequence[str]) -> Iterator[str]:
     if not lines:
         return
     active = any(not line.lstrip().startswith("#") for line in lines)
-    asked = any(line.lstrip().startswith(_QUESTION) for line in lines)
-    yield f"    {key}:" if active else f"    {_QUESTION if asked else '# '}{key}:"
+    yield f"    {key}:" if active else f"    # {key}:"
     yield from lines
 
 
+def _in_one_line(key: str, entries: Sequence[tuple[str, Any, str]]) -> Iterator[str]:
+    """Questions under a key that has nothing else: in one line, for a child without its parent would be no YAML."""
+    for name, value, why in entries:
+        yield from remark(2, f"{key}.{name}: {scalar(value)}; {why}" if len(entries) > 1 else why)
+    yield entry(2, key, {name: value for name, value, _ in entries}, is_question=True)
+
+
 def _columns(proposal: Proposal, say: Say) -> Iterator[str]:
-    for pick in proposal.picks:
-        value: Any = pick.columns[0] if len(pick.columns) == 1 else list(pick.columns)
-        if proposal.preset and pick.name in proposal.preset.columns:
-            yield f"      # {pick.name}: {comment(scalar(value))}"  # the preset says it
-        else:
-            yield _entry(3, pick.name, value, _why(pick, say), is_question=not pick.is_sure)
+    preset = proposal.preset.columns if proposal.preset else {}
+    values: dict[str, Any] = {
+        pick.name: pick.columns[0] if len(pick.columns) == 1 else list(pick.columns)
+        for pick in proposal.picks
+    }
+    own = [pick for pick in proposal.picks if pick.name not in preset]
+    needed = "needed, and no column seems to be it: {meaning}"
+    missing = []
     for name in proposal.missing:
         column = TABLES[proposal.table].column(name)
         assert column is not None
-        why = say(Note("needed, and no column seems to be it: {meaning}", meaning=say(Note(column.meaning))))
-        yield f"{padded(f'      {_QUESTION}{name}: …', _MARGIN)} # {comment(why)}"
+        missing.append((name, "…", say(Note(needed, meaning=say(Note(column.meaning))))))
+    doubtful = [(pick.name, values[pick.name], _why(pick, say)) for pick in own if not pick.is_sure]
+    if (doubtful or missing) and not any(pick.is_sure for pick in own):
+        said = [f"      # {name}: {comment(scalar(values[name]))}" for name in values if name in preset]
+        yield from _block("columns", said)  # the preset says them
+        yield from _in_one_line("columns", [*doubtful, *missing])
+        return
+    lines = []
+    for pick in proposal.picks:
+        if pick.name in preset:
+            lines.append(f"      # {pick.name}: {comment(scalar(values[pick.name]))}")  # the preset says it
+        else:
+            lines.append(
+                entry(3, pick.name, values[pick.name], _why(pick, say), is_question=not pick.is_sure)
+            )
+    lines += [entry(3, name, value, why, is_question=True) for name, value, why in missing]
+    yield from _block("columns", lines)
 
 
 def _why(pick: Pick, say: Say) -> str:
@@ -366,22 +325,28 @@ def _why(pick: Pick, say: Say) -> str:
 
 
 def _options(proposal: Proposal, say: Say) -> Iterator[str]:
-    for key, value in proposal.preset_options.items():
-        yield from _remark(3, f"{key}: {scalar(value)}")
-    for option in proposal.settled:
-        yield from _option(option.key, option.value, say(option.why), "")
-    for doubt in proposal.doubts:
-        if doubt.key:
-            yield from _option(doubt.key, doubt.value, say(doubt.why), _QUESTION)
-
-
-def _option(key: str, value: Any, why: str, sign: str) -> Iterator[str]:
-    if key == "states":
-        yield from _remark(3, why)
-        yield f"      {sign}states:"
-        yield from (f"      {sign}  {part}: {scalar(inner)}" for part, inner in value.items())
+    said = [
+        line
+        for key, value in proposal.preset_options.items()
+        for line in remark(3, f"{key}: {scalar(value)}")
+    ]
+    settled = [line for one in proposal.settled for line in _option(one.key, one.value, say(one.why))]
+    asked = [(doubt.key, doubt.value, say(doubt.why)) for doubt in proposal.doubts if doubt.key]
+    if settled or not asked:
+        questions = [entry(3, key, value, why, is_question=True) for key, value, why in asked]
+        yield from _block("options", [*said, *settled, *questions])
     else:
-        yield _entry(3, key, value, why, is_question=bool(sign))
+        yield from _block("options", said)
+        yield from _in_one_line("options", asked)
+
+
+def _option(key: str, value: Any, why: str) -> Iterator[str]:
+    if key == "states":
+        yield from remark(3, why)
+        yield "      states:"
+        yield from (f"        {part}: {scalar(inner)}" for part, inner in value.items())
+    else:
+        yield entry(3, key, value, why)
 
 
 def _some(names: Iterable[str], most: int = 12) -> str:
@@ -410,14 +375,15 @@ def _round(n: int, exact: bool) -> int:
 def _hints(found: Recognition, asked: Sequence[tuple[str, str, Note]], say: Say) -> Iterator[str]:
     """What the studies will ask for beside the data."""
     setting = [(value, why) for key, value, why in asked if key == "value.setting"]
-    no_cost = any(one.table == "transactions" and "cost" not in _mapped(one) for one in found.proposals)
-    if setting or no_cost:
-        yield f"{_QUESTION if setting else '# '}value:"
+    no_cost = any(one.table == "transactions" and "cost" not in mapped(one) for one in found.proposals)
+    hint = comment(say(Note("an example: worth is margin, and no column has the cost")))
     for value, why in setting:
-        yield f"{padded(f'{_QUESTION}  setting: {value}', _MARGIN)} # {comment(say(why))}"
-    if no_cost:
-        hint = Note("an example: worth is margin, and no column has the cost")
-        yield f"{padded('#   margin_rate: 0.30', _MARGIN)} # {comment(say(hint))}"
+        yield entry(0, "value", {"setting": value}, say(why), is_question=True)
+        if no_cost:
+            yield f"{padded('# value: margin_rate: 0.30', MARGIN)} # {hint}"
+    if no_cost and not setting:
+        yield "# value:"
+        yield f"{padded('#   margin_rate: 0.30', MARGIN)} # {hint}"
 
 
 # --- what the person sees -------------------------------------------------------------------------
@@ -448,20 +414,31 @@ def told(found: Recognition, *, language: str, currency: str | None, say: Say) -
             rows = Note(
                 "{n} rows" if head.is_counted else "about {n} rows", n=_round(head.n_rows, head.is_counted)
             )
-            written = [note.removeprefix(f"{head.path.name} ").removeprefix("is ") for note in head.notes]
-            lines.append("  ".join([shown(head.shown, 60), ", ".join([say(rows), *map(comment, written)])]))
+            written = [_written(note, head.path.name, proposal.table, say) for note in head.notes]
+            lines.append("  ".join([shown(head.shown, 60), ", ".join([say(rows), *written])]))
         if len(proposal.heads) > _LISTED:
             lines.append(say(Note("and {n} more files of the same columns", n=len(proposal.heads) - _LISTED)))
         lines += _told_table(proposal, language, say)
         lines.append("")
+    for second in found.seconds:
+        lines += _hung(f"? {second.table}  ", say(second.why))
     for note in found.passed:
         lines += _hung("? ", say(note))
+    for note in found.others:
+        lines += _hung("  ", say(note))
     asked = client_questions(found, currency)
     for key, value, why in asked:
         lines += _hung(f"? {key}: {value}  ", say(why))
     n = found.n_questions + len(asked)
     words = 'Open questions: {n}. In the file they begin with "# ?".' if n else "No question is open."
     return [*lines, say(Note(words, n=n))]
+
+
+def _written(note: str, file: str, table: str, say: Say) -> str:
+    """How a file is written; the reader had no table for it yet, and so has a name of its own for that."""
+    text = say(note) if isinstance(note, Note) else note
+    text = comment(text).removeprefix(file).strip().removeprefix("is ").removeprefix("的")
+    return re.sub(r"\b(data\.)?look[\d_]+", rf"\g<1>{table}" if "data.look" in text else table, text)
 
 
 def _told_table(proposal: Proposal, language: str, say: Say) -> Iterator[str]:
@@ -494,7 +471,7 @@ def _place(sign: str, name: str, columns: str) -> str:
 def _hung(start: str, text: str, at: int | None = None) -> Iterator[str]:
     """Text behind its start, its further lines below its first."""
     indent = width(start) if at is None else at
-    start = start if width(start) <= _WIDE - 30 else start[: _WIDE - 34] + "…  "
-    parts = wrapped(comment(text), max(30, _WIDE - width(start)))
+    start = start if width(start) <= WIDE - 30 else start[: WIDE - 34] + "…  "
+    parts = wrapped(comment(text), max(30, WIDE - width(start)))
     yield (start + parts[0]).rstrip()
-    yield from (" " * min(indent, _WIDE - 30) + part for part in parts[1:])
+    yield from (" " * min(indent, WIDE - 30) + part for part in parts[1:])

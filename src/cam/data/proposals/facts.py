@@ -19,6 +19,8 @@ from cam.params import Source
 _JUDGED = 2_000
 #: Columns of which the dates are read; a table of more is judged by fewer rows.
 _DATED = 60
+#: Columns of one query: one over hundreds takes longer than its parts.
+_PART = 40
 #: How a value of dates begins.
 DAY = re.compile(
     r"\d{1,4}[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,4}|\d{8}$|\d{1,2}[ -][A-Za-z]{3}|[A-Za-z]{3,9} \d{1,2}, "
@@ -89,10 +91,9 @@ def judge(connection: duckdb.DuckDBPyConnection, raw: Raw) -> dict[str, Facts]:
     dated = set(by_name[:_DATED])
     few = f"(SELECT * FROM {raw.relation} LIMIT {_JUDGED if len(names) <= _DATED else _JUDGED // 5})"
     facts: dict[str, Facts] = {}
-    for start in range(0, len(names), 40):  # a query over hundreds of columns takes longer than its parts
-        part = names[start : start + 40]
-        wanted = [query for name in part for query in _questions(name, raw.columns[name])]
-        counted = connection.execute(f"SELECT {', '.join(wanted)} FROM {few}").fetchone()
+    counted = _counted(connection, {name: raw.columns[name] for name in names}, few)
+    for start in range(0, len(names), _PART):
+        part = names[start : start + _PART]
         keys = connection.execute(
             "SELECT "
             + ", ".join(f"count(DISTINCT {identifier(n)}) = count(*)" for n in part)
@@ -100,8 +101,7 @@ def judge(connection: duckdb.DuckDBPyConnection, raw: Raw) -> dict[str, Facts]:
         ).fetchone()
         listed = ", ".join(map(identifier, part))
         rows = connection.execute(f"SELECT {listed} FROM {few}").fetchall()
-        assert counted is not None and keys is not None
-        width = len(wanted) // len(part)
+        assert keys is not None
         for index, name in enumerate(part):
             values = tuple(
                 str(row[index]) for row in rows if row[index] is not None and str(row[index]).strip()
@@ -112,14 +112,37 @@ def judge(connection: duckdb.DuckDBPyConnection, raw: Raw) -> dict[str, Facts]:
                 name,
                 values,
                 bool(keys[index]),
-                counted[index * width : (index + 1) * width],
+                counted[name],
                 is_read=name in dated,
             )
     return facts
 
 
-def _questions(name: str, kind: str) -> list[str]:
-    given = identifier(name)
+def _counted(
+    connection: duckdb.DuckDBPyConnection, columns: dict[str, str], few: str
+) -> dict[str, tuple[Any, ...]]:
+    """The answers for each column; texts stand below each other, so that thousands of them are one question."""
+    texts = [name for name, kind in columns.items() if kind == "VARCHAR"]
+    others = [name for name in columns if columns[name] != "VARCHAR"]
+    answers: dict[str, tuple[Any, ...]] = {}
+    if texts:
+        stacked = (
+            f"unnest([{', '.join(map(identifier, texts))}]) AS value, unnest(range({len(texts)})) AS place"
+        )
+        query = ", ".join(_questions("value", "VARCHAR"))
+        rows = connection.execute(f"SELECT place, {query} FROM (SELECT {stacked} FROM {few}) GROUP BY place")
+        answers = {texts[place]: tuple(found) for place, *found in rows.fetchall()}
+    for start in range(0, len(others), _PART):
+        part = others[start : start + _PART]
+        wanted = [query for name in part for query in _questions(identifier(name), columns[name])]
+        found = connection.execute(f"SELECT {', '.join(wanted)} FROM {few}").fetchone()
+        assert found is not None
+        width = len(wanted) // len(part)
+        answers |= {name: found[at * width : (at + 1) * width] for at, name in enumerate(part)}
+    return answers
+
+
+def _questions(given: str, kind: str) -> list[str]:
     known = f"NOT {blank(given, kind)}"
     amount = number(given, kind, decimal=".") if is_numeric(kind) or kind == "VARCHAR" else "NULL"
     comma = number(given, kind, decimal=",") if kind == "VARCHAR" else "NULL"

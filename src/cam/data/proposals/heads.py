@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,9 @@ import duckdb
 
 from cam.data.engine import identifier
 from cam.data.files.delimited import text_table
+from cam.data.files.guards import MAX_LINE, refuse_long_lines, refuse_special, refuse_unreadable
 from cam.data.files.sources import Raw, read_source
+from cam.data.files.workbooks import unpack
 from cam.data.notes import Note
 from cam.data.proposals.facts import DAY, Facts, judge
 from cam.errors import DataError
@@ -24,6 +28,8 @@ from cam.params import Source
 _HEAD, _ROWS = 4 << 20, 20_000
 #: Lines in which a header is looked for, and lines at the end that may be no rows.
 _ABOVE, _BELOW = 30, 12
+#: Rows of a sheet that are looked at, at either end; all that is asked of them lies within.
+_LINES = 1_000
 _TAIL = 1 << 16
 #: Signs that no text has, and no parameter file may hold; the draft leaves out \r, which is found without it.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -61,6 +67,8 @@ class Head:
         Names that stand over several columns, or held signs that no text has, and so are made anew.
     notes : tuple of str
         How the file is written, such as its encoding.
+    footer : tuple of str
+        The beginnings of the lines below its last row.
     """
 
     path: Path
@@ -73,6 +81,7 @@ class Head:
     has_header: bool
     doubled: tuple[str, ...]
     notes: tuple[str, ...] = field(default=())
+    footer: tuple[str, ...] = field(default=())
 
     @property
     def shown(self) -> str:
@@ -111,7 +120,9 @@ def open_heads(
         own = folder / f"look{index}"
         own.mkdir()
         try:
+            refuse_special(own.name, path)
             _refuse_missing(path)
+            refuse_unreadable(own.name, path)
             if path.suffix.lower() in _WORKBOOKS:
                 found, left = _sheets(connection, path, own)
                 heads, passed = heads + found, passed + left
@@ -130,7 +141,8 @@ def open_heads(
 
 
 def _without_table(text: str) -> str:
-    return re.sub(r"data\.look[\d_]+", "data.TABLE", re.sub(r"^look[\d_]+: ", "", text, flags=re.MULTILINE))
+    bare = re.sub(r"^(look[\d_]+|responses): ", "", text, flags=re.MULTILINE)
+    return re.sub(r"data\.(look[\d_]+|responses)", "data.TABLE", bare)
 
 
 def _refuse_missing(path: Path) -> None:
@@ -159,6 +171,7 @@ def _read(
 
 
 def _text(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> Head:
+    refuse_long_lines(folder.name, path)
     head, is_whole = _beginning(path, folder / path.name)
     plain = Source.model_validate({"path": str(head)})
     text = text_table("responses", head, plain, to=folder / "plain.txt")  # where a name may stand twice
@@ -166,12 +179,13 @@ def _text(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> He
         content = stream.read(_HEAD)
     delimiter, grid, ends = _grid(content)
     if delimiter == "whitespace" and _header(grid) == 0:
-        delimiter, grid, ends = ",", [[line] for line in content.splitlines()], []  # one column of text
+        delimiter, grid, ends = ",", [[line.strip()] for line in _lines(content)], []  # one column of text
     options: dict[str, Any] = {}
     above = _header(grid)
     if above:
         options["skip_rows"] = text.above + ends[above - 1]
-    below = _footer(grid if is_whole else _grid(_end(path), delimiter)[1], grid, above)
+    end = grid if is_whole else _grid(_end(path), delimiter)[1]
+    below = _footer(end, grid, above)
     if below:
         options["skip_last_rows"] = below
     own = delimiter == "whitespace" or (above is not None and not _is_found(content, ends, above, delimiter))
@@ -199,6 +213,7 @@ def _text(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> He
         is_counted=is_whole,
         has_header=above is not None,
         doubled=doubled,
+        footer=_quoted(end, below),
     )
 
 
@@ -208,6 +223,8 @@ def _beginning(path: Path, to: Path) -> tuple[Path, bool]:
         return path, True
     with path.open("rb") as stream:
         data = stream.read(_HEAD)
+        if b"\n" not in data and b"\r" not in data:  # a header without an end would lose its last columns
+            data += stream.readline(MAX_LINE)
     wide = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(data[:2])
     if wide:
         data = data[2:].decode(wide, "ignore").encode()
@@ -243,17 +260,22 @@ def _end(path: Path) -> str:
 
 def _grid(content: str, delimiter: str | None = None) -> tuple[str, Grid, list[int]]:
     """Cells by the delimiter that gives most lines one width, and the line that each row ends with."""
-    lines = [line for line in content.splitlines()[:200] if line.strip()]
+    every = _lines(content)
+    lines = [line for line in every[:200] if line.strip()]
     if delimiter is None:
         delimiter = max(_SIGNS, key=lambda sign: _evenness(_rows(lines, sign)[0]))
         blanks = [line.split() for line in lines]
         if _evenness(_rows(lines, delimiter)[0]) == 0 and _evenness(blanks) == len(lines):
             delimiter = "whitespace"
-    every = content.splitlines(keepends=True)
     if delimiter == "whitespace":
         return delimiter, [line.split() for line in every], list(range(1, len(every) + 1))
     grid, ends = _rows(every, delimiter)
     return delimiter, grid, ends
+
+
+def _lines(content: str) -> list[str]:
+    """Lines as the reader of every run counts them; Python's own splitlines knows more ends of lines."""
+    return io.StringIO(content, newline="").readlines()
 
 
 def _rows(lines: Iterable[str], delimiter: str) -> tuple[Grid, list[int]]:
@@ -277,7 +299,7 @@ def _evenness(grid: Grid) -> int:
 
 def _is_found(content: str, ends: list[int], above: int, delimiter: str) -> bool:
     """Whether the reader of every run finds this delimiter by itself, from the header alone."""
-    lines = content.splitlines()
+    lines = _lines(content)
     header = re.sub(r'"[^"]*"', "", lines[ends[above - 1] if above else 0] if lines else "")
     counts = {sign: header.count(sign) for sign in _SIGNS}
     return max(counts, key=lambda sign: counts[sign]) == delimiter
@@ -340,6 +362,12 @@ def _footer(end: Grid, grid: Grid, above: int | None) -> int:
     return below if below < _BELOW and len(body) > below else 0
 
 
+def _quoted(end: Grid, below: int) -> tuple[str, ...]:
+    """What the lines below the last row say, as far as it is needed to know them again."""
+    lines = (" ".join(_filled(row)) for row in end[-below:]) if below else ()
+    return tuple(line if len(line) <= 40 else line[:39] + "…" for line in lines if line)[:4]
+
+
 def _names(grid: Grid, above: int | None) -> tuple[list[str], tuple[str, ...]]:
     """Names for all columns, each once, and those that the file gives twice or no parameter file can hold."""
     if above is None:
@@ -364,23 +392,15 @@ def _names(grid: Grid, above: int | None) -> tuple[list[str], tuple[str, ...]]:
 
 
 def _sheets(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> tuple[list[Head], list[Note]]:
-    from python_calamine import CalamineWorkbook  # here, because text and Parquet never need it
-
-    try:
-        workbook = CalamineWorkbook.from_path(path)
-        grids = {
-            name: workbook.get_sheet_by_name(name).to_python(skip_empty_area=True)
-            for name in workbook.sheet_names
-        }
-    except (
-        Exception
-    ):  # calamine raises plain exceptions of several kinds; the reader of every run has words for them
-        _read(connection, path, {}, folder)
-        raise
+    cells = folder / "cells.csv"
+    told = unpack(folder.name, path, None, to=cells)
+    grids = {str(told["sheet"]): _ends_of(cells)}
+    for name in (*told["others"], *told["hidden"]):
+        unpack(folder.name, path, name, to=cells)
+        grids[name] = _ends_of(cells)
     heads: list[Head] = []
     passed: list[Note] = []
-    for index, (name, cells) in enumerate(grids.items()):
-        grid = [["" if cell is None else str(cell).strip() for cell in row] for row in cells]
+    for index, (name, (grid, end)) in enumerate(grids.items()):
         above = _header(grid)
         if _usual(grid) < 2 or len(grid) < 2:
             if len(grids) == 1:
@@ -390,7 +410,7 @@ def _sheets(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> 
         options: dict[str, Any] = {"sheet": name} if index else {}
         if above:
             options["skip_rows"] = above
-        if below := _footer(grid, grid, above):
+        if below := _footer(end, grid, above):
             options["skip_last_rows"] = below
         names, doubled = _names(grid, above)
         if above is None or doubled:
@@ -412,9 +432,20 @@ def _sheets(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> 
                 has_header=above is not None,
                 doubled=doubled,
                 sheet=name if len(grids) > 1 else None,
+                footer=_quoted(end, below),
             )
         )
     return heads, passed
+
+
+def _ends_of(cells: Path) -> tuple[Grid, Grid]:
+    """The first rows of a sheet, and its last ones; the same list where these are all of them."""
+    with cells.open(encoding="utf-8", newline="") as stream:
+        rows = ([cell.strip() for cell in row] for row in csv.reader(stream))
+        grid = list(islice(rows, _LINES))
+        end = deque(grid, maxlen=_LINES)
+        end.extend(rows)
+    return grid, grid if not grid or end[0] is grid[0] else list(end)
 
 
 def _typed(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> Head:
@@ -442,7 +473,9 @@ def _head(
     has_header: bool = True,
     doubled: tuple[str, ...] = (),
     sheet: str | None = None,
+    footer: tuple[str, ...] = (),
 ) -> Head:
     rows = Raw(raw.table, relation, raw.columns, (path.name,), raw.notes)
     facts = judge(connection, rows)
-    return Head(path, sheet, facts, options, rows, n_rows, is_counted, has_header, doubled, tuple(raw.notes))
+    notes = tuple(raw.notes)
+    return Head(path, sheet, facts, options, rows, n_rows, is_counted, has_header, doubled, notes, footer)

@@ -8,14 +8,25 @@ from typing import Any
 
 import yaml
 
+#: What marks a question that is answered by taking the mark off; and one that no line answers.
+QUESTION, OPEN = "# ? ", "# ?? "
+#: Where evidence begins, so that the eye can run down it.
+MARGIN = 42
+#: Columns of a terminal that a line may take, if it can.
+WIDE = 100
+#: Blanks and joiners that names and words have; a person does not see them, and they do nothing else.
+_SEEN = "\u200c\u200d\u3000\xa0\u202f\u2009"
+
 
 def scalar(value: Any) -> str:
-    """A value as YAML writes it within one line, in quotes where it would mean something else.
+    r"""A value as YAML writes it within one line, in quotes where it would mean something else or not be seen.
 
     Examples
     --------
     >>> scalar("no"), scalar("0012"), scalar("a: b # c"), scalar(["x", "a,b"]), scalar("2、满意度：物流")
     ("'no'", "'0012'", "'a: b # c'", "[x, 'a,b']", '2、满意度：物流')
+    >>> scalar("\u202ea")
+    '"\\U0000202ea"'
     """
     if isinstance(value, dict):
         return "{" + ", ".join(f"{scalar(key)}: {scalar(inner)}" for key, inner in value.items()) + "}"
@@ -31,7 +42,12 @@ def scalar(value: Any) -> str:
         text = text[1:-1]
         if style:
             text = re.sub(r"^!!\w+ ", "", text)
-        if "\n" not in text and yaml.safe_load(f"[{text}]") == [value]:
+            # Such as a sign that turns the text behind it round.
+            text = "".join(
+                sign if sign in _SEEN or sign.isprintable() else f"\\U{ord(sign):08x}" for sign in text
+            )
+        is_seen = all(sign in _SEEN or sign.isprintable() for sign in text)
+        if is_seen and yaml.safe_load(f"[{text}]") == [value]:
             return text
     return '"' + "".join(f"\\U{ord(sign):08x}" for sign in str(value)) + '"'
 
@@ -67,3 +83,23 @@ def wrapped(text: str, most: int) -> list[str]:
             line = ""
         line += part
     return [*lines, line.rstrip()]
+
+
+def entry(depth: int, key: str, value: Any, why: str = "", *, is_question: bool = False) -> str:
+    """A line of the file with its evidence behind it, or above it where that would be too long to read."""
+    line = "  " * depth + (QUESTION if is_question else "") + f"{key}: {scalar(value)}"
+    if not why:
+        return line
+    whole = f"{padded(line, MARGIN)} # {comment(why)}"
+    if width(whole) <= WIDE:
+        return whole
+    return "\n".join([*remark(depth, why), line])
+
+
+def remark(depth: int, text: str, sign: str = "# ") -> list[str]:
+    """A comment of its own, in as many lines as it takes."""
+    start = "  " * depth
+    return [
+        f"{start}{sign if at == 0 else '# '}{part}"
+        for at, part in enumerate(wrapped(comment(text), WIDE - 12))
+    ]

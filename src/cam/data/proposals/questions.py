@@ -142,6 +142,62 @@ def score_columns(names: Iterable[str], samples: Mapping[str, Sequence[object]])
     return _one_each(found)
 
 
+#: What a question in words asks for; and the least that its answers have.
+_OPEN = re.compile(
+    r"what (?:could|can|should|would|else)|why|how (?:could|can|might)|comment|feedback|improve|suggest"
+    r"|anything else|tell us"
+    r"|意见|建议|为什么|原因|如何改进|想说|反馈"
+)
+_ASKED_EACH, _WORDS_EACH, _DIFFERENT = 1.5, 3.0, 0.5
+
+
+def comment_columns(
+    names: Iterable[str], samples: Mapping[str, Sequence[object]], used: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Return the columns of a survey whose answers are words of one's own.
+
+    Parameters
+    ----------
+    names : iterable of str
+        The columns to look at.
+    samples : mapping of str to sequence
+        Values of each column, in the order of its rows.
+    used : iterable of str
+        Columns that have a role already.
+
+    Returns
+    -------
+    tuple of str
+        Those whose question asks for words go first.
+
+    Examples
+    --------
+    >>> comment_columns(["Q3", "Q4"], {"Q3": ["What could be better?", "Be faster", "Nothing at all"], "Q4": ["5"]})
+    ('Q3',)
+    """
+    found: list[tuple[bool, str]] = []
+    for name in names:
+        texts = [str(value).strip() for value in samples.get(name, ()) if str(value).strip()]
+        head = [text for text in texts[:_LINES] if text.startswith("{") or text.endswith(("?", "？"))]
+        answers = [text for text in texts if text not in head]
+        if name in used or not answers or sum(_is_prose(text) for text in answers) < 0.9 * len(answers):
+            continue
+        asks = any(_OPEN.search(plain(text)) and len(plain(text)) > 3 for text in (name, *head))
+        each = sum(len(re.findall(r"[A-Za-z']+|[\u4e00-\u9fff]{2}", text)) for text in answers) / len(answers)
+        different = len(set(answers)) / len(answers)
+        if (asks and each >= _ASKED_EACH and len(set(answers)) > 1) or (
+            each >= _WORDS_EACH and different >= _DIFFERENT and len(answers) >= 5
+        ):
+            found.append((not asks, name))
+    return tuple(name for _, name in sorted(found, key=lambda pair: pair[0]))
+
+
+def _is_prose(text: str) -> bool:
+    """Whether a text is neither a number, a word of a scale, an address on the net nor a day."""
+    is_mail = re.fullmatch(r"\S*[@/:_]\S*|[\d\s./:+-]+", text)
+    return not (is_mail or _is_answer(plain(text)) or plain(text) in NO_ANSWER)
+
+
 def _proposal(name: str, canonical: str, values: Sequence[object]) -> ScoreColumn | None:
     texts = [str(value) for value in values if value is not None]
     wording, answers = _split(name, texts)
@@ -208,7 +264,9 @@ def _read(answers: Iterable[str]) -> _Answers:
 def _in_words(name: str, canonical: str, asks: str, read: _Answers) -> ScoreColumn | None:
     """Words of as many points as the score has; which number an answer on 0 to 10 has, no word says."""
     points = {"csat": 5, "ces": 7}.get(canonical)
-    if points is None or not any(n == points for n, _ in scales_of(read.words)):
+    if points is None or not all(1 <= number <= points for number in read.numbers):
+        return None
+    if not any(n == points for n, _ in scales_of(read.words)):
         return None
     note = Note(_WORDS, word=asks, points=points, example=read.words[0])
     return ScoreColumn(name, canonical, note, None)

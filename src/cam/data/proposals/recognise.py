@@ -16,12 +16,16 @@ import duckdb
 
 from cam.data.notes import Note
 from cam.data.people.privacy import personal_columns
-from cam.data.presets.apply import Recognised, after_reading, recognised
-from cam.data.proposals.doubts import Doubt, Settled, doubts
+from cam.data.presets.apply import Recognised, after_reading
+from cam.data.proposals.asked import Doubt, Settled
+from cam.data.proposals.by_values import by_values, orders_by_values
+from cam.data.proposals.doubts import doubts
 from cam.data.proposals.facts import Facts
 from cam.data.proposals.heads import Head, open_heads
-from cam.data.proposals.questions import score_columns
-from cam.data.proposals.roles import FEW, Fit, fit_of, fits, roles_of, samples
+from cam.data.proposals.lines import shown
+from cam.data.proposals.questions import comment_columns, score_columns
+from cam.data.proposals.roles import Fit, fit_of, fits, recognised_surely, roles_of, samples
+from cam.data.proposals.second import Second, also_refunds
 from cam.data.proposals.synonyms import SURE, bare, strength
 from cam.errors import DataError
 from cam.params import Source
@@ -116,15 +120,21 @@ class Recognition:
         By table, in the order of the schema.
     passed : tuple of Note
         Files and sheets that are not read, and why.
+    others : tuple of Note
+        Files of a table that another file is already, and how to use them.
+    seconds : tuple of Second
+        Files that may be a second table as well.
     """
 
     proposals: tuple[Proposal, ...]
     passed: tuple[Note, ...]
+    others: tuple[Note, ...] = ()
+    seconds: tuple[Second, ...] = ()
 
     @property
     def n_questions(self) -> int:
         """How many questions are open, those of files that are not read among them."""
-        return sum(proposal.n_questions for proposal in self.proposals) + len(self.passed)
+        return sum(one.n_questions for one in self.proposals) + len(self.passed) + len(self.seconds)
 
 
 def recognise(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], *, folder: Path) -> Recognition:
@@ -151,7 +161,7 @@ def recognise(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], *, f
     heads, passed = open_heads(connection, paths, folder=folder)
     groups = _groups(heads)
     # The sort is stable: files that fit alike stay in the order in which they were named.
-    presets = ({export.preset for export in recognised(list(group[0].columns))} for group in groups)
+    presets = ({export.preset for export in recognised_surely(group[0])} for group in groups)
     popular = Counter(preset for known in presets for preset in known)
     ranked = sorted((fit for group in groups for fit in fits(group, popular)), key=lambda fit: -fit.score)
     taken: dict[str, Fit] = {}
@@ -166,14 +176,20 @@ def recognise(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], *, f
     if "refunds" in taken and "transactions" not in taken:
         del taken["refunds"]
         placed = {own: table for own, table in placed.items() if table != "refunds"}
+    others: list[Note] = []
     for index, group in enumerate(groups):
         if index not in placed:
             wanted = next((fit.table for fit in ranked if fit.heads is group), None)
-            passed += [_not_read(head, wanted if wanted in taken else None) for head in group]
+            if wanted in taken:
+                others += [_twice(head, taken[wanted]) for head in group]
+            else:
+                passed += [_not_read(head) for head in group]
     if not set(taken) & set(STARTING_TABLES):
-        raise DataError(_no_start(taken, passed))
+        raise DataError(_no_start(taken, [*others, *passed]))
     proposals = [_proposal(connection, taken[table]) for table in TABLES if table in taken]
-    return Recognition(tuple(_overlaps(connection, proposals)), tuple(passed))
+    return Recognition(
+        tuple(_overlaps(connection, proposals)), tuple(passed), tuple(others), also_refunds(proposals)
+    )
 
 
 def _groups(heads: Iterable[Head]) -> list[tuple[Head, ...]]:
@@ -185,11 +201,9 @@ def _groups(heads: Iterable[Head]) -> list[tuple[Head, ...]]:
     return [tuple(group) for group in groups.values()]
 
 
-def _not_read(head: Head, table: str | None) -> Note:
-    if table:
-        return Note("{file}: looks like {table} too, and one of the two counts", file=head.shown, table=table)
-    shown = ", ".join(list(head.columns)[:6]) + (", …" if len(head.columns) > 6 else "")
-    return Note("{file}: fits no table; its columns are {columns}", file=head.shown, columns=shown)
+def _not_read(head: Head) -> Note:
+    named = ", ".join(list(head.columns)[:6]) + (", …" if len(head.columns) > 6 else "")
+    return Note("{file}: fits no table; its columns are {columns}", file=head.shown, columns=named)
 
 
 def _no_start(taken: Mapping[str, Fit], passed: Iterable[Note]) -> str:
@@ -200,6 +214,19 @@ def _no_start(taken: Mapping[str, Fit], passed: Iterable[Note]) -> str:
         "    Give the file with the orders, contracts, snapshot or answers too; nothing was written."
     )
     return "\n".join(lines)
+
+
+def _twice(head: Head, fit: Fit) -> Note:
+    """A second file of one table: what can be done with both."""
+    file, table, used = head.shown, fit.table, fit.heads[0].shown
+    if set(head.columns) == set(fit.heads[0].columns) and not (head.sheet or fit.heads[0].sheet):
+        words = "{file}: looks like {table} too, with the columns of {used}: to read both, make path a list of the two"
+    else:
+        words = (
+            "{file}: looks like {table} too, and is not read, for {used} is: name it there instead, "
+            "or give it a client of its own with cam new"
+        )
+    return Note(words, file=file, table=table, used=used)
 
 
 # --- files that fit no table -----------------------------------------------------------------------
@@ -227,12 +254,17 @@ def _proposal(connection: duckdb.DuckDBPyConnection, fit: Fit) -> Proposal:
     picks: dict[str, Pick] = {}
     used: set[str] = set()
     for name, columns in (fit.preset.columns if fit.preset else {}).items():
-        picks[name] = Pick(name, columns, (Note("known of {preset}", preset=_named(fit.preset)),), True)
+        picks[name] = Pick(name, columns, (Note("{preset} exports it so", preset=_named(fit.preset)),), True)
         used |= set(columns)
     if fit.table == "responses":
         for pick in _asked(head, used):
             picks.setdefault(pick.name, pick)
             used |= set(pick.columns)
+        said = comment_columns(head.columns, samples(head), used)
+        if said and "comment" not in picks and "comment" not in fit.roles:
+            why = Note("answers in words of their own, {n} of them different", n=_n_texts(head, said[0]))
+            picks["comment"] = Pick("comment", said[:1], (why,), False, said[1:])
+            used.add(said[0])
     for name, (column, worth) in fit.roles.items():
         if name in picks or column in used:
             continue
@@ -247,10 +279,13 @@ def _proposal(connection: duckdb.DuckDBPyConnection, fit: Fit) -> Proposal:
             picks[name] = Pick(name, left[:1], (why,), False, left[1:])
             used.add(left[0])
     for name in table.required:
-        if name not in picks and (likely := _by_values(head, fit.table, name, used)):
-            reasons = (Note("by its values alone"), *_evidence(fit.table, name, head.columns[likely]))
-            picks[name] = Pick(name, (likely,), reasons, False)
-            used.add(likely)
+        if name not in picks and (likely := by_values(head, fit.table, name, used)):
+            picks[name] = _guessed(head, fit.table, name, likely)
+            used.add(likely[0])
+    has_no_order = fit.table == "transactions" and "order_id" not in picks and "customer_id" in picks
+    if has_no_order and (likely := orders_by_values(head, picks["customer_id"].columns[0], used)):
+        picks["order_id"] = _guessed(head, fit.table, "order_id", likely)
+        used.add(likely[0])
     ordered = tuple(picks[column.name] for column in table.columns if column.name in picks)
     ordered += tuple(pick for name, pick in picks.items() if not table.column(name))
     mapped = {pick.name: pick.columns for pick in ordered}
@@ -361,6 +396,8 @@ def _evidence(table: str, name: str, facts: Facts) -> tuple[Note, ...]:
         return (Note(words, share=_share(share)),)
     if facts.is_key:
         return (Note("each row has its own"),)
+    if facts.n_distinct == 1:
+        return (Note("one value in all {rows} rows", rows=facts.n_filled),)
     return (Note("{n} different values in {rows} rows", n=facts.n_distinct, rows=facts.n_filled),)
 
 
@@ -369,33 +406,19 @@ def _share(share: float) -> str:
     return f"{int(share * 1000) / 10:g} %"
 
 
-def _by_values(head: Head, table: str, name: str, used: set[str]) -> str | None:
-    """The column that a role would have by its values, if there is one."""
-    role = TABLES[table].column(name)
-    assert role is not None
-    left = {column: facts for column, facts in head.columns.items() if column not in used and facts.n_filled}
-    if role.kind in {"date", "datetime"}:
-        fits = [column for column, facts in left.items() if facts.dates >= 0.9]
-    elif role.kind in {"money", "number"}:
-        fits = [column for column, facts in left.items() if facts.amounts >= 0.9 and facts.dates < 0.9]
-        fits.sort(key=lambda column: (left[column].wholes >= 1, -left[column].n_distinct))
-    elif role.kind == "boolean":
-        fits = [column for column, facts in left.items() if facts.truths >= 0.99 and facts.n_distinct == 2]
-    elif name == TABLES[table].key:
-        fits = [column for column, facts in left.items() if facts.is_key and facts.dates < 0.9]
-    elif name.endswith("_id"):
-        fits = [
-            column
-            for column, facts in left.items()
-            if facts.dates < 0.9 and facts.n_distinct > 0.01 * facts.n_filled and facts.wholes in {0.0, 1.0}
-        ]
-    elif name in FEW:
-        fits = [
-            column for column, facts in left.items() if 2 <= facts.n_distinct <= 30 and facts.amounts < 0.5
-        ]
-    else:
-        fits = []
-    return fits[0] if fits else None
+def _guessed(head: Head, table: str, name: str, likely: tuple[str, ...]) -> Pick:
+    """A question with its candidates: nothing but the values speaks for any of them."""
+    facts = head.columns[likely[0]]
+    reasons = (Note("by its values alone"), *_evidence(table, name, facts))
+    counted = ", ".join(f"{shown(other)} ({head.columns[other].n_distinct:,})" for other in likely[1:5])
+    if counted and name.endswith("_id"):
+        reasons += (Note("or, with so many different values: {columns}", columns=counted),)
+        return Pick(name, likely[:1], reasons, False)
+    return Pick(name, likely[:1], reasons, False, likely[1:])
+
+
+def _n_texts(head: Head, column: str) -> int:
+    return len(set(head.columns[column].values))
 
 
 # --- whether ids of different files are the same customers ----------------------------------------

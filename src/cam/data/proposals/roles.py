@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cam.data.presets.apply import Recognised, recognised
+from cam.data.presets.apply import Recognised, load_preset, recognised
 from cam.data.proposals.facts import Facts
 from cam.data.proposals.heads import Head
 from cam.data.proposals.questions import score_columns
-from cam.data.proposals.synonyms import strength, table_in
+from cam.data.proposals.synonyms import is_common, strength, table_in
 from cam.schema import MAY_BE_EMPTY, TABLES, Column
 
 #: Below this a column is not proposed; a table whose needed columns are less sure on average is not, either.
@@ -50,7 +50,7 @@ def fits(heads: tuple[Head, ...], popular: Mapping[str, int]) -> list[Fit]:
         In the order of the schema; empty where they fit none.
     """
     head = max(heads, key=lambda head: len(next(iter(head.columns.values())).values) if head.columns else 0)
-    known = recognised(list(head.columns)) if head.has_header else []
+    known = recognised_surely(head)
     speaks = list(table_in(head.sheet or "")) or list(table_in(head.path.stem))
     found = []
     for table in TABLES:
@@ -69,6 +69,21 @@ def fits(heads: tuple[Head, ...], popular: Mapping[str, int]) -> list[Fit]:
             score, mean = score + (_PRESET + len(preset.columns) if preset.columns else 0.5), max(mean, 0.6)
         if mean >= _LEAST_TABLE and score >= 2.5:
             found.append(Fit(table, heads, score, roles, preset))
+    return found
+
+
+def recognised_surely(head: Head) -> list[Recognised]:
+    """The exports that a header fits, without those that it may fit by chance.
+
+    Of some exports nobody has seen a file: what is known are likely labels, which any system may have. Such a one is
+    named where two of its columns are called as no dictionary has it.
+    """
+    found = []
+    for one in recognised(list(head.columns)) if head.has_header else []:
+        export = load_preset(one.preset).exports[one.export]
+        own = [column for column in one.known_by if not is_common(column)]
+        if export.columns or len(own) >= 2:
+            found.append(one)
     return found
 
 

@@ -126,6 +126,22 @@ def strength(table: str, column: str, name: str) -> float:
     return _ENDS_SURE if max(ends) > (SURE + MAYBE) / 2 else _ENDS_MAYBE
 
 
+def is_common(name: str) -> bool:
+    """Whether any system may call a column so: some table has it as a sure name.
+
+    Examples
+    --------
+    >>> is_common("工单编号"), is_common("最后成交时间")
+    (True, False)
+    """
+    plain = bare(name)
+    return any(
+        of_column.get(plain, 0.0) > (SURE + MAYBE) / 2
+        for of_table in synonyms().columns.values()
+        for of_column in of_table.values()
+    )
+
+
 def _is_end(word: str, name: str) -> bool:
     """Whether a name ends as a word does that is long enough to say something."""
     return len(word) >= (2 if not word.isascii() else 6) and name.endswith(word)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import duckdb
 
@@ -11,6 +12,7 @@ from cam.data.engine import identifier, literal
 from cam.data.files.sources import Raw
 from cam.data.notes import Note
 from cam.data.types.clocks import in_zone
+from cam.data.types.evidence import judge_files, within_years, year_span
 from cam.data.types.expressions import blank, trimmed
 from cam.errors import DataError
 from cam.params import Source
@@ -19,6 +21,8 @@ _TIMES = (
     *("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", "T%H:%M:%S.%f"),
     *(" %I:%M %p", " %I:%M:%S %p"),
 )
+#: The order that is asked about, where two digits may be a year or a day.
+_SHORT = "year first, in two digits"
 #: Ways to write a day, by the order of their parts. Two-digit years come first: %Y would read 24 as the year 24.
 _DATES = {
     "year first": ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y年%m月%d日", "%Y%m%d"),
@@ -30,6 +34,7 @@ _DATES = {
         *("%m/%d/%y", "%m.%d.%y", "%m-%d-%y"),
         *("%m/%d/%Y", "%m.%d.%Y", "%m-%d-%Y", "%b %d, %Y", "%B %d, %Y"),
     ),
+    _SHORT: ("%y-%m-%d", "%y/%m/%d", "%y.%m.%d"),
 }
 _OFFSET = (
     r"(:[0-9]{2}(?:[.][0-9]+)?(?: ?[AaPp][Mm])?) ?"
@@ -40,16 +45,48 @@ _HALF_DAY = r" ?(上午|下午) ?([0-9:]+)$"
 
 _EVERY = {order: [day + time for day in days for time in _TIMES] for order, days in _DATES.items()}
 
+#: A year before this one is a misreading of two digits, never evidence for an order.
+_FIRST = "TIMESTAMP '1000-01-01'"
+
 #: Order of the parts -> rows that it reads, the expression that reads them.
 Readings = dict[str, tuple[int, str]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows that are still to be asked how their dates are written.
+
+    Attributes
+    ----------
+    query : str
+        FROM clause.
+    weight : str
+        How many rows of the source one of these stands for.
+    settled : dict of str to int
+        Order of the parts -> rows beside these that it reads, and that no other form reads in another way.
+    n_settled : int
+        Rows beside these.
+    """
+
+    query: str
+    weight: str = "1"
+    settled: dict[str, int] = field(default_factory=dict)
+    n_settled: int = 0
+
+
 #: What to tell of how dates are written.
+_AS_ANOTHER = {
+    "day first": "{column}: dates read day first, as those of {other} can only be read",
+    "month first": "{column}: dates read month first, as those of {other} can only be read",
+}
 _ORDERS = {
     "day first": "{column}: dates read day first",
     "month first": "{column}: dates read month first",
+    _SHORT: "{column}: dates read with the year first, in two digits",
     "from numbers": "{column}: dates read from numbers: days of a spreadsheet, or seconds since 1970",
 }
+_SINCE_1904 = "{column}: numbers read as days since 1904, as the workbook counts them"
+_OF_UTC = "{column}: moments with a time zone count on the days of UTC; options.time_zone counts those of another place"
 _LOCAL = "{column}: the clock as it is written, without its offset from UTC"
 
 
@@ -85,6 +122,8 @@ def date_reader(
     reader, moved = in_zone(connection, raw, origin, source, reader, place=place)
     if source.options.time_zone:
         told = [note for note in told if note.words != _LOCAL]
+    elif origin in raw.zoned:
+        told = [*told, Note(_OF_UTC, column=origin)]
     return reader, [*told, *moved]
 
 
@@ -104,11 +143,11 @@ def _clock_reader(
             return _reader(local, [asked.replace("%z", "").strip()]), [Note(_LOCAL, column=origin)]
         return _reader(text, [asked]), []
     rows = f"FROM {raw.relation} WHERE NOT {blank(given, kind)}"
-    (complete, readings), told = _readings(connection, text, rows), None
-    if not complete:
-        readings, told = _rarer(connection, text, rows, readings)
+    readings, told = _by_all_rows(connection, raw, origin)
+    connection.execute("DROP TABLE IF EXISTS _cam_dates")
     if not readings:
         return f"try_strptime({text}, '%Y-%m-%d')", []  # nothing fits: every value counts as unreadable
+    _ask_about_short_years(connection, raw, origin, readings, place=place)
     best = max(n for n, _ in readings.values())
     likely = {order: reader for order, (n, reader) in readings.items() if n == best}
     if len(likely) > 1:
@@ -116,8 +155,7 @@ def _clock_reader(
         example = connection.execute(f"SELECT {given} {rows} AND {first} <> {second} LIMIT 1").fetchone()
         decided = _decided_elsewhere(connection, raw, origin, example[0]) if example else None
         if decided and decided[0] in likely:
-            words = "{column}: dates read " + decided[0] + ", as those of {other} can only be read"
-            return likely[decided[0]], [Note(words, column=origin, other=decided[1])]
+            return likely[decided[0]], [Note(_AS_ANOTHER[decided[0]], column=origin, other=decided[1])]
         if example:
             raise DataError(
                 f"{raw.table}: column '{origin}' can be read {' or '.join(likely)} in every row "
@@ -125,8 +163,49 @@ def _clock_reader(
                 f'    Say which: data.{raw.table}.options.date_format: "%d/%m/%Y" or "%m/%d/%Y" in {place}.'
             )
     order, reader = next(iter(likely.items()))
+    every = {order: reader for order, (_, reader) in readings.items()}
+    by_file = judge_files(connection, raw, origin, order, every)
+    if order == "from numbers" and raw.from_1904:
+        if set(raw.from_1904) != set(raw.files):
+            raise DataError(
+                f"{raw.table}: column '{origin}' has days as numbers, which {raw.from_1904[0]} counts from 1904 "
+                "and other files from 1900.\n    Show that column as dates in every workbook, and save it again."
+            )
+        told = _SINCE_1904
+    reader = within_years(connection, raw, origin, reader)
     said = [_ORDERS[order]] if order in _ORDERS else []
-    return reader, [Note(words, column=origin) for words in [*said, *([told] if told else [])]]
+    told_of = [Note(words, column=origin) for words in [*said, *([told] if told else [])]]
+    return reader, [*told_of, *by_file]
+
+
+def _ask_about_short_years(
+    connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str, readings: Readings, *, place: str
+) -> None:
+    """Keep the reading with two digits of the year first only where it alone reads most; ask where it may be right.
+
+    24-01-02 is a day of 2024 or of 2002: of the two, the dates of one shop lie in fewer years.
+    """
+    n_short, short = readings.get(_SHORT, (0, ""))
+    others = {order: reader for order, (n, reader) in readings.items() if order != _SHORT and n >= n_short}
+    if not short or not others:
+        return
+    del readings[_SHORT]
+    best = max(n for n, _ in readings.values())
+    rivals = {order: reader for order, reader in others.items() if readings[order][0] == best}
+    if n_short < best:
+        return
+    span = year_span(connection, raw, short)
+    if all(span < year_span(connection, raw, reader) for reader in rivals.values()):
+        given, kind = identifier(origin), raw.columns[origin]
+        example = connection.execute(
+            f"SELECT {given} FROM {raw.relation} WHERE NOT {blank(given, kind)} LIMIT 1"
+        ).fetchone()
+        assert example is not None
+        raise DataError(
+            f"{raw.table}: column '{origin}' can be read {_SHORT}, or {' or '.join(rivals)}, in every row "
+            f"(such as {example[0]!r}).\n"
+            f'    Say which: data.{raw.table}.options.date_format: "%y-%m-%d" or "%d-%m-%y" in {place}.'
+        )
 
 
 def _decided_elsewhere(
@@ -151,9 +230,9 @@ def _decided_elsewhere(
         alike = re.compile(rf"[0-9]{{1,2}}[{separator}][0-9]{{1,2}}[{separator}][0-9]{{2,4}}\b")
         if not sample or not all(alike.match(row[0]) for row in sample):
             continue
-        complete, readings = _readings(connection, text, rows)
+        complete, readings = _readings(connection, text, _Rows(rows))
         best = max((n for n, _ in readings.values()), default=0)
-        likely = [order for order, (n, _) in readings.items() if n == best]
+        likely = [order for order, (n, _) in readings.items() if n == best and order != _SHORT]
         if complete and len(likely) == 1 and likely[0] != "year first":
             found.setdefault(likely[0], name)
     return next(iter(found.items())) if len(found) == 1 else None
@@ -186,9 +265,13 @@ def presumed_reader(
     found = [order for order, formats in likely.items() if formats]
     if found != ["year first"]:
         return None
+    return _quick(given, kind, likely["year first"])
+
+
+def _quick(given: str, kind: str, formats: Sequence[str]) -> str:
     # Blanks around a date do not matter to the engine, but for those that only Chinese has.
     bare = given if kind == "VARCHAR" else f"CAST({given} AS VARCHAR)"
-    plain, slow = _reader(bare, likely["year first"]), _reader(text, likely["year first"])
+    plain, slow = _reader(bare, formats), _reader(_text(given, kind), formats)
     return f"coalesce({plain}, CASE WHEN NOT {blank(given, kind)} THEN {slow} END)"
 
 
@@ -206,8 +289,58 @@ def _check_format(connection: duckdb.DuckDBPyConnection, table: str, asked: str)
         ) from None
 
 
+def _by_all_rows(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str) -> tuple[Readings, str | None]:
+    """For each order of the parts how many rows it reads, and how; and what to tell of it.
+
+    The forms that read the first rows are tried on all of them, the others on those alone that these leave: a text
+    has one form, but for the order of day and month.
+    """
+    given, kind = identifier(origin), raw.columns[origin]
+    text = _text(given, kind)
+    rows = _Rows(f"FROM {raw.relation} WHERE NOT {blank(given, kind)}")
+    likely = _with_mirrors(_likely(connection, text, rows.query))
+    if likely:
+        readers = _readers(text, likely)
+        if "year first" in likely:
+            readers["year first"] = _quick(given, kind, likely["year first"])
+        rows, total = _left_by(connection, given, text, readers, rows)
+        if total in rows.settled.values():
+            return {order: (n, readers[order]) for order, n in rows.settled.items() if n}, None
+    complete, plain = _readings(connection, text, rows)
+    if likely:
+        # Where the other forms read nothing more, what read the first rows is all that is needed.
+        for order in likely.keys() & plain.keys():
+            n, reader = plain[order]
+            differs = f"({reader}) IS DISTINCT FROM ({readers[order]})"
+            if not _first(connection, f"SELECT count(*) {rows.query} AND ({differs})")[0]:
+                plain[order] = (n, readers[order])
+    return (plain, None) if complete else _rarer(connection, raw, text, rows, plain)
+
+
+def _left_by(
+    connection: duckdb.DuckDBPyConnection, given: str, text: str, readers: Mapping[str, str], rows: _Rows
+) -> tuple[_Rows, int]:
+    """The rows that no reader reads, each text once, and the number of all."""
+    names = {order: f"_cam_read_{index}" for index, order in enumerate(readers)}
+    read = ", ".join(
+        f"coalesce({readers[order]} >= {_FIRST}, false) AS {name}" for order, name in names.items()
+    )
+    is_read = " OR ".join(names.values())
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE _cam_dates AS SELECT CASE WHEN NOT ({is_read}) THEN {text} END AS {given}, "
+        f"{', '.join(names.values())}, count(*) AS _cam_n FROM (SELECT {given}, {read} {rows.query}) GROUP BY ALL"
+    )
+    counts = ", ".join(f"coalesce(sum(_cam_n) FILTER ({name}), 0)" for name in names.values())
+    total, settled, *each = _first(
+        connection,
+        f"SELECT sum(_cam_n), coalesce(sum(_cam_n) FILTER ({is_read}), 0), {counts} FROM _cam_dates",
+    )
+    left = f"FROM _cam_dates WHERE NOT ({is_read})"
+    return _Rows(left, "_cam_n", dict(zip(names, each, strict=True)), settled), total
+
+
 def _rarer(
-    connection: duckdb.DuckDBPyConnection, text: str, rows: str, plain: Readings
+    connection: duckdb.DuckDBPyConnection, raw: Raw, text: str, rows: _Rows, plain: Readings
 ) -> tuple[Readings, str | None]:
     """Moments with an offset, and dates as numbers, where the plain forms leave rows unread."""
     # The clock of the place where it happened tells the shop's day; the offset would move it to another.
@@ -215,13 +348,16 @@ def _rarer(
     halves = f"regexp_replace({text}, {literal(_HALF_DAY)}, ' \\2 \\1')"
     halves = f"replace(replace({halves}, '上午', 'AM'), '下午', 'PM')"
     number = f"TRY_CAST({text} AS DOUBLE)"
+    day_0 = "1904-01-01" if raw.from_1904 else "1899-12-30"
     counted = (
         f"CASE WHEN regexp_full_match({text}, '[0-9]{{13}}') THEN make_timestamp(CAST({number} * 1e3 AS BIGINT)) "
         f"WHEN regexp_full_match({text}, '[0-9]{{10}}') THEN make_timestamp(CAST({number} * 1e6 AS BIGINT)) "
         f"WHEN regexp_full_match({text}, '[2-7][0-9]{{4}}([.][0-9]+)?') "
-        f"THEN TIMESTAMP '1899-12-30' + to_seconds(CAST(round({number} * 86400) AS BIGINT)) END"
+        f"THEN TIMESTAMP '{day_0}' + to_seconds(CAST(round({number} * 86400) AS BIGINT)) END"
     )
-    n_counted = _first(connection, f"SELECT count({counted}) {rows}")[0]
+    n_counted = _first(
+        connection, f"SELECT coalesce(sum({rows.weight}) FILTER ({counted} IS NOT NULL), 0) {rows.query}"
+    )[0]
     choices: list[tuple[Readings, str | None]] = [
         (plain, None),
         (_readings(connection, halves, rows)[1], None),
@@ -231,31 +367,36 @@ def _rarer(
     return max(choices, key=lambda choice: max((n for n, _ in choice[0].values()), default=0))
 
 
-def _readings(connection: duckdb.DuckDBPyConnection, text: str, rows: str) -> tuple[bool, Readings]:
+def _readings(connection: duckdb.DuckDBPyConnection, text: str, rows: _Rows) -> tuple[bool, Readings]:
     """Whether one order of the parts reads all rows; for each order how many, and how.
 
     A sample names the likely formats, all rows decide; all formats are tried only where these leave a row.
     """
-    for choice in (_likely(connection, text, rows), _EVERY):
-        readers = {order: _reader(text, group) for order, group in choice.items() if group}
-        # No day, month or name begins with three digits, and to try forms that do not fit is slow.
-        readers = {
-            order: reader
-            if order == "year first"
-            else f"CASE WHEN NOT regexp_matches({text}, '^[0-9]{{3}}') THEN {reader} END"
-            for order, reader in readers.items()
-        }
+    likely = {} if rows.n_settled else _likely(connection, text, rows.query)
+    for choice in (likely, _EVERY):
+        readers = _readers(text, choice)
         if not readers:
             continue
-        # A year below 1000 is a misreading of two digits, never evidence for an order.
         queries = ", ".join(
-            f"count(*) FILTER ({reader} >= TIMESTAMP '1000-01-01')" for reader in readers.values()
+            f"coalesce(sum({rows.weight}) FILTER ({reader} >= {_FIRST}), 0)" for reader in readers.values()
         )
-        total, *read = _first(connection, f"SELECT count(*), {queries} {rows}")
-        if max(read) == total or choice is _EVERY:
-            found = {order: (n, readers[order]) for order, n in zip(readers, read, strict=True) if n}
-            return max(read) == total, found
+        total, *read = _first(connection, f"SELECT coalesce(sum({rows.weight}), 0), {queries} {rows.query}")
+        read = [n + rows.settled.get(order, 0) for order, n in zip(readers, read, strict=True)]
+        complete = max(read) == total + rows.n_settled
+        if complete or choice is _EVERY:
+            return complete, {order: (n, readers[order]) for order, n in zip(readers, read, strict=True) if n}
     return False, {}
+
+
+def _readers(text: str, choice: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    readers = {order: _reader(text, group) for order, group in choice.items() if group}
+    # No day, month or name begins with three digits, and to try forms that do not fit is slow.
+    return {
+        order: reader
+        if order == "year first"
+        else f"CASE WHEN NOT regexp_matches({text}, '^[0-9]{{3}}') THEN {reader} END"
+        for order, reader in readers.items()
+    }
 
 
 def _likely(connection: duckdb.DuckDBPyConnection, text: str, rows: str) -> dict[str, list[str]]:
@@ -267,12 +408,27 @@ def _likely(connection: duckdb.DuckDBPyConnection, text: str, rows: str) -> dict
     return {order: [form for form in group if counts[form]] for order, group in _EVERY.items()}
 
 
+def _with_mirrors(likely: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The same formats, with day and month changed about beside each that can be read so too; only orders with any."""
+    known = {form for group in likely.values() for form in group}
+    known |= {form.replace("%d", "%-").replace("%m", "%d").replace("%-", "%m") for form in known}
+    chosen = {order: [form for form in group if form in known] for order, group in _EVERY.items()}
+    return {order: group for order, group in chosen.items() if group}
+
+
 def _reader(text: str, formats: Sequence[str]) -> str:
     # To the engine, the words infinity and epoch fit every format, and are the first day of 1900.
     return f"CASE WHEN regexp_matches({text}, '[0-9]') THEN {_read_as(text, formats)} END"
 
 
 def _read_as(text: str, formats: Sequence[str]) -> str:
+    compact = [form for form in formats if form.startswith("%Y%m%d")]
+    if compact:
+        # To the engine, 2024111 is a day of November.
+        others = [form for form in formats if form not in compact]
+        rest = f"ELSE {_read_as(text, others)} " if others else ""
+        read = f"try_strptime({text}, [{', '.join(map(literal, compact))}])"
+        return f"CASE WHEN regexp_matches({text}, '^[0-9]{{8}}([^0-9]|$)') THEN {read} {rest}END"
     if len(formats) == 1:
         return f"try_strptime({text}, {literal(formats[0])})"
     every = f"try_strptime({text}, [{', '.join(map(literal, formats))}])"

@@ -5,6 +5,7 @@ They are DuckDB's: this happens in the embedded engine, before any reduction.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from cam.data.engine import literal
@@ -17,7 +18,8 @@ _BLANKS = "('', '-', '--', '—', 'NA', 'N/A', '#N/A', 'NULL', 'null', 'None', '
 _FULL_WIDTH = "０１２３４５６７８９．，－−（）￥＄＋\u00a0\u202f\u3000’"
 _HALF_WIDTH = "0123456789.,--()¥$+   '"
 _SIGN = r"(?i)((US|HK|NT|CN|JP|[ACS])?\$|\p{Sc}|CNY|RMB|USD|EUR|GBP|HKD|JPY|AUD|CAD|SGD|CHF|元)"
-_DIGITS = r"(?:[0-9]{1,3}(?:[, '][0-9]{3})+|[0-9]+)(?:[.][0-9]*)?|[.][0-9]+"
+#: A number with a 0 in front has no thousands: in 0,125 the comma is a decimal one.
+_DIGITS = r"(?:[1-9][0-9]{0,2}(?:[, '][0-9]{3})+|[0-9]+)(?:[.][0-9]*)?|[.][0-9]+"
 #: What an amount is once its clothes are off; 万 has become e4, 亿 e8.
 _AMOUNT = f"^[-+]? ?(?:{_DIGITS})(?:e[48])?$"
 _EXACT = "DECIMAL(18, 6)"
@@ -28,11 +30,32 @@ _NUMERIC = (
 )
 #: What shops write where there is no customer to name; one such value stands for many people.
 _NOBODY = (
-    "('guest', 'guest checkout', 'anonymous', 'unknown', '匿名', '匿名用户', '匿名买家', '游客', '散客')"
+    *(
+        "guest",
+        "guest user",
+        "guest customer",
+        "guest order",
+        "guest checkout",
+        "anonymous",
+        "anon",
+        "unknown",
+    ),
+    *("walk-in", "walk in", "walkin", "walk-in customer", "no customer", "nobody", "test@test.com"),
+    *("gast", "gastkunde", "gastbestellung", "unbekannt", "anonym", "invité", "invitado", "ospite"),
+    *("匿名", "匿名用户", "匿名买家", "匿名客户", "游客", "散客", "未知", "未登录"),
+    *("n/a", "n.a.", "null", "none", "nil", "undefined", "not set", "blank", "empty", "redacted", "deleted"),
+    "00000000-0000-0000-0000-000000000000",
 )
 
-#: Signs that hide a part of an id, or stand where there is none: 138****0001, t**1, 张*, #, xxx, #REF!.
-_MASK = "[*＊•●]|^[#?？]+$|^#(REF!|N/A|VALUE!|DIV/0!|NAME[?]|NULL!|NUM!)$|(?i:^x{2,}$|^[0-9]+x{3,}[0-9]*$)"
+#: Those, and signs that hide a part of an id, or stand where there is none: 138****0001, t**1, 张*, #, xxx, #REF!.
+_MASK = "|".join(
+    (
+        "[*＊•●…]|[.]{3}|^[#?？]+$|^#(REF!|N/A|VALUE!|DIV/0!|NAME[?]|NULL!|NUM!)$",
+        "(?i:^x{2,}$|^[0-9]+[- ]?x{3,}[- ]?[0-9]*$)",
+        # One pattern for all words, in the brackets that some wear, costs no more than one of them.
+        f"(?i:^[<(\\[]?({'|'.join(map(re.escape, _NOBODY))})[>)\\]]?$)",
+    )
+)
 #: Up to eight letters and then digits alone: neither masked nor a word.
 _SOMEBODY = "[A-Za-z]{0,8}[-_]?[0-9]+"
 _BAR_CODE = "[*][0-9A-Z. $/+%-]{3,}[*]"
@@ -109,12 +132,12 @@ def nobody(value: str, guests: Iterable[str] = ()) -> str:
     A text between two stars is a bar code, not a mask.
     """
     own = [literal(guest.strip().lower()) for guest in guests]
-    listed = f"{_NOBODY[:-1]}{''.join(f', {guest}' for guest in own)})"
     masked = f"regexp_matches({value}, '{_MASK}') AND NOT regexp_full_match({value}, '{_BAR_CODE}')"
-    told = f"(({masked}) OR lower({value}) IN {listed})"
     # Most ids end in digits, and then no more needs asking.
     quick = f"lower({value}) IN ({', '.join(own)})" if own else "false"
-    return f"(CASE WHEN regexp_full_match({value}, '{_SOMEBODY}') THEN {quick} ELSE {told} END)"
+    return (
+        f"(CASE WHEN regexp_full_match({value}, '{_SOMEBODY}') THEN {quick} ELSE ({masked}) OR {quick} END)"
+    )
 
 
 def number(given: str, kind: str, *, decimal: str) -> str:
@@ -135,7 +158,11 @@ def number(given: str, kind: str, *, decimal: str) -> str:
         body = f"regexp_replace({body}, {literal(pattern)}, {literal(becomes)})"
     slow = f"TRY_CAST(translate(regexp_extract({body}, {literal(_AMOUNT)}), {literal(', ' + chr(39))}, '') AS {_EXACT})"
     # Most exports hold plain numbers; the long way is walked only for what is not one.
-    return slow if decimal == "," else f"coalesce({_plain(given)}, {slow})"
+    if decimal == ",":
+        # A cell that holds a number, and no text, keeps its point: see sheet_reader and sources.
+        quick = f"contains({given}, '.') AND regexp_full_match({given}, '-?[0-9]+[.][0-9]{{7,}}')"
+        return f"CASE WHEN {quick} THEN TRY_CAST({given} AS {_EXACT}) ELSE {slow} END"
+    return f"coalesce({_plain(given)}, {slow})"
 
 
 def number_tests(given: str, kind: str) -> tuple[str, str]:

@@ -1,0 +1,108 @@
+"""What must be asked of amounts: their decimal sign and their currency."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+import duckdb
+
+from cam.data.notes import Note
+from cam.data.orders.amounts import ask_about_decimals
+from cam.data.proposals.asked import Columns, Doubt
+from cam.data.proposals.facts import Facts
+from cam.data.proposals.heads import Head
+from cam.errors import DataError
+from cam.params import Source
+from cam.schema import TABLES
+
+#: How a currency is also written.
+_SAID = {
+    **dict.fromkeys(("人民币", "RMB", "元", "CN¥"), "CNY"),
+    "€": "EUR",
+    "£": "GBP",
+    "US$": "USD",
+    "HK$": "HKD",
+}
+
+
+def of_kind(table: str, head: Head, mapped: Columns, kinds: set[str]) -> Iterable[tuple[str, Facts]]:
+    """Return the mapped columns of some kinds, with their facts."""
+    for name, columns in mapped.items():
+        role = TABLES[table].column(name)
+        if role and role.kind in kinds:
+            yield from ((column, head.columns[column]) for column in columns if column in head.columns)
+
+
+def decimals(connection: duckdb.DuckDBPyConnection, table: str, head: Head, mapped: Columns) -> list[Doubt]:
+    """Ask which sign parts the decimals, where the amounts do not tell it or a comma does."""
+    for column, facts in of_kind(table, head, mapped, {"money", "number"}):
+        if facts.is_comma:
+            example = next((value for value in facts.values if re.search(r",\d{1,2}\D*$", value)), "")
+            why = Note(
+                "{column}: is the comma of {value} a decimal sign?", column=column, value=example.strip()
+            )
+            return [Doubt("decimal", ",", why)]
+    columns = {name: list(origins) for name, origins in mapped.items()}
+    source = Source.model_validate({"path": "-", "columns": columns})
+    try:
+        ask_about_decimals(connection, replace(head.raw, table=table), source, place="")
+    except DataError as error:  # what every run would stop at
+        found = re.search(r"column '(.*?)' has .*\(such as '(.*?)'\)", str(error))
+        column, value = found.groups() if found else ("revenue", "1.234")
+        words = (
+            "{column}: does the point of {value} part thousands? Then the comma is the decimal sign; "
+            "if it parts decimals, write '.'"
+        )
+        return [Doubt("decimal", ",", Note(words, column=column, value=value))]
+    return []
+
+
+def currencies(heads: Iterable[Head], mapped: Columns) -> Counter[str]:
+    """Return the currencies that a table names, by a column or by signs in its amounts, with their rows."""
+    heads = list(heads)
+    column = mapped.get("currency", ("",))[0]
+    found = Counter(
+        value.strip().upper()
+        for head in heads
+        if column in head.columns
+        for value in head.columns[column].values
+    )
+    for name in ("revenue", "refund", "cost", "monthly_fee"):
+        for origin in mapped.get(name, ()):
+            for head in heads:
+                if origin in head.columns:
+                    facts = head.columns[origin]
+                    for sign in facts.signs:
+                        found[sign] += sum(_has(sign, value, facts.signs) for value in facts.values)
+    told: Counter[str] = Counter()
+    for name, n in found.items():
+        told[_SAID.get(name, name)] += n
+    return told
+
+
+def _has(sign: str, value: str, signs: Iterable[str]) -> bool:
+    """Whether an amount has this sign, and not a longer one that ends so, such as US$ for $."""
+    plain = unicodedata.normalize("NFKC", value).upper()
+    given = unicodedata.normalize("NFKC", sign).upper()
+    return given in plain and not any(
+        len(other) > len(sign) and sign in other and other.upper() in plain for other in signs
+    )
+
+
+def counted(found: Counter[str]) -> str:
+    """Currencies with their rows, the most frequent first."""
+    ordered = sorted(found.items(), key=lambda pair: (-pair[1], pair[0]))
+    return ", ".join(f"{code} ({n:,})" for code, n in ordered[:6])
+
+
+def currencies_asked(heads: tuple[Head, ...], mapped: Columns) -> list[Doubt]:
+    """Ask what is to be done about a table with several currencies."""
+    found = currencies(heads, mapped)
+    if len(found) < 2:
+        return []
+    words = "several currencies: {currencies}; a table has one, so split the file, or convert it"
+    return [Doubt(None, None, Note(words, currencies=counted(found)))]

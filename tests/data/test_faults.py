@@ -1,0 +1,28 @@
+"""Faults of a table: the cure that is told is one."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def orders(ids: list[str]) -> str:
+    return "customer_id,order_date,revenue\n" + "".join(f"{who},2024-01-05,1\n" for who in ids)
+
+
+@pytest.mark.parametrize(
+    ("masked", "cure"), [("138****0001", "ids that are not masked"), ("", "their customer_id")]
+)
+@pytest.mark.parametrize(("n", "left"), [(0, "none"), (2, "no more than 2 of 20")])
+def test_rows_are_not_to_be_dropped_where_hardly_any_would_be_left(client, masked, cure, n, left) -> None:
+    ids = [f"c{k}" for k in range(n)] + [masked] * (20 - n)
+    text = client.refused(lambda: client.orders(orders(ids)))
+    assert "drop_missing_ids" not in text
+    assert text.endswith(
+        f"    To drop them would leave {left}. Export them with {cure}, or map another column that says it:\n"
+        "    data.transactions.columns.customer_id in params/acme.yaml."
+    )
+
+
+def test_rows_may_be_dropped_where_enough_are_left(client) -> None:
+    ids = [f"c{k}" for k in range(3)] + [""] * 17
+    assert "drop_missing_ids: true" in client.refused(lambda: client.orders(orders(ids)))
