@@ -141,7 +141,11 @@ def dates_clothes(moments: list[datetime | None], draw: Any, *, timed: bool) -> 
         texts = [None if s is None else f"{Decimal(s) / unit:.10f}".rstrip("0").rstrip(".") for s in seconds]
         return [draw(st.sampled_from(BLANKS)) if text is None else text for text in texts]
     order = draw(st.sampled_from(sorted(DAY_FORMS)))
-    forms = draw(st.lists(st.sampled_from(DAY_FORMS[order]), min_size=1, max_size=2))
+    years = {moment.year for moment in moments if moment is not None}
+    # Years in two digits are believed where they lie close together; far apart they may be asked about.
+    close = not years or max(years) - min(years) <= 1
+    known = [form for form in DAY_FORMS[order] if close or "{yy" not in form]
+    forms = draw(st.lists(st.sampled_from(known), min_size=1, max_size=2))
     times = draw(st.lists(st.sampled_from(TIME_FORMS), min_size=1, max_size=2)) if timed else [""]
     if timed and kind == "half":
         forms, times = ["{y}/{m}/{d}"], [" {half} {I}:{M:02}:{S:02}"]

@@ -53,7 +53,7 @@ def snapshot(n=600) -> pd.DataFrame:
             "charges": np.where(rng.random(n) < 0.1, None, rng.gamma(2, 20, n).round(2)),
             "paperless": rng.choice(["yes", "no"], n),
             "joined_on": "2020-01-01",
-            "note": [f"called about {k}" for k in range(n)],
+            "story": [f"called about {k}" for k in range(n)],
             "account_id": range(n),
             "purchase_revenue": rng.gamma(2, 20, n).round(2),
         }
@@ -170,7 +170,7 @@ def test_a_snapshot_brings_its_own_columns(client):
     page = show_windows(study, rows).html
     assert "A snapshot has no dates" in page
     assert (
-        "Not used as features: joined_on (a date), note (too many different texts), account_id (an id)."
+        "Not used as features: joined_on (a date), story (too many different texts), account_id (an id)."
         in page
     )
 
@@ -248,7 +248,7 @@ def test_a_history_for_one_cut_off_only_cannot_test_a_model(client):
         ({"transactions": orders(n=10)}, SHORT, "A model of churn is not the tool"),
         ({"transactions": orders()}, SHORT | {"label": "contract"}, "churn.label asks for contract"),
         ({"snapshot": snapshot().assign(churned=True)}, {}, "A model of churn is not the tool"),
-        ({"snapshot": snapshot()[["customer_id", "churned", "note"]]}, {}, "No column is left"),
+        ({"snapshot": snapshot()[["customer_id", "churned", "story"]]}, {}, "No column is left"),
         ({"transactions": orders(first="2026-05-01")}, SHORT, "Who fell silent cannot be said"),
         ({"contracts": contracts(ended=0)}, {}, "No contract has an end"),
     ],

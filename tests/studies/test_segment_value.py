@@ -29,7 +29,7 @@ def orders(n=1500, *, seed=1):
     back = frame.iloc[:100].assign(revenue=-1.0)
     # Three refunds belong to no order, and one is of somebody who never bought.
     back.loc[back.index[:3], "order_id"] = ["x1", "x2", "x3"]
-    back.loc[back.index[2], "customer_id"] = "nobody"
+    back.loc[back.index[2], "customer_id"] = "stranger"
     frame = pd.concat([frame, back], ignore_index=True)
     return frame.assign(cost=(frame["revenue"] * 0.6).round(2))
 
@@ -43,7 +43,7 @@ def people():
             "acquisition_channel": rng.choice(["search", "fair"], 280),
             "wallet": 100.0,
             "city": rng.choice(["north", "south", ""], 280),
-            "email": [f"{i}@example.org" for i in range(280)],
+            "card": [f"{i}-card" for i in range(280)],
         }
     )
 
@@ -113,7 +113,7 @@ def test_profit_is_what_is_left_after_serving(client):
     study = client({"transactions": frame, "tickets": tickets()}, value={"cost_to_serve": COSTS})
     made = run(study)
     served = made["served"].execute().set_index("customer_id")
-    bought = frame[frame["customer_id"] != "nobody"]
+    bought = frame[frame["customer_id"] != "stranger"]
     margin = (bought["revenue"] - bought["cost"]).groupby(bought["customer_id"]).sum()
     n_orders = frame[frame["revenue"] > 0].groupby("customer_id").size()
     n_refunds = (
@@ -149,7 +149,7 @@ def test_every_customer_is_in_one_segment_one_level_and_at_most_one_quadrant(cli
 def test_columns_that_are_no_attributes_are_named(client):
     made = run(client({"transactions": orders(), "customers": people()}))
     why = made["chosen"].set_index("column")["why_not"]
-    assert why.dropna().to_dict() == {"acquired_date": "date", "wallet": "continuous", "email": "id"}
+    assert why.dropna().to_dict() == {"acquired_date": "date", "wallet": "continuous", "card": "id"}
     assert why.index[0] == "acquisition_channel"
     assert "20 customers have no row in the table customers" in made["pages"][4]
 

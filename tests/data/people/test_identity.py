@@ -143,7 +143,7 @@ def test_numbers_that_meet_as_they_are_need_no_zeros(client):
     ("ids", "what"),
     [
         (["ann@shop.com", "bob@shop.com"], "e-mail addresses"),
-        (["13812345678", "+8613912345678"], "telephone numbers"),
+        (["13812345678", "+8613912345678"], "phone numbers"),
         (["11010119900307003X", "110101199003070038"], "identity numbers"),
     ],
 )
