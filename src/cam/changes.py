@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import Literal
 
 from cam.errors import DataError
-from cam.estimate import CONFIDENCE, Estimate, Z, holm
+from cam.estimate import CONFIDENCE, Estimate, Z, difference_limits, holm
 from cam.key_figures import Row
 
 Verdict = Literal["risen", "fallen", "not clear", "counted", "same"]
@@ -177,16 +176,8 @@ def _change(then: Row, now: Row) -> Change:
     before, after = estimate_of(then), estimate_of(now)
     low = high = None
     gap = after.value - before.value
-    if (
-        before.low is not None
-        and before.high is not None
-        and after.low is not None
-        and after.high is not None
-    ):
-        # A model's interval need not hold its own value: a distance is never negative.
-        down = math.hypot(max(after.value - after.low, 0.0), max(before.high - before.value, 0.0))
-        up = math.hypot(max(after.high - after.value, 0.0), max(before.value - before.low, 0.0))
-        low, high = gap - down, gap + up
+    if before.low is not None and after.low is not None:
+        low, high = difference_limits(after, before)
     known = [each.n for each in (before, after) if each.n is not None]
     change = Estimate(after.figure, gap, after.unit, min(known, default=None), low, high, after.segment)
     verdict: Verdict = "same" if gap == 0 else "counted" if low is None else "not clear"

@@ -170,12 +170,47 @@ def difference(figure: str, one: Estimate, other: Estimate) -> Estimate:
     if any(share.unit != "share" or share.low is None or share.high is None for share in (one, other)):
         raise ValueError(f"{figure}: a difference needs two shares with their intervals")
     gap = one.value - other.value
-    down = math.hypot(one.value - one.low, other.high - other.value)  # type: ignore[operator]
-    up = math.hypot(one.high - one.value, other.value - other.low)  # type: ignore[operator]
+    low, high = difference_limits(one, other)
     known = [share.n for share in (one, other) if share.n is not None]
-    return Estimate(
-        figure, 100 * gap, "points", min(known, default=None), 100 * (gap - down), 100 * (gap + up)
-    )
+    return Estimate(figure, 100 * gap, "points", min(known, default=None), 100 * low, 100 * high)
+
+
+def difference_limits(one: Estimate, other: Estimate) -> tuple[float, float]:
+    """Return the 95 % interval of one estimate minus another, made of their two intervals (MOVER).
+
+    Parameters
+    ----------
+    one, other : Estimate
+        In one unit, with their intervals.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper limit, in that unit.
+
+    Raises
+    ------
+    ValueError
+        If one of them has no interval.
+
+    References
+    ----------
+    Zou, G. Y. and Donner, A. (2008). Construction of confidence limits about effect measures: a general approach.
+    Statistics in Medicine 27, 1693-1702.
+
+    Examples
+    --------
+    >>> now, then = Estimate("nps", 45, "points", 400, 39, 51), Estimate("nps", 30, "points", 400, 24, 36)
+    >>> [round(limit, 2) for limit in difference_limits(now, then)]
+    [6.51, 23.49]
+    """
+    if one.low is None or one.high is None or other.low is None or other.high is None:
+        raise ValueError(f"{one.figure}: a difference needs two estimates with their intervals")
+    # A model's interval need not hold its own value: a distance is never negative.
+    down = math.hypot(max(one.value - one.low, 0.0), max(other.high - other.value, 0.0))
+    up = math.hypot(max(one.high - one.value, 0.0), max(other.value - other.low, 0.0))
+    gap = one.value - other.value
+    return gap - down, gap + up
 
 
 @dataclass(frozen=True, slots=True)

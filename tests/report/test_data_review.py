@@ -11,8 +11,9 @@ from cam.data import Prepared, prepare
 from cam.errors import DataError, OutputError
 from cam.language import use
 from cam.params import Params, params_from_sections
-from cam.report.check_text import WIDTH, check_lines, display_width
+from cam.report.check_text import WIDTH, check_lines
 from cam.report.data_review import write_check, write_refusal
+from cam.show.lines import display_width
 
 SCRIPT = "<script>alert(1)</script>"
 ORDERS = "customer_id,order_date,revenue\n" + "\n".join(

@@ -69,6 +69,19 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def whole_numbers(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
+    """Return the one row of a query as whole numbers; a sum of nothing is 0.
+
+    Examples
+    --------
+    >>> whole_numbers(duckdb.connect(), "SELECT count(*), sum(range) FROM range(0)")
+    (0, 0)
+    """
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return tuple(int(n or 0) for n in row)
+
+
 def all_differ(connection: duckdb.DuckDBPyConnection, rows: str, value: str, n: int) -> bool:
     """Whether no value stands in two rows. May say no where two digests of 64 bits happen to be the same.
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 import duckdb
 
-from cam.data.engine import identifier, literal
+from cam.data.engine import identifier, literal, whole_numbers
 from cam.data.files.sources import ASIDE, COPY, FILE, Raw
 from cam.data.notes import Note
 from cam.data.orders.refunds import LOOSE_REFUND, PURCHASE
@@ -140,8 +140,8 @@ def type_table(
     Typed
     """
     relation = identifier(raw.table)
-    own = [name for name in raw.columns if not name.startswith("_cam_")]
-    inner = [f"{_why(raw, own)} AS _cam_why"]
+    own = raw.own_columns
+    inner = [f"{why_aside(raw)} AS _cam_why"]
     if with_copies and COPY not in raw.columns:
         inner.append(f"hash({', '.join(map(identifier, own))}) AS {COPY}")
     kept = [*([COPY] if with_copies else []), *([FILE] if FILE in raw.columns else [])]
@@ -175,15 +175,9 @@ def type_table(
     found_faults = {}
     if flags and not (candidate and candidate.is_sound):
         queries = ", ".join(f"count(*) FILTER ({flag})" for flag in flags.values())
-        counts = _first(connection, f"SELECT {queries} FROM {relation}")
-        found_faults = {key: (flag, n) for (key, flag), n in zip(flags.items(), counts, strict=True) if n}
+        n_rows_of = whole_numbers(connection, f"SELECT {queries} FROM {relation}")
+        found_faults = {key: (flag, n) for (key, flag), n in zip(flags.items(), n_rows_of, strict=True) if n}
     return Typed(relation, n_rows, found_faults, candidate)
-
-
-def _first(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
-    row = connection.execute(query).fetchone()
-    assert row is not None
-    return tuple(int(n or 0) for n in row)
 
 
 # --- dates, whose form the rows themselves tell -------------------------------------------------
@@ -236,13 +230,14 @@ def _run(connection: duckdb.DuckDBPyConnection, statement: str) -> int:
     """
     connection.execute("SET disabled_optimizers = 'common_subexpressions,in_clause'")
     try:
-        return _first(connection, statement)[0]
+        return whole_numbers(connection, statement)[0]
     finally:
         connection.execute("RESET disabled_optimizers")
 
 
-def _why(raw: Raw, own: list[str]) -> str:
+def why_aside(raw: Raw) -> str:
     """Why a row does not count: what its source says of it, or that it is a line of nothing but delimiters."""
+    own = raw.own_columns
     filled = ", ".join(f"nullif({trimmed(identifier(name))}, '')" for name in own)
     # A line of nothing but delimiters is the end of a spreadsheet, not a row.
     empty = f"coalesce({filled}) IS NULL" if {raw.columns[name] for name in own} == {"VARCHAR"} else "false"
@@ -317,7 +312,7 @@ def _write(
     place = literal(str(to))
     n_rows = _run(connection, f"COPY (SELECT {listed} FROM ({chosen})) TO {place} {PARQUET}")
     is_odd = f"kind NOT IN ('{PURCHASE}', '{LOOSE_REFUND}')"
-    n_odd = _first(connection, f"SELECT count(*) FROM read_parquet({place}) WHERE {is_odd}")[0]
+    n_odd = whole_numbers(connection, f"SELECT count(*) FROM read_parquet({place}) WHERE {is_odd}")[0]
     late = {name for reading in readings if reading.is_bare and (name := reading.column.name)}
     late = {name for name in late if _has_edges(connection, place, identifier(name))}
     shown = [

@@ -16,7 +16,6 @@ import duckdb
 from cam.data.engine import identifier
 from cam.data.files.sources import COPY, FILE, Raw, find_column
 from cam.data.notes import Note
-from cam.data.one_pass import BLANK_ROW as BLANK_ROW
 from cam.data.one_pass import Candidate, Fault, Reading, Typed, date_readers, type_table, with_dates
 from cam.data.people.privacy import personal_columns
 from cam.data.types.evidence import order_notes
@@ -183,18 +182,14 @@ def parse(
     for name, (_, said) in dates.items():
         notes += [Note(note.words, **(note.values | {"column": name})) for note in said]
     notes += order_notes(connection, raw, source, typed.relation, mapping.get("revenue"))
-    own = ", ".join(identifier(name) for name in raw.columns if not name.startswith("_cam_"))
+    own = ", ".join(map(identifier, raw.own_columns))
     options = source.options
     named = [*options.line_value, options.multiply_by, options.states.column if options.states else None]
     return Parsed(
         table=raw.table,
         relation=typed.relation,
         columns=tuple(name for name in mapping if name != "_cam_refund"),
-        unused=tuple(
-            name
-            for name in raw.columns
-            if name not in {*mapping.values(), *personal, *named} and not name.startswith("_cam_")
-        ),
+        unused=tuple(name for name in raw.own_columns if name not in {*mapping.values(), *personal, *named}),
         personal=tuple(personal.items()),
         n_rows=typed.n_rows,
         checks=failed,
@@ -256,18 +251,12 @@ def _readings(
     return readings
 
 
-def _scalar(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    assert row is not None
-    return int(row[0] or 0)
-
-
 def _mapping(
     connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, place: str
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Canonical name -> source column, for all that are there; and those that nobody asked for and name a person."""
     schema = TABLES[raw.table]
-    present = [name for name in raw.columns if not name.startswith("_cam_")]
+    present = raw.own_columns
     mapping: dict[str, str] = {}
     personal: dict[str, str] = {}
     lost: list[tuple[str, str]] = []
@@ -355,7 +344,7 @@ def _refund_column(raw: Raw, name: str, place: str) -> str:
             f"{raw.table}: only transactions can have a refund_column.\n"
             f"    Take data.{raw.table}.options.refund_column out of {place}."
         )
-    present = [column for column in raw.columns if not column.startswith("_cam_")]
+    present = raw.own_columns
     if name not in present:
         near = _nearest(name, name, present)
         raise DataError(

@@ -236,7 +236,7 @@ def _build(
             whole = raw = read_source(
                 connection, name, source, files=files[name], folder=to.parent, in_place=in_place
             )
-            present = [column for column in raw.columns if not column.startswith("_cam_")]
+            present = raw.own_columns
             source = after_reading(name, source, present, place=place)
             raw = replace(raw, notes=(*raw.notes, *preset_notes(source, present)))
             refuse_lacking(raw, source, place=place)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 
 from cam.language import active, listed, sentence, together, translate
 from cam.params import Params
 from cam.report import pages
 from cam.report.data_review import state_text
+from cam.show.lines import display_width, padded
 from cam.studies.data_review import DataReview
 
 #: Columns of the terminal that lines are broken to.
@@ -42,7 +42,7 @@ def check_lines(params: Params, found: DataReview) -> list[str]:
     names = [pages.label(study.study) for study in found.studies]
     widest = max(map(display_width, names), default=0)
     for study, name in zip(found.studies, names, strict=True):
-        lines.append(f"  {_padded(name, widest)}  {state_text(study)}")
+        lines.append(f"  {padded(name, widest)}  {state_text(study)}")
         for missing in study.missing:
             words = "{parts} (in part):" if missing.is_partly else "{parts}:"
             said = together(missing.reason, missing.cure)
@@ -53,29 +53,6 @@ def check_lines(params: Params, found: DataReview) -> list[str]:
         lines += ["", translate("How it was read")]
         lines += [line for remark in remarks for line in _broken(remark, first="  ", rest="    ")]
     return lines
-
-
-def display_width(text: str) -> int:
-    """Return how many columns a text takes in a terminal.
-
-    Parameters
-    ----------
-    text : str
-        One line.
-
-    Returns
-    -------
-    int
-
-    Examples
-    --------
-    >>> display_width("客户 A")
-    6
-    """
-    return sum(
-        0 if unicodedata.combining(sign) else 2 if unicodedata.east_asian_width(sign) in "WF" else 1
-        for sign in text
-    )
 
 
 def _tables(found: DataReview) -> list[str]:
@@ -137,16 +114,11 @@ def _aligned(rows: Sequence[Sequence[str]], *, left: set[int]) -> list[str]:
     return [
         "  "
         + "  ".join(
-            _padded(cell, width, to_right=place not in left)
+            padded(cell, width, to_right=place not in left)
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in shown
     ]
-
-
-def _padded(text: str, width: int, *, to_right: bool = False) -> str:
-    blanks = " " * (width - display_width(text))
-    return blanks + text if to_right else text + blanks
 
 
 def _broken(text: str, *, first: str, rest: str) -> list[str]:

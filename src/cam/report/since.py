@@ -43,7 +43,7 @@ def read_figures(where: str | Path, *, reports: Path) -> list[key_figures.Row]:
         rows = key_figures.read(found)
     except (UnicodeDecodeError, OSError) as error:
         raise ParamsError(f"{found}: cannot be read: {error}.") from None
-    if not rows or set(rows[0]) != set(key_figures.COLUMNS) or any(None in row.values() for row in rows):
+    if not _are_figures(rows) or any(None in row.values() for row in rows):
         raise ParamsError(
             f"{found}: no key figures. Such a file has the columns {', '.join(key_figures.COLUMNS)}."
         )
@@ -75,10 +75,10 @@ def earlier_figures(place: Path, asked: Sequence[key_figures.Row], *, as_of: dat
             rows = key_figures.read(place / name)
         except (OSError, ValueError):
             continue
-        if (
-            rows
-            and set(rows[0]) == set(key_figures.COLUMNS)
-            and max(r["as_of"] for r in rows) < as_of.isoformat()
-        ):
+        if _are_figures(rows) and max(row["as_of"] for row in rows) < as_of.isoformat():
             return rows
     return []
+
+
+def _are_figures(rows: list[key_figures.Row]) -> bool:
+    return bool(rows) and set(rows[0]) == set(key_figures.COLUMNS)

@@ -31,6 +31,31 @@ def display_width(text: str) -> int:
     )
 
 
+def padded(text: str, width: int, *, to_right: bool = False) -> str:
+    """Fill a text up with blanks to so many columns of a terminal.
+
+    Parameters
+    ----------
+    text : str
+        On one line.
+    width : int
+        Columns of the terminal.
+    to_right : bool
+        Whether the blanks stand before it.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> padded("客户", 6), padded("12", 4, to_right=True)
+    ('客户  ', '  12')
+    """
+    blanks = " " * (width - display_width(text))
+    return blanks + text if to_right else text + blanks
+
+
 def text_lines(
     rows: Sequence[Sequence[str]], *, header: Sequence[str], right: Sequence[int] = (), widest: int = 60
 ) -> list[str]:
@@ -67,17 +92,12 @@ def text_lines(
     widths = [max(display_width(row[index]) for row in shown) for index in range(len(header))]
     lines = [
         _GAP.join(
-            _padded(cell, width, to_right=index in right)
+            padded(cell, width, to_right=index in right)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in shown
     ]
     return [lines[0], _GAP.join("-" * width for width in widths), *lines[1:]]
-
-
-def _padded(text: str, width: int, *, to_right: bool) -> str:
-    blanks = " " * (width - display_width(text))
-    return blanks + text if to_right else text + blanks
 
 
 def _cut(text: str, widest: int) -> str:

@@ -89,6 +89,11 @@ class Raw:
     zoned: frozenset[str] = frozenset()
     lacking: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
+    @property
+    def own_columns(self) -> list[str]:
+        """Names of the source's columns, without those that are ours."""
+        return [name for name in self.columns if not name.startswith("_cam_")]
+
 
 def read_source(
     connection: duckdb.DuckDBPyConnection,
@@ -234,7 +239,7 @@ def refuse_lacking(raw: Raw, source: Source, *, place: str) -> None:
     asked = {key: [name] for key, name in single.items() if name}
     for canonical, origin in source.columns.items():
         asked[f"columns.{canonical}"] = [origin] if isinstance(origin, str) else list(origin)
-    present = [name for name in raw.columns if not name.startswith("_cam_")]
+    present = raw.own_columns
     faults = []
     for key, names in asked.items():
         known = [found for name in names if (found := find_column(name, present))]

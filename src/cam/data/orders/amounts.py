@@ -12,7 +12,7 @@ import duckdb
 from cam.data.engine import identifier, literal
 from cam.data.files.sources import ASIDE, Raw, find_column
 from cam.data.notes import Note
-from cam.data.orders.columns import column_of, needed_column, own_columns, reshaped
+from cam.data.orders.columns import column_of, needed_column, reshaped
 from cam.data.types.expressions import blank, currency_sign, number, text
 from cam.errors import DataError
 from cam.params import Source
@@ -148,7 +148,7 @@ def _amounts(raw: Raw, source: Source) -> list[str]:
             asked = source.columns.get(column.name, column.name)
             names += [asked] if isinstance(asked, str) else asked
     names += [name for name in (options.refund_column, options.multiply_by, *options.line_value) if name]
-    present = own_columns(raw)
+    present = raw.own_columns
     found = (find_column(name, present) for name in names)
     return [name for name in dict.fromkeys(found) if name and raw.columns[name] == "VARCHAR"]
 

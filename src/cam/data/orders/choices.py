@@ -9,7 +9,7 @@ import duckdb
 from cam.data.engine import identifier
 from cam.data.files.sources import ASIDE, Raw, find_column
 from cam.data.notes import Note
-from cam.data.orders.columns import own_columns, reshaped
+from cam.data.orders.columns import reshaped
 from cam.data.types.expressions import blank, nobody, text
 from cam.errors import DataError
 from cam.params import Source
@@ -44,7 +44,7 @@ def first_filled(
     several = {name: origin for name, origin in source.columns.items() if not isinstance(origin, str)}
     if not several:
         return raw, source
-    present = own_columns(raw)
+    present = raw.own_columns
     lost = [name for names in several.values() for name in names if not find_column(name, present)]
     if lost:
         shown = ", ".join(present[:20]) + (f" and {len(present) - 20} more" if len(present) > 20 else "")

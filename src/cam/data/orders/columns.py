@@ -14,14 +14,9 @@ from cam.errors import DataError
 from cam.params import Source
 
 
-def own_columns(raw: Raw) -> list[str]:
-    """Names of the source's columns, without those that are ours."""
-    return [name for name in raw.columns if not name.startswith("_cam_")]
-
-
 def column_of(raw: Raw, source: Source, name: str) -> str | None:
     """The source's column that a canonical one is read from, or None."""
-    return find_column(source.named.get(name, name), own_columns(raw))
+    return find_column(source.named.get(name, name), raw.own_columns)
 
 
 def needed_column(raw: Raw, name: str, option: str, place: str) -> str:
@@ -47,7 +42,7 @@ def needed_column(raw: Raw, name: str, option: str, place: str) -> str:
     DataError
         If it is not there.
     """
-    present = own_columns(raw)
+    present = raw.own_columns
     if found := find_column(name, present):
         return found
     near = difflib.get_close_matches(name.lower(), [column.lower() for column in present], n=1, cutoff=0.6)

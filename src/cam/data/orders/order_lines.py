@@ -15,7 +15,7 @@ from cam.data.engine import identifier, literal
 from cam.data.files.sources import ASIDE, COPY, Raw, find_column
 from cam.data.notes import Note
 from cam.data.orders.amounts import EXACT, written, written_kind
-from cam.data.orders.columns import column_of, needed_column, own_columns
+from cam.data.orders.columns import column_of, needed_column
 from cam.data.orders.states import known_states, plain_state
 from cam.data.types.dates import date_reader
 from cam.data.types.expressions import blank, number, text
@@ -138,7 +138,7 @@ def fill_down(
     -------
     tuple of Raw and Source
     """
-    present = own_columns(raw)
+    present = raw.own_columns
 
     def named(name: str) -> list[str]:
         asked = source.columns.get(name, name)

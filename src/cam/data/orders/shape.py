@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import duckdb
 
-from cam.data.engine import identifier, literal
+from cam.data.engine import identifier
 from cam.data.files.sources import ASIDE, COPY, Raw
 from cam.data.notes import Note
+from cam.data.one_pass import why_aside
 from cam.data.orders.amounts import ask_about_decimals, refund_signs, unit_prices
 from cam.data.orders.choices import first_filled
-from cam.data.orders.columns import column_of, own_columns, reshaped
+from cam.data.orders.columns import column_of, reshaped
 from cam.data.orders.order_lines import fill_down, order_lines
 from cam.data.orders.states import keep_states
-from cam.data.parse import BLANK_ROW
-from cam.data.types.expressions import nobody, text, trimmed
+from cam.data.types.expressions import nobody, text
 from cam.data.types.surveys import set_aside
 from cam.errors import DataError
 from cam.params import Source
@@ -91,16 +91,8 @@ def _names_nobody(raw: Raw, source: Source, origin: str) -> str:
 def _told_apart(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source) -> Raw:
     """Say of each row, before anything is changed, what it is a copy of and whether it counts."""
     raw = set_aside(connection, raw, source)
-    own = own_columns(raw)
-    listed = ", ".join(map(identifier, own))
-    filled = ", ".join(f"nullif({trimmed(identifier(name))}, '')" for name in own)
-    aside = [ASIDE] if ASIDE in raw.columns else []
-    if all(raw.columns[name] == "VARCHAR" for name in own):
-        aside.append(f"CASE WHEN coalesce({filled}) IS NULL THEN {literal(BLANK_ROW)} END")
-    values = {
-        COPY: f"hash({listed})",
-        ASIDE: f"coalesce({', '.join(aside)})" if aside else "CAST(NULL AS VARCHAR)",
-    }
+    digest = f"hash({', '.join(map(identifier, raw.own_columns))})"
+    values = {COPY: digest, ASIDE: f"CAST({why_aside(raw)} AS VARCHAR)"}
     columns = raw.columns | {COPY: "UBIGINT", ASIDE: "VARCHAR"}
     return reshaped(connection, replace(raw, columns=columns), "whole", values)
 

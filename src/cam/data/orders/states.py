@@ -13,7 +13,7 @@ from cam.data.engine import identifier, literal
 from cam.data.files.sources import ASIDE, Raw
 from cam.data.notes import Note
 from cam.data.orders.amounts import EXACT, written, written_kind
-from cam.data.orders.columns import column_of, needed_column, own_columns, reshaped
+from cam.data.orders.columns import column_of, needed_column, reshaped
 from cam.data.types.expressions import blank, number, text
 from cam.errors import DataError
 from cam.params import Source
@@ -171,7 +171,7 @@ def _paid_back(
         columns = raw.columns | {name: written_kind(own_kind)}
     else:
         name = f"{origin} (paid back)"
-        while name.lower() in {column.lower() for column in own_columns(raw)}:
+        while name.lower() in {column.lower() for column in raw.own_columns}:
             name += " (2)"
         value = f"CASE WHEN {was_refunded} THEN CAST({whole} AS {EXACT}) END"
         columns = raw.columns | {name: EXACT}

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from cam.data.engine import identifier, literal
+from cam.data.engine import identifier, literal, whole_numbers
 from cam.data.notes import Note
 from cam.data.one_pass import drop
 from cam.data.parse import Parsed
@@ -248,12 +248,6 @@ def _distinct(connection: duckdb.DuckDBPyConnection, table: Parsed) -> str:
     return relation
 
 
-def _one(connection: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = connection.execute(query).fetchone()
-    assert row is not None
-    return int(row[0] or 0)
-
-
 def _ignore_case(
     connection: duckdb.DuckDBPyConnection,
     keyed: dict[str, Parsed],
@@ -264,7 +258,7 @@ def _ignore_case(
 ) -> list[tuple[str, Note]]:
     base, *others = ids
     # The case of the first table, where it has one, is everybody's.
-    to_upper = _one(connection, f"SELECT bool_and(id = upper(id))::INT FROM {ids[base]}")
+    to_upper = whole_numbers(connection, f"SELECT bool_and(id = upper(id))::INT FROM {ids[base]}")[0]
     turned = ("upper" if to_upper else "lower") + "({0})"
     kept = f"contains({{0}}, '@') OR regexp_full_match({{0}}, '{_SALESFORCE_15.replace('{', '{{').replace('}', '}}')}')"
     kept += f" OR (strlen({{0}}) = 18 AND {_is_salesforce_18('{0}').replace('{18}', '{{18}}')})"
@@ -276,7 +270,7 @@ def _ignore_case(
         if not gained:
             return []
         merged = sum(
-            _one(connection, f"SELECT count(*) - count(DISTINCT {value}) FROM {relation}")
+            whole_numbers(connection, f"SELECT count(*) - count(DISTINCT {value}) FROM {relation}")[0]
             for relation in ids.values()
         )
         if merged:
@@ -297,10 +291,10 @@ def _ignore_case(
     else:
         told = []
     for name, table in keyed.items():
-        merged = _one(connection, f"SELECT count(*) - count(DISTINCT {value}) FROM {ids[name]}")
+        merged = whole_numbers(connection, f"SELECT count(*) - count(DISTINCT {value}) FROM {ids[name]}")[0]
         if merged:
             told.append((name, Note("{n} ids that differ in case alone are now one with another", n=merged)))
-        if _one(connection, f"SELECT count(*) FROM {ids[name]} WHERE id <> {value}"):
+        if whole_numbers(connection, f"SELECT count(*) FROM {ids[name]} WHERE id <> {value}")[0]:
             rewrite(connection, table, {"customer_id": folded.format("customer_id")})
             connection.execute(f"DROP TABLE {ids[name]}")
             _distinct(connection, table)
@@ -309,12 +303,12 @@ def _ignore_case(
 
 def _gain(connection: duckdb.DuckDBPyConnection, base: str, other: str, value: str) -> int:
     """Ids of *other* that meet *base* only if case is ignored."""
-    return _one(
+    return whole_numbers(
         connection,
         f"SELECT count(*) FROM (SELECT {value} AS turned FROM {other} AS o "
         f"WHERE NOT EXISTS (SELECT 1 FROM {base} AS b WHERE b.id = o.id)) "
         f"WHERE turned IN (SELECT {value} FROM {base})",
-    )
+    )[0]
 
 
 # --- zeros, and ids that name a person ----------------------------------------------------------

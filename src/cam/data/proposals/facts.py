@@ -85,7 +85,7 @@ def judge(connection: duckdb.DuckDBPyConnection, raw: Raw) -> dict[str, Facts]:
     -------
     dict of str to Facts
     """
-    names = [name for name in raw.columns if not name.startswith("_cam_")]
+    names = raw.own_columns
     # Reading dates tries hundreds of formats, so a table of hundreds of columns has only the likely ones read.
     by_name = sorted(names, key=lambda name: not _DATE_NAME.search(name))
     dated = set(by_name[:_DATED])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from cam.data.engine import identifier, literal
+from cam.data.engine import identifier, literal, whole_numbers
 from cam.data.files.sources import Raw
 from cam.data.notes import Note
 from cam.data.types.clocks import in_zone
@@ -312,7 +312,7 @@ def _by_all_rows(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str) -
         for order in likely.keys() & plain.keys():
             n, reader = plain[order]
             differs = f"({reader}) IS DISTINCT FROM ({readers[order]})"
-            if not _first(connection, f"SELECT count(*) {rows.query} AND ({differs})")[0]:
+            if not whole_numbers(connection, f"SELECT count(*) {rows.query} AND ({differs})")[0]:
                 plain[order] = (n, readers[order])
     return (plain, None) if complete else _rarer(connection, raw, text, rows, plain)
 
@@ -331,7 +331,7 @@ def _left_by(
         f"{', '.join(names.values())}, count(*) AS _cam_n FROM (SELECT {given}, {read} {rows.query}) GROUP BY ALL"
     )
     counts = ", ".join(f"coalesce(sum(_cam_n) FILTER ({name}), 0)" for name in names.values())
-    total, settled, *each = _first(
+    total, settled, *each = whole_numbers(
         connection,
         f"SELECT sum(_cam_n), coalesce(sum(_cam_n) FILTER ({is_read}), 0), {counts} FROM _cam_dates",
     )
@@ -355,7 +355,7 @@ def _rarer(
         f"WHEN regexp_full_match({text}, '[2-7][0-9]{{4}}([.][0-9]+)?') "
         f"THEN TIMESTAMP '{day_0}' + to_seconds(CAST(round({number} * 86400) AS BIGINT)) END"
     )
-    n_counted = _first(
+    n_counted = whole_numbers(
         connection, f"SELECT coalesce(sum({rows.weight}) FILTER ({counted} IS NOT NULL), 0) {rows.query}"
     )[0]
     choices: list[tuple[Readings, str | None]] = [
@@ -380,7 +380,9 @@ def _readings(connection: duckdb.DuckDBPyConnection, text: str, rows: _Rows) -> 
         queries = ", ".join(
             f"coalesce(sum({rows.weight}) FILTER ({reader} >= {_FIRST}), 0)" for reader in readers.values()
         )
-        total, *read = _first(connection, f"SELECT coalesce(sum({rows.weight}), 0), {queries} {rows.query}")
+        total, *read = whole_numbers(
+            connection, f"SELECT coalesce(sum({rows.weight}), 0), {queries} {rows.query}"
+        )
         read = [n + rows.settled.get(order, 0) for order, n in zip(readers, read, strict=True)]
         complete = max(read) == total + rows.n_settled
         if complete or choice is _EVERY:
@@ -403,7 +405,7 @@ def _likely(connection: duckdb.DuckDBPyConnection, text: str, rows: str) -> dict
     """For each order of the parts the formats that read one of the first rows."""
     formats = [form for group in _EVERY.values() for form in group]
     queries = ", ".join(f"count(try_strptime({text}, {literal(form)}))" for form in formats)
-    sampled = _first(connection, f"SELECT {queries} FROM (SELECT * {rows} LIMIT 200)")
+    sampled = whole_numbers(connection, f"SELECT {queries} FROM (SELECT * {rows} LIMIT 200)")
     counts = dict(zip(formats, sampled, strict=True))
     return {order: [form for form in group if counts[form]] for order, group in _EVERY.items()}
 
@@ -447,9 +449,3 @@ def _shape(form: str) -> str | None:
     for part in ("%m", "%d", "%H", "%M", "%S"):
         bare = bare.replace(part, "__", 1)
     return bare if form.startswith("%Y") and "%" not in bare else None
-
-
-def _first(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
-    row = connection.execute(query).fetchone()
-    assert row is not None
-    return tuple(int(n) for n in row)

@@ -95,7 +95,7 @@ def _header_lines(connection: duckdb.DuckDBPyConnection, raw: Raw, source: Sourc
     """The lines that the parameters name, or those that the evidence does: for answers only."""
     asked = source.options.more_header_rows
     none = _Lines(raw.relation, (), 0, {}, "")
-    texts = [name for name in raw.columns if not name.startswith("_cam_")]
+    texts = raw.own_columns
     if asked == 0 or (
         asked is None and (raw.table != "responses" or set(raw.columns.values()) != {"VARCHAR"})
     ):
