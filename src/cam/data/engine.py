@@ -106,9 +106,34 @@ def all_differ(connection: duckdb.DuckDBPyConnection, rows: str, value: str, n: 
     >>> all_differ(connection, "range(5)", "range", 5), all_differ(connection, "range(5)", "range % 4", 5)
     (True, False)
     """
+    return n_different(connection, rows, f"hash({value})", n) == n
+
+
+def n_different(connection: duckdb.DuckDBPyConnection, rows: str, digest: str, n: int) -> int:
+    """Count the different digests of rows; sorted where they fit in memory, which is faster than a hash table.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    rows : str
+        A relation.
+    digest : str
+        Expression of 64 bits, never NULL.
+    n : int
+        Rows.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> n_different(duckdb.connect(), "range(5)", "hash(range % 4)", 5)
+    4
+    """
     if n > _SORTED:
-        counted = connection.execute(f"SELECT count(DISTINCT hash({value})) FROM {rows}").fetchone()
-        return counted == (n,)
-    digests = connection.execute(f"SELECT hash({value}) AS digest FROM {rows}").fetchnumpy()["digest"]
+        return whole_numbers(connection, f"SELECT count(DISTINCT {digest}) FROM {rows}")[0]
+    digests = connection.execute(f"SELECT {digest} AS digest FROM {rows}").fetchnumpy()["digest"]
     digests.sort()
-    return not bool((digests[1:] == digests[:-1]).any())
+    return int((digests[1:] != digests[:-1]).sum()) + bool(len(digests))

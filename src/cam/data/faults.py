@@ -78,11 +78,16 @@ def _option(check: Check) -> str:
 
 def _fault_text(source: Source, parsed: Parsed, check: Check, only_way: str, place: str) -> str:
     column = TABLES[parsed.table].column(check.column)
+    name = (
+        f"amount paid back ('{source.options.refund_column}')"
+        if check.column == "_cam_refund"
+        else check.column
+    )
     what = {
-        "missing": f"no {check.column}",
-        "nobody": f"a {check.column} that many people share",
-        "unreadable": f"{_article(check.column)} {check.column} that cannot be read",
-        "outside": f"{_article(check.column)} {check.column} outside "
+        "missing": f"no {name}",
+        "nobody": f"a {name} that many people share",
+        "unreadable": f"{_article(name)} {name} that cannot be read",
+        "outside": f"{_article(name)} {name} outside "
         + (
             check.asked
             if check.asked

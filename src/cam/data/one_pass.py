@@ -28,6 +28,8 @@ Fault = Literal["missing", "nobody", "unreadable", "outside", "rounded", "dresse
 BLANK_ROW = "blank row"
 #: How Parquet is written; the rows stand as they came, so the same rows make the same bytes.
 PARQUET = "(FORMAT parquet, COMPRESSION zstd)"
+#: Rows that show whether a file has the lines of orders.
+_FIRST_ROWS = 20_000
 _EARLIEST = "TIMESTAMP '1900-01-01'"
 #: The faults in the order of their bits, and how many columns share a number.
 _FAULTS: tuple[Fault, ...] = ("missing", "nobody", "unreadable", "outside", "rounded", "dressed")
@@ -233,6 +235,32 @@ def _run(connection: duckdb.DuckDBPyConnection, statement: str) -> int:
         return whole_numbers(connection, statement)[0]
     finally:
         connection.execute("RESET disabled_optimizers")
+
+
+def has_lines(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str | None) -> bool:
+    """Whether an order's id stands in several of the first rows.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    raw : Raw
+        As read.
+    origin : str or None
+        Its column with the orders' ids.
+
+    Returns
+    -------
+    bool
+    """
+    if origin is None:
+        return False
+    name = identifier(origin)
+    named, different = whole_numbers(
+        connection,
+        f"SELECT count({name}), count(DISTINCT {name}) FROM (SELECT {name} FROM {raw.relation} LIMIT {_FIRST_ROWS})",
+    )
+    return named > different
 
 
 def why_aside(raw: Raw) -> str:

@@ -16,7 +16,16 @@ import duckdb
 from cam.data.engine import identifier
 from cam.data.files.sources import COPY, FILE, Raw, find_column
 from cam.data.notes import Note
-from cam.data.one_pass import Candidate, Fault, Reading, Typed, date_readers, type_table, with_dates
+from cam.data.one_pass import (
+    Candidate,
+    Fault,
+    Reading,
+    Typed,
+    date_readers,
+    has_lines,
+    type_table,
+    with_dates,
+)
 from cam.data.people.privacy import personal_columns
 from cam.data.types.evidence import order_notes
 from cam.data.types.expressions import (
@@ -160,7 +169,9 @@ def parse(
     readings = _readings(connection, raw, source, mapping, scores, place=place)
     dates, presumed = date_readers(connection, raw, source, readings, place=place, by_all=False)
     late = to if raw.table == "transactions" else None
-    with_copies = late is None or source.options.drop_duplicates
+    # Digests are in the way of a file that may be the prepared table; one with the lines of orders will not be.
+    is_written_anew = source.options.drop_duplicates or has_lines(connection, raw, mapping.get("order_id"))
+    with_copies = late is None or is_written_anew
     typed = type_table(connection, raw, with_dates(readings, dates), to=late, with_copies=with_copies)
     doubtful = {name for name, fault in typed.faults if fault in {"unreadable", "outside"}} & presumed
     if doubtful:

@@ -398,7 +398,9 @@ def _clean(
         copies = connection.execute(f"SELECT count(*) - count(DISTINCT {COPY}) FROM {kept}").fetchone()
         review["exact_copies"] = copies[0] if copies else 0
         listed = ", ".join(identifier(name) for name in parsed.columns)
-        order = " ORDER BY _cam_line" if params.data.sources[parsed.table].options.drop_duplicates else ""
+        # Joins and windows hand rows over in any order: the same rows must be the same bytes.
+        is_mixed = parsed.table == "refunds" or params.data.sources[parsed.table].options.drop_duplicates
+        order = " ORDER BY _cam_line" if is_mixed else ""
         connection.execute(f"COPY (SELECT {listed} FROM {kept}{order}) TO {literal(str(to))} {PARQUET}")
     return review
 
@@ -432,11 +434,12 @@ def _reason(params: Params, parsed: Parsed, schema: Table, as_of: date) -> str:
     }
     whens = ["WHEN _cam_why IS NOT NULL THEN _cam_why"]
     of_items = {"unreadable": "unreadable item", "outside": "item out of range"}
-    whens += [
-        f"WHEN {check.flag} THEN "
-        + literal((words if schema.column(check.column) else of_items)[check.fault].format(check.column))
-        for check in parsed.checks
-    ]
+    for check in parsed.checks:
+        name = "refund" if check.column == "_cam_refund" else check.column
+        is_item = name == check.column and not schema.column(name)
+        whens.append(
+            f"WHEN {check.flag} THEN {literal((of_items if is_item else words)[check.fault].format(name))}"
+        )
     times = [name for name in schema.time if name in parsed.columns]
     # A refund after the last order takes off its revenue all the same, unless the parameters end the data there.
     if times and not (parsed.table == "refunds" and params.client.as_of is None):

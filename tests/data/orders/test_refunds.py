@@ -377,3 +377,13 @@ def test_a_refund_of_an_order_without_customer_goes_with_its_order(client):
         {"reason": "refund of an order that is left out", "rows": 1, "revenue": "-5"}
     ]
     assert tables["transactions"]["refunds_loose"]["rows"] == 0
+
+
+def test_an_amount_paid_back_that_cannot_be_read_is_named_by_its_column(client):
+    data = "customer_id,order_date,revenue,back\na,2024-01-05,50,none yet\nb,2024-01-06,20,\n"
+    assert (
+        "1 of 2 rows has an amount paid back ('back') that cannot be read (first rows: 1"
+        in client.refused(lambda: client.orders(data, refund_column="back"))
+    )
+    review, _ = client.orders(data, refund_column="back", drop_unreadable=True)
+    assert review["dropped"] == [{"reason": "unreadable refund", "rows": 1, "revenue": "50"}]

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from cam.data.engine import all_differ, identifier, literal
+from cam.data.engine import all_differ, identifier, literal, n_different
 from cam.data.files.sources import COPY
 from cam.data.notes import Note
 from cam.data.one_pass import PARQUET, is_untouched
@@ -100,16 +100,13 @@ def write_orders(
         is_mixed = options.drop_duplicates or settled is not None
         query = f"SELECT * FROM ({netting.query} ORDER BY kept._cam_line)" if is_mixed else netting.query
         if netting.changed:
-            query += f" UNION ALL BY NAME SELECT * FROM ({netting.changed} ORDER BY kept._cam_line)"
+            query += f" UNION ALL BY NAME SELECT * FROM ({netting.changed})"
         query += (
             f" UNION ALL BY NAME SELECT * FROM ({settled.query(parsed.columns)} ORDER BY line)"
             if settled
             else ""
         )
-        # Rows stay in their order as long as it is they that are looked up among the orders.
-        connection.execute("SET disabled_optimizers = 'build_side_probe_side'")
         connection.execute(f"COPY ({query}) TO {literal(str(to))} {PARQUET}")
-        connection.execute("RESET disabled_optimizers")
     totals = connection.execute(
         f"""
         SELECT sum(revenue), count(DISTINCT customer_id),
@@ -169,7 +166,6 @@ def _look_at_orders(
 
 def _count_copies(connection: duckdb.DuckDBPyConnection, parsed: Parsed, kept: str, n_kept: int) -> int:
     """How many of the rows that are kept are exact copies of another, as their source has them."""
-    rows = kept
     if parsed.candidate and not parsed.candidate.has_copies:
         # Rows that differ as they were read differ in their source. Without ids many are alike, and nothing is won.
         row = f"({', '.join(identifier(name) for name in parsed.columns)})"
@@ -180,8 +176,8 @@ def _count_copies(connection: duckdb.DuckDBPyConnection, parsed: Parsed, kept: s
             dropped = "SELECT rowid FROM transactions_judged WHERE _cam_reason IS NOT NULL"
             numbered = f"SELECT *, row_number() OVER () - 1 AS _cam_row FROM {rows}"
             rows = f"({numbered}) WHERE _cam_row NOT IN ({dropped})"
-    found = connection.execute(f"SELECT count({COPY}) - count(DISTINCT {COPY}) FROM {rows}").fetchone()
-    return int(found[0]) if found else 0
+        return n_kept - n_different(connection, rows, COPY, n_kept)
+    return n_kept - n_different(connection, kept, COPY, n_kept)
 
 
 def _day_before_last(connection: duckdb.DuckDBPyConnection, path: Path) -> str | None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import duckdb
 
+from cam.data.engine import whole_numbers
 from cam.data.notes import Note
 from cam.errors import DataError
 from cam.params import Options
@@ -114,7 +115,7 @@ def net_refunds(
     totals = connection.execute(
         "SELECT count(*) FILTER (bought IS NOT NULL), count(*) FILTER (moved), "
         "count(*) FILTER (total < 0 AND bought IS NOT NULL), count(*) FILTER (twice), "
-        "min(order_id) FILTER (twice), count(*) - count(DISTINCT hash(order_id)) FROM orders"
+        "min(order_id) FILTER (twice), count(*) - count(DISTINCT hash(order_id)), count(*) FILTER (changed) FROM orders"
     ).fetchone()
     assert totals is not None
     if totals[3]:
@@ -123,19 +124,37 @@ def net_refunds(
     single = connection.execute(
         f"SELECT count(*) FROM {kept} WHERE order_id IS NULL AND revenue >= 0"
     ).fetchone()
-    # Most orders need nothing done to them, and their rows need not be sorted again.
-    connection.execute(
-        "CREATE TABLE orders_changed AS SELECT customer_id, order_id, bought FROM orders WHERE changed"
-    )
-    same = "kept.order_id = changed.order_id AND kept.customer_id = changed.customer_id"
-    query = f"{_as_they_are(columns, revenue, kept)} ANTI JOIN orders_changed AS changed ON {same}"
-    changed = (
-        f"SELECT kept.customer_id, changed.bought AS order_date, CAST({revenue} AS DECIMAL(18, 2)) AS revenue"
-        f"{_others(columns)}, CASE WHEN revenue >= 0 THEN '{PURCHASE}' ELSE '{NETTED_REFUND}' END AS kind "
-        f"FROM {kept} AS kept JOIN orders_changed AS changed ON {same}"
-    )
     n_orders = totals[0] + (single[0] if single else 0)
+    query, changed = _as_they_are(columns, revenue, kept), None
+    if totals[6]:
+        changed = _change_rows(connection, columns, revenue, kept)
+        query += " WHERE get_bit(getvariable('cam_changed'), CAST(kept._cam_line AS INTEGER)) = 0"
     return Netting(query, changed, n_orders, totals[1], totals[2], totals[5], in_column)
+
+
+def _change_rows(
+    connection: duckdb.DuckDBPyConnection, columns: tuple[str, ...], revenue: str, kept: str
+) -> str:
+    """Bring the rows of orders with refunds, or of several days, to the day of the purchase; return a query of them.
+
+    The others are told by a bit for each row in ``cam_changed``: a join would hand them over in any order, and so they
+    need not be sorted again.
+    """
+    connection.execute(
+        f"""
+        CREATE TABLE rows_changed AS
+        SELECT kept._cam_line, kept.customer_id, changed.bought AS order_date,
+               CAST({revenue} AS DECIMAL(18, 2)) AS revenue{_others(columns)},
+               CASE WHEN revenue >= 0 THEN '{PURCHASE}' ELSE '{NETTED_REFUND}' END AS kind
+        FROM {kept} AS kept JOIN (SELECT customer_id, order_id, bought FROM orders WHERE changed) AS changed
+        ON kept.order_id = changed.order_id AND kept.customer_id = changed.customer_id
+        """
+    )
+    last = whole_numbers(connection, f"SELECT max(_cam_line) FROM {kept}")[0]
+    connection.execute(
+        f"SET VARIABLE cam_changed = (SELECT bitstring_agg(_cam_line, 0, {last}) FROM rows_changed)"
+    )
+    return "SELECT * EXCLUDE (_cam_line) FROM rows_changed ORDER BY _cam_line"
 
 
 def _rows_alone(
