@@ -76,7 +76,7 @@ def glossary() -> dict[str, list[str]]:
     rows: dict[str, list[str]] = {}
     for line in (project_root() / "GLOSSARY.md").read_text(encoding="utf-8").splitlines():
         fields = [field.strip() for field in line.strip("|").split("|")]
-        if line.startswith("|") and len(fields) == 3 and not set(fields[0]) <= set("-: "):
+        if line.startswith("|") and len(fields) == 4 and not set(fields[0]) <= set("-: "):
             for name in fields[0].split(","):
                 rows[name.strip().strip("`")] = fields[1].split("、")
     return rows

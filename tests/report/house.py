@@ -157,6 +157,7 @@ def build(root: Path, *, real: bool = False) -> House:
     """Copy the project to *root*, with its own notebooks or with quick ones."""
     here = project_root()
     shutil.copytree(here / "src", root / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    shutil.copyfile(here / "GLOSSARY.md", root / "GLOSSARY.md")
     (root / "params").mkdir()
     house = House(root)
     if real:

@@ -19,11 +19,20 @@ from cam.key_figures import Row
 from cam.language import date_text, period_text, together, translate, use
 from cam.params import Params
 from cam.report import pages
+from cam.report.customers_sheet import customer_sheets
 from cam.report.execute import Result
 from cam.report.page import Page
 from cam.report.processes import Aside
 from cam.report.since import EARLIER
-from cam.report.workbook import MAX_CUSTOMERS, write_workbook
+from cam.report.workbook import (
+    About,
+    figures_sheet,
+    findings_sheet,
+    glossary_sheet,
+    reconciliation_sheet,
+    study_sheet,
+    write_workbook,
+)
 from cam.schema import STARTING_TABLES
 from cam.studies.reconciliation import reconcile, show_reconciliation
 
@@ -68,21 +77,28 @@ def assemble(
         key_figures.write(staging / "key_figures.csv", figures)
         if earlier:
             key_figures.write(staging / EARLIER, earlier)
-        columns = _write_customers(staging, prepared, done)
+        _write_customers(staging, prepared, done)
         lines = reconcile(params, prepared)
         rows = [[_plain(value) for value in row] for row in lines.to_numpy().tolist()]
+        customers, explained = customer_sheets(staging / "customers.parquet", currency=params.client.currency)
         write_workbook(
             staging / "workbook.xlsx",
-            as_of=prepared.as_of,
-            figures=figures,
-            findings=[(pages.label(name), text) for name in done for text in findings[name]["findings"]],
-            reconciliation=(list(lines.columns), rows),
-            customers=_customers(staging / "customers.parquet", columns),
+            about=About(params.client.title, _period(prepared), prepared.as_of, params.client.currency),
             sheets=[
-                (sheet["title"], sheet["columns"], sheet["rows"])
-                for name in done
-                if (path := _left(staging, name, "sheets.json")).is_file()
-                for sheet in json.loads(path.read_text("utf-8"))
+                findings_sheet(
+                    [(pages.label(name), text) for name in done for text in findings[name]["findings"]]
+                ),
+                *(
+                    study_sheet(sheet, study=name)
+                    for name in done
+                    if (path := _left(staging, name, "sheets.json")).is_file()
+                    for sheet in json.loads(path.read_text("utf-8"))
+                ),
+                figures_sheet(figures),
+                customers,
+                explained,
+                reconciliation_sheet(list(lines.columns), rows),
+                glossary_sheet(),
             ],
         )
 
@@ -160,12 +176,6 @@ def frames(params: Params, prepared: Prepared, names: Sequence[str]) -> dict[str
     """
     from cam import __version__
 
-    review = prepared.review["tables"].get("transactions")
-    period = (
-        period_text(date.fromisoformat(review["first_date"]), prepared.as_of)
-        if review
-        else date_text(prepared.as_of)
-    )
     brand = {key: value for key, value in params.section("client")["brand"].items() if value}
     links = pages.navigation(names)
     provenance = (
@@ -177,7 +187,7 @@ def frames(params: Params, prepared: Prepared, names: Sequence[str]) -> dict[str
         name: Page(
             client=params.client.title,
             language=params.client.language,
-            period=period,
+            period=_period(prepared),
             as_of=prepared.as_of.isoformat(),
             navigation=links,
             href=f"{name}.html",
@@ -199,8 +209,8 @@ def _silent(results: Mapping[str, Result], findings: Mapping[str, Any]) -> list[
     return rows
 
 
-def _write_customers(staging: Path, prepared: Prepared, done: Sequence[str]) -> list[str]:
-    """Join the studies' scores into ``customers.parquet``, one row per customer, and return its columns."""
+def _write_customers(staging: Path, prepared: Prepared, done: Sequence[str]) -> None:
+    """Join the studies' scores into ``customers.parquet``, one row per customer."""
     scores = [path for name in done if (path := _left(staging, name, "scores.parquet")).is_file()]
     bases = [
         name
@@ -228,18 +238,14 @@ def _write_customers(staging: Path, prepared: Prepared, done: Sequence[str]) -> 
             f"COPY (SELECT {', '.join(columns)} FROM ({ids}) AS everyone{joins} ORDER BY everyone.customer_id) "
             f"TO {target} (FORMAT parquet, COMPRESSION zstd)"
         )
-        described = connection.execute(f"DESCRIBE SELECT * FROM read_parquet({target})").fetchall()
-        return [str(row[0]) for row in described]
 
 
-def _customers(path: Path, columns: list[str]) -> tuple[list[str], list[tuple[Any, ...]], int]:
-    with duckdb.connect() as connection:
-        source = f"read_parquet({literal(str(path))})"
-        found = connection.execute(f"SELECT count(*) FROM {source}").fetchone()
-        rows = connection.execute(
-            f"SELECT * FROM {source} ORDER BY customer_id LIMIT {MAX_CUSTOMERS}"
-        ).fetchall()
-    return columns, rows, int(found[0]) if found else 0
+def _period(prepared: Prepared) -> str:
+    """First to last day of the transactions, ready to print; the last day seen where there are none."""
+    review = prepared.review["tables"].get("transactions")
+    if not review:
+        return date_text(prepared.as_of)
+    return period_text(date.fromisoformat(review["first_date"]), prepared.as_of)
 
 
 def _plain(value: Any) -> Any:

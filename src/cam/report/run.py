@@ -21,6 +21,7 @@ from cam.language import use
 from cam.params import Params
 from cam.project import cache_folder, code_digest, digest, is_sealed, project_root, seal
 from cam.report.execute import Job, Result
+from cam.report.glossary import glossary_path
 from cam.report.processes import Progress, run_jobs, warm_up
 from cam.report.publish import switch, workplace
 from cam.report.since import earlier_figures
@@ -131,6 +132,7 @@ def run_report(
             json.dumps([keys, params.section("client")], sort_keys=True),
             code_digest(_PAGE_CODE),
             *sorted((Path(__file__).parent / "template").iterdir()),
+            glossary_path(),
         )
         final = out / params.client.id
         # What is compared with is an input like any other: found before, kept in the report, part of its key.

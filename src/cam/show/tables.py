@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cam.estimate import CannotSay
-from cam.language import together, unit_text, value_text
+from cam.language import sentence, together, unit_text, value_text
 from cam.language import translate as _
 
 #: Rows on a page; the rest is for the workbook.
@@ -125,6 +125,50 @@ def show_table(
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>"
         + (f'\n<ul class="note">{below}</ul>' if below else "")
     )
+
+
+def sheet_table(frame: pd.DataFrame, columns: Sequence[Col]) -> pd.DataFrame:
+    """Turn a frame into a table for the workbook: labels for names, the limits of an interval beside the value.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        In the order that it has.
+    columns : sequence of Col
+        Which columns, how they are called, and their units.
+
+    Returns
+    -------
+    DataFrame
+        ``attrs["units"]`` holds the unit of every column that is no text.
+
+    Raises
+    ------
+    KeyError
+        If a column is not in the frame.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"segment": ["loyal"], "share": [0.25], "low": [0.2], "high": [0.3]})
+    >>> table = sheet_table(frame, [Col("segment", "Segment"), Col("share", "Share", "share", "low", "high")])
+    >>> list(table.columns), table.attrs["units"]["Share"]
+    (['Segment', 'Share', 'Share: lower limit', 'Share: upper limit'], 'share')
+    """
+    made, units = pd.DataFrame(index=frame.index), {}
+    for column in columns:
+        label = _(column.label)
+        if frame[column.name].isna().all():
+            continue  # not known of this client: said on the page
+        parts = {label: column.name}
+        if column.low and column.high:
+            parts[sentence("{name}: lower limit", name=label)] = column.low
+            parts[sentence("{name}: upper limit", name=label)] = column.high
+        for words, name in parts.items():
+            made[words] = frame[name]
+            if column.unit:
+                units[words] = column.unit
+    made.attrs["units"] = units
+    return made
 
 
 def show_pairs(pairs: Mapping[str, str], *, caption: str) -> ShownTable:

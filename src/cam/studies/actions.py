@@ -179,9 +179,17 @@ def actions_sheet(study: Study, assigned: ir.Table, at: Stakes) -> pd.DataFrame:
         )
     table = pd.DataFrame(rows).dropna(axis="columns", how="all").round(2)
     first = _("Value at stake") if _("Value at stake") in table.columns else _("Customers")
-    return table.sort_values(
+    table = table.sort_values(
         [first, *table.columns[:3]], ascending=[False, True, True, True], ignore_index=True
     )
+    units = dict.fromkeys(table.columns[3:], study.currency)
+    units |= {
+        _("Customers"): "count",
+        _("of whom near a line"): "count",
+        _("Current value"): _value_unit(study),
+    }
+    table.attrs["units"] = {name: unit for name, unit in units.items() if name in table.columns}
+    return table
 
 
 @needs()

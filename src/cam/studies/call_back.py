@@ -196,7 +196,10 @@ def sheet(study: Study, called: CallBack) -> pd.DataFrame:
         for name, words in headers.items()
         if name in shown.columns and (name != "value" or called.basis)
     }
-    return shown[list(kept)].rename(columns=kept)
+    table = shown[list(kept)].rename(columns=kept)
+    units = dict.fromkeys(("rank", "score", "days_since"), "count") | {"day": "date", "value": study.currency}
+    table.attrs["units"] = {kept[name]: unit for name, unit in units.items() if name in kept}
+    return table
 
 
 def scores(study: Study) -> ir.Table | CannotSay:

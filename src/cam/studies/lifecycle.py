@@ -12,11 +12,13 @@ from cam.measures.lifecycle.stages import activity_by_cohort
 from cam.reduce.cohort_revenue import customer_cohorts
 from cam.reduce.states import month_of
 from cam.reduce.summary import cells
-from cam.show.tables import Col, ShownTable, show_table
+from cam.show.tables import Col, ShownTable, sheet_table, show_table
 from cam.studies.segmentation import summarise as summarise
 from cam.studies.stages import CROWDED, Months
 from cam.studies.study import Study, needs
 
+#: What the sheet of the workbook is called.
+SHEET = "Retention by cohort"
 #: With so many who came back, the second purchase is not where customers are lost.
 _NEARLY_ALL = 0.9
 #: Where no month of age has more who bought, hardly anybody comes back.
@@ -68,6 +70,21 @@ def retention(study: Study, seen: Months) -> pd.DataFrame | CannotSay:
             sentence("Run the report again at the end of next month."),
         )
     return table
+
+
+@needs()
+def sheet(study: Study, table: pd.DataFrame) -> pd.DataFrame:
+    """Return retention as a sheet of the workbook: a row per cohort with its size, a column per month of age."""
+    grid = table.pivot_table(
+        index=["cohort", "n_customers"], columns="age", values="retention_rate"
+    ).reset_index()
+    ages = [name for name in grid.columns if name not in ("cohort", "n_customers")]
+    columns = [
+        Col("cohort", "Month of the first purchase"),
+        Col("n_customers", "Customers", "count"),
+        *(Col(age, sentence("Month {age}", age=age), "share") for age in ages),
+    ]
+    return sheet_table(grid, columns)
 
 
 @needs()

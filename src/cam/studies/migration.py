@@ -20,8 +20,8 @@ from cam.measures.segmentation.migration import transition_table as rate_rows
 from cam.measures.segmentation.rules import SEGMENTS
 from cam.reduce.migration import count_flows, join_states, window_orders, window_revenue
 from cam.reduce.summary import customer_summary
-from cam.show.figures.migration import move_text, state_text
 from cam.show.tables import Col, ShownTable, show_table
+from cam.show.words import move_text, state_text
 from cam.studies import segmentation
 from cam.studies.study import Study, needs
 

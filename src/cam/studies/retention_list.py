@@ -254,7 +254,10 @@ def sheet(
     rounded = shown.round(dict.fromkeys(shares, 4) | dict.fromkeys(money, 2))
     rounded = rounded.assign(customer_id=shown["customer_id"].astype(str))
     kept = {name: words for name, words in headers.items() if name in shown.columns}
-    return rounded[list(kept)].rename(columns=kept)
+    table = rounded[list(kept)].rename(columns=kept)
+    units = {"rank": "count"} | dict.fromkeys(shares, "share") | dict.fromkeys(money, study.currency)
+    table.attrs["units"] = {kept[name]: unit for name, unit in units.items() if name in kept}
+    return table
 
 
 def scores(study: Study, scored: ir.Table | CannotSay, ranked: ir.Table | CannotSay) -> ir.Table | CannotSay:

@@ -10,10 +10,12 @@ from cam.language import named, sentence
 from cam.language import translate as _
 from cam.measures.value.segment_value import choose_attributes, group_values, tell_apart
 from cam.reduce.segment_value import column_levels, group_sums
-from cam.show.tables import Col, ShownTable, show_table
+from cam.show.tables import Col, ShownTable, sheet_table, show_table
 from cam.studies import segmentation
 from cam.studies.study import Study, needs
 
+#: What the sheet of the workbook is called.
+SHEET = "Segments"
 #: Levels of an attribute by size; the rest stand together.
 MOST_LEVELS = 10
 #: Attributes that are shown level by level.
@@ -81,6 +83,34 @@ def show_segment_value(study: Study, values: pd.DataFrame) -> ShownTable | Canno
         notes=_left_out(values),
         max_rows=40,
     )
+
+
+@needs()
+def sheet(study: Study, values: pd.DataFrame) -> pd.DataFrame:
+    """Return what the segments hold as a sheet of the workbook, limits in columns of their own."""
+    shares = {
+        "revenue": "Share of revenue so far",
+        "profit": "Share of profit so far",
+        "residual_clv": "Share of residual CLV",
+    }
+    means = {
+        "revenue": "Revenue per customer",
+        "profit": "Profit so far per customer",
+        "residual_clv": "Residual CLV per customer",
+    }
+    columns = [
+        Col("level", "Segment"),
+        Col("n_customers", "Customers", "count"),
+        Col("customer_share", "Share of customers", "share"),
+        *(
+            Col(f"{name}_{what}", label, unit, f"{name}_{what}_low", f"{name}_{what}_high")
+            for labels, what, unit in ((shares, "share", "share"), (means, "mean", study.currency))
+            for name, label in labels.items()
+            if f"{name}_{what}" in values
+        ),
+    ]
+    named_levels = [level_text(row["kind"], row["level"]) for row in values.to_dict("records")]
+    return sheet_table(values.assign(level=named_levels), columns)
 
 
 @needs("customers")

@@ -27,8 +27,8 @@ from cam.measures.lifecycle.stages import (
 from cam.measures.lifecycle.transitions import move_costs, time_in_stage, transition_table
 from cam.reduce.stages import customer_months, customer_stages, stage_revenue
 from cam.reduce.states import activity_patterns
-from cam.show.figures.stages import stage_text
 from cam.show.tables import Col, ShownTable, show_table
+from cam.show.words import stage_text
 from cam.studies.study import Study, needs
 
 #: Months that a comparison looks back, so that seasons are compared with themselves.

@@ -11,7 +11,7 @@ from cam.estimate import CannotSay, Estimate
 from cam.language import sentence, value_text
 from cam.language import translate as _
 from cam.measures.lifecycle.stages import FEWEST, STAGES, StageRules, share_change
-from cam.show.figures.stages import stage_text
+from cam.show.words import stage_text
 from cam.studies.stages import YEAR, Months, can_compare, limits, months_ahead
 from cam.studies.study import Study
 

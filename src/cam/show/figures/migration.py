@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path
 
-from cam.language import named, sentence, value_text
+from cam.language import sentence, value_text
 from cam.language import translate as _
 from cam.show.canvas import ACCENT, GREY, INK, SOFT, describe, figure
+from cam.show.words import state_text
 
 #: Segments that stand together in the picture of flows, from the top; the grid holds each by itself.
 _GROUPS = {
@@ -25,47 +26,6 @@ _MATTERS = {("best", "slipping"), ("best", "lapsed")}
 #: Of all customers: between two groups, and the least height of a label.
 _GAP = 0.05
 _LABEL = 0.105
-
-
-def state_text(state: str) -> str:
-    """Write where a customer stands in a window for a reader.
-
-    Parameters
-    ----------
-    state : str
-        A segment, ``lapsed`` or ``not_yet``.
-
-    Returns
-    -------
-    str
-    """
-    # Scored on a window alone, a customer of long standing who bought once lately looks like a new one.
-    words = {"new": _("New or seldom"), "lapsed": _("Lapsed"), "not_yet": _("Not yet customers")}
-    return words.get(state) or named(state)
-
-
-def move_text(move: str) -> str:
-    """Write a move for a reader.
-
-    Parameters
-    ----------
-    move : str
-        Of :data:`cam.measures.segmentation.migration.MOVES`.
-
-    Returns
-    -------
-    str
-    """
-    words = {
-        "up": _("Moved up"),
-        "stayed": _("Stayed at their level"),
-        "down": _("Moved down"),
-        "lapsed": _("Lapsed"),
-        "came_back": _("Came back"),
-        "new": _("Newly won"),
-        "away": _("Without a purchase in either"),
-    }
-    return words[move]
 
 
 @figure

@@ -8,10 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from cam.language import named, sentence, unit_text, value_text
+from cam.language import sentence, unit_text, value_text
 from cam.language import translate as _
 from cam.measures.lifecycle.retention import MIN_COHORT
 from cam.show.canvas import ACCENT, GREY, INK, PALETTE, SOFT, describe, figure, spread_labels, value_grid
+from cam.show.words import stage_text
 
 #: From the bottom: who is active in blues, who is slipping in orange, who is gone in grey.
 _COLOURS = {
@@ -27,28 +28,6 @@ _COLOURS = {
 _LABEL = 0.062
 #: What a page can hold legibly; the key figures have the rest.
 _MAX_COHORTS, _MAX_WIDE_AGES = 18, 14
-
-
-def stage_text(stage: str) -> str:
-    """Write a stage for a reader.
-
-    Parameters
-    ----------
-    stage : str
-        Of :data:`cam.measures.lifecycle.stages.STAGES`.
-
-    Returns
-    -------
-    str
-    """
-    words = {
-        "first_time": _("First-time"),
-        "repeat": _("Repeat"),
-        "reactivated": _("Reactivated"),
-        "dormant": _("Dormant"),
-        "lost": _("Lost"),
-    }
-    return words.get(stage) or named(stage)
 
 
 @figure
