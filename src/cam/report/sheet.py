@@ -16,8 +16,8 @@ from cam.show.lines import display_width
 
 #: What a sheet can hold.
 MOST_COLUMNS, MOST_CHARACTERS, MOST_IN_TITLE = 16_384, 32_767, 31
-#: Characters of a column: of a short text, of one that is wrapped.
-_LEAST, _WRAPPED = 9, 60
+#: Characters of a column: of a short text, of one that is wrapped, of one that is not; of a page that is printed.
+_LEAST, _WRAPPED, _WHOLE, _PRINTED = 9, 84, 120, 240
 #: Rows by whose texts the width of a column is chosen.
 _MEASURED = 10_000
 _FORMATS = {
@@ -97,15 +97,16 @@ class Styles:
     def __init__(self, book: Any) -> None:
         self._book = book
         self._made: dict[tuple[str, bool], Any] = {}
-        self.head = book.add_format(
-            {"bold": True, "bottom": 1, "bg_color": "#EEF2F5", "text_wrap": True, "valign": "top"}
-        )
+        head = {"bold": True, "bottom": 1, "bg_color": "#EEF2F5", "text_wrap": True, "valign": "top"}
+        self.head = book.add_format(head)
+        self.number_head = book.add_format(head | {"align": "right"})
         self.remark = book.add_format({"bold": True, "font_color": "#9C3D00"})
         self.title = book.add_format({"bold": True, "font_size": 16})
         self.bold = book.add_format({"bold": True, "valign": "top"})
         self.link = book.add_format({"font_color": "#00639C", "underline": 1, "valign": "top"})
-        self.wrap = book.add_format({"text_wrap": True, "valign": "top"})
-        self.top = book.add_format({"valign": "top"})
+        # A little way from a number that stands before it.
+        self.wrap = book.add_format({"text_wrap": True, "valign": "top", "indent": 1})
+        self.top = book.add_format({"valign": "top", "indent": 1})
 
     def of(self, unit: str, *, whole: bool = False) -> Any:
         """Return the format of a unit; a whole number of days or months has no decimals."""
@@ -189,7 +190,8 @@ def write_sheet(book: Any, styles: Styles, sheet: Sheet) -> None:
     )
     page.set_row(top, 15 * min(lines, 6) + 3)
     for place, column in enumerate(columns):
-        page.write_string(top, place, _text(column.label), styles.head)
+        is_text = column.unit in {"text", "date"}
+        page.write_string(top, place, _text(column.label), styles.head if is_text else styles.number_head)
         if column.note:
             size = {"width": 300, "height": 22 + 18 * math.ceil(display_width(column.note) / 42)}
             page.write_comment(top, place, column.note, size)
@@ -200,7 +202,7 @@ def write_sheet(book: Any, styles: Styles, sheet: Sheet) -> None:
         _write_row(page, styles, last, row)
     if last > top and columns:
         page.autofilter(top, 0, last, len(columns) - 1)
-    if sum(widths) < 4 * _WRAPPED:
+    if sum(widths) < _PRINTED:
         page.set_landscape()
         page.set_paper(9)
         page.fit_to_pages(1, 0)
@@ -250,8 +252,7 @@ def _width(column: Column, values: Sequence[Any], sheet: Sheet) -> float:
     if len(texts) < len(values):
         longest = max(longest, 16 if is_money(column.unit) else 12)
     head = min(display_width(column.label), max(16, longest))
-    most = _WRAPPED if sheet.wraps else 2 * _WRAPPED
-    return min(max(longest, head, _LEAST), most) + 2
+    return min(max(longest, head, _LEAST), _WRAPPED if sheet.wraps else _WHOLE) + 3
 
 
 def _text(text: str) -> str:

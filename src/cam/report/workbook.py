@@ -11,7 +11,7 @@ from typing import Any
 import xlsxwriter
 
 from cam.key_figures import COLUMNS, Row
-from cam.language import date_text, sentence, unit_text
+from cam.language import active, date_text, sentence, unit_text
 from cam.language import translate as _
 from cam.report.figure_words import figure_text, segment_words
 from cam.report.glossary import read_glossary
@@ -70,13 +70,15 @@ def write_workbook(path: Path, *, about: About, sheets: Iterable[Sheet]) -> None
         titles.append(tab_title(sheet.title, titles))
         kept.append(replace(sheet, title=titles[-1]))
     # Text that looks like a formula, a number or a link stays text: it comes from the client's data.
-    options = {
+    options: dict[str, Any] = {
         "strings_to_formulas": False,
         "strings_to_numbers": False,
         "strings_to_urls": False,
         "default_date_format": "yyyy-mm-dd",
         "constant_memory": True,  # rows leave memory as they are written
     }
+    if active() == "zh":
+        options["default_format_properties"] = {"font_name": "Microsoft YaHei", "font_size": 10}
     with xlsxwriter.Workbook(str(path), options) as book:
         book.set_properties({"created": datetime(about.as_of.year, about.as_of.month, about.as_of.day)})
         styles = Styles(book)
@@ -195,9 +197,9 @@ def reconciliation_sheet(columns: Sequence[str], rows: Sequence[Sequence[Any]]) 
 def glossary_sheet() -> Sheet:
     """Put the glossary in a sheet, the reader's own language first."""
     terms = read_glossary()
-    is_chinese = _("Term") != "Term"
+    is_chinese = active() == "zh"
     rows = [(one.chinese, one.english, one.meaning) if is_chinese else one for one in terms]
-    head = [_("Term"), _("In Chinese"), _("Meaning, unit")]
+    head = [_("Term"), _("In English") if is_chinese else _("In Chinese"), _("Meaning, unit")]
     return Sheet(
         _("Glossary"),
         tuple(map(Column, head)),
