@@ -249,8 +249,13 @@ def _width(column: Column, values: Sequence[Any], sheet: Sheet) -> float:
     """As wide as its longest text, or as a word of its header; a long text is wrapped, or gets all its room."""
     texts = {value for value in values if isinstance(value, str)}
     longest = max((display_width(line) for text in texts for line in text.split("\n")), default=0)
-    if len(texts) < len(values):
-        longest = max(longest, 16 if is_money(column.unit) else 12)
+    numbers = [value.value if isinstance(value, In) else value for value in values]
+    numbers = [value for value in numbers if isinstance(value, float | int) and math.isfinite(value)]
+    if numbers:
+        digits = 2 if is_money(column.unit) or isinstance(values[0], In) else 1
+        longest = max(longest, *(len(f"{value:,.{digits}f}") for value in (min(numbers), max(numbers))))
+    elif len(texts) < len(values):
+        longest = max(longest, len("2026-06-30"))
     head = min(display_width(column.label), max(16, longest))
     return min(max(longest, head, _LEAST), _WRAPPED if sheet.wraps else _WHOLE) + 3
 

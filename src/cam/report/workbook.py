@@ -110,7 +110,7 @@ def study_sheet(left: Mapping[str, Any], *, study: str) -> Sheet:
     Parameters
     ----------
     left : mapping
-        ``title``, ``columns``, ``rows``; ``units`` by column and ``description`` where the study gave them.
+        ``title``, ``columns``, ``rows``; ``units`` by column and what it ``holds`` where the study says so.
     study : str
         Its name.
     """
@@ -126,7 +126,11 @@ def study_sheet(left: Mapping[str, Any], *, study: str) -> Sheet:
         else row
         for row in left["rows"]
     ]
-    holds = left.get("description") or sentence("From the study: {study}.", study=label(study))
+    holds = (
+        left.get("holds")
+        or left.get("description")
+        or sentence("From the study: {study}.", study=label(study))
+    )
     return Sheet(left["title"], columns, rows, holds, n_rows=len(rows))
 
 

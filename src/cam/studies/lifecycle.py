@@ -7,6 +7,7 @@ import pandas as pd
 
 from cam.estimate import CannotSay, Estimate, difference, proportion
 from cam.language import sentence, together
+from cam.language import translate as _
 from cam.measures.lifecycle.retention import MIN_COHORT, cohorts_of_age, pooled_retention, retention_table
 from cam.measures.lifecycle.stages import activity_by_cohort
 from cam.reduce.cohort_revenue import customer_cohorts
@@ -84,7 +85,12 @@ def sheet(study: Study, table: pd.DataFrame) -> pd.DataFrame:
         Col("n_customers", "Customers", "count"),
         *(Col(age, sentence("Month {age}", age=age), "share") for age in ages),
     ]
-    return sheet_table(grid, columns)
+    made = sheet_table(grid, columns)
+    made.attrs["holds"] = _(
+        "The share of each month's new customers who bought in each complete month after; the intervals stand under "
+        "the key figures."
+    )
+    return made
 
 
 @needs()

@@ -240,9 +240,9 @@ def sheet(
     headers = {
         "rank": _("Rank"),
         "customer_id": _("Customer"),
-        "p_churn": _("Probability of leaving, 0 to 1"),
-        "p_alive": _("Probability of being still active, 0 to 1"),
-        "p_lost": _("Probability of leaving and still to be kept, 0 to 1"),
+        "p_churn": _("Probability of leaving"),
+        "p_alive": _("Probability of being active"),
+        "p_lost": _("Probability of leaving and still to be kept"),
         "clv_if_stays": _money(study, "Worth of keeping"),
         "expected_gain": _money(study, "Expected gain"),
         "expected_cost": _money(study, "Expected cost"),

@@ -110,7 +110,11 @@ def sheet(study: Study, values: pd.DataFrame) -> pd.DataFrame:
         ),
     ]
     named_levels = [level_text(row["kind"], row["level"]) for row in values.to_dict("records")]
-    return sheet_table(values.assign(level=named_levels), columns)
+    made = sheet_table(values.assign(level=named_levels), columns)
+    made.attrs["holds"] = _(
+        "What each RFM segment holds of customers, revenue, profit and residual CLV, in all and per customer."
+    )
+    return made
 
 
 @needs("customers")

@@ -143,14 +143,16 @@ class Study:
             )
 
     def keep_sheet(self, title: str, table: pd.DataFrame | CannotSay) -> None:
-        """Leave a table for the workbook, as a sheet of that title; ``attrs["units"]`` may name units of columns."""
+        """Leave a table for the workbook, as a sheet of that title.
+
+        Its ``attrs`` may hold ``units`` by column, and what the sheet ``holds``, as a sentence.
+        """
         if self.is_run and not isinstance(table, CannotSay):
             path = self.folder / f"{self.name}.sheets.json"
             sheets = json.loads(path.read_text("utf-8")) if path.is_file() else []
             rows = json.loads(table.to_json(orient="values", date_format="iso", double_precision=10))
             kept = [sheet for sheet in sheets if sheet["title"] != _(title)]
-            units = table.attrs.get("units", {})
-            kept.append({"title": _(title), "columns": list(table.columns), "units": units, "rows": rows})
+            kept.append({"title": _(title), "columns": list(table.columns), **table.attrs, "rows": rows})
             path.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
 
     def provenance(self) -> ShownTable:
