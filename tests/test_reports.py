@@ -23,7 +23,9 @@ from cam.data.profile import profile
 from cam.key_figures import COLUMNS
 from cam.params import read_params
 from cam.project import project_root
+from cam.report.figure_words import KEYS, figure_text
 from cam.studies.client import STUDIES, prepare_client
+from cam.studies.columns import score_column
 from cam.studies.readiness import PARTS, answers
 
 PAGES = ("index", *STUDIES)
@@ -158,6 +160,15 @@ def test_one_row_per_customer(report: Path) -> None:
     assert rows == ids == filled == int(figure(report, "n_customers"))
 
 
+def test_the_workbook_says_what_every_column_and_every_figure_is(report: Path) -> None:
+    columns = duckdb.sql(f"FROM '{report / 'customers.parquet'}'").columns
+    assert [name for name in columns if score_column(name) is None] == []
+    named = {row["figure"]: figure_text(row["figure"]) for row in figures(report)}
+    assert [figure for figure, words in named.items() if words == figure] == []
+    keys = {pair.partition("=")[0] for row in figures(report) for pair in row["segment"].split(";") if pair}
+    assert keys - KEYS.keys() <= {"contract_type"}  # the client's own column
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_light_and_has_no_stray_word(report: Path, name: str) -> None:
     html = (report / f"{name}.html").read_text()
@@ -235,6 +246,8 @@ def test_a_client_without_transactions(reports: Reports, table: str) -> None:
             assert re.search(r"This needs (the table )?\w+", html), name
             assert "params/template.yaml shows its columns" in html or f"data.{table}.columns" in html, name
     assert len(silent) >= 3, silent
+    columns = duckdb.sql(f"FROM '{report / 'customers.parquet'}'").columns
+    assert [name for name in columns if score_column(name) is None] == []
     index = (report / "index.html").read_text()
     assert "Studies without a result" in index
 

@@ -48,6 +48,11 @@ def scores(staging: Path, name: str, sql: str) -> None:
     parquet(staging / ".studies" / name / f"{name}.scores.parquet", sql)
 
 
+def customers(staging: Path) -> tuple[list[str], list[tuple[Any, ...]]]:
+    table = duckdb.sql(f"SELECT * FROM '{staging / 'customers.parquet'}'")
+    return table.columns, table.fetchall()
+
+
 def test_one_row_per_customer_with_every_score(tmp_path: Path, prepared: Prepared) -> None:
     scores(tmp_path, NAMES[0], "SELECT * FROM (VALUES ('a', 3), ('0012', 1)) t(customer_id, r_score)")
     scores(
@@ -55,18 +60,18 @@ def test_one_row_per_customer_with_every_score(tmp_path: Path, prepared: Prepare
         NAMES[1],
         "SELECT * FROM (VALUES ('z', 'new'), ('b', 'old'), (NULL, 'x')) t(customer_id, \"a \"\"stage\"\"\")",
     )
-    columns = assemble._write_customers(tmp_path, prepared, list(NAMES))
+    assemble._write_customers(tmp_path, prepared, list(NAMES))
+    columns, rows = customers(tmp_path)
     assert columns == ["customer_id", "r_score", 'a "stage"']
-    names, rows, n = assemble._customers(tmp_path / "customers.parquet", columns)
-    assert n == 4 and names == columns
     assert rows == [("0012", 1, None), ("a", 3, None), ("b", None, "old"), ("z", None, "new")]
 
 
 def test_a_study_without_scores_and_a_client_without_customers(tmp_path: Path, prepared: Prepared) -> None:
-    assert assemble._write_customers(tmp_path, prepared, list(NAMES)) == ["customer_id"]
+    assemble._write_customers(tmp_path, prepared, list(NAMES))
+    assert customers(tmp_path) == (["customer_id"], [("0012",), ("a",), ("b",)])
     nobody: Any = Prepared(folder=tmp_path, tables=(), review={"tables": {}, "match": []})
-    columns = assemble._write_customers(tmp_path, nobody, list(NAMES))
-    assert assemble._customers(tmp_path / "customers.parquet", columns) == (["customer_id"], [], 0)
+    assemble._write_customers(tmp_path, nobody, list(NAMES))
+    assert customers(tmp_path) == (["customer_id"], [])
 
 
 def test_same_bytes_twice(tmp_path: Path, prepared: Prepared) -> None:

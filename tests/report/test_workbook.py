@@ -194,7 +194,7 @@ def test_key_figures_in_words_and_in_their_unit_with_the_raw_names_beside(path: 
         ["Acquisition cost per new customer (CAC)", "Channel: all", 12.35, 10, 15, 8, "CNY"],
         ["Customers", "", 3, "", "", 3, "count"],
         ["Net promoter score (NPS)", "Wave: =2+2", 30.5, 14.25, 44, 100, "percentage points or points"],
-        ["Retention rate", "Month of the first purchase: 2024-01; Month of age: 3", 0.25, 0.1, 0.5, 8, "%"],
+        ["Retention rate", "First purchase in: 2024-01; Month of age: 3", 0.25, 0.1, 0.5, 8, "%"],
     ]
     assert body[2][8:] == ["acme", "2026-06-30", "04_satisfaction_nps", "nps", "wave==2+2", "points"]
     assert [formats(path, "Key figures", row)[3] for row in (2, 4, 5)] == ["#,##0.00", "0.0", "0.0%"]

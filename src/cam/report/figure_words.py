@@ -46,10 +46,10 @@ KEYS = {
     "arm": "Arm",
     "attribute": "Attribute",
     "basis": "Seen by",
-    "category": "Category",
+    "category": "Kind",
     "channel": "Channel",
     "cluster": "Cluster",
-    "cohort": "Month of the first purchase",
+    "cohort": "First purchase in",
     "compared": "Compared",
     "covariate": "Attribute",
     "cut_off": "As of",
@@ -57,7 +57,7 @@ KEYS = {
     "exposure": "Those touched",
     "factor": "Factor",
     "feature": "Feature",
-    "from": "From",
+    "from": "Starting from",
     "group": "Group",
     "horizon": "Horizon",
     "item": "Item",
@@ -82,7 +82,7 @@ KEYS = {
     "stage": "Stage",
     "step": "Step",
     "theme": "Theme",
-    "to": "To",
+    "to": "Going to",
     "touchpoint": "Subject of the question",
     "variant": "Costs counted",
     "wave": "Wave",
@@ -137,6 +137,7 @@ CODES: Mapping[str, Mapping[str, str]] = {
     },
     "of": {"margin": "gross margin", "revenue": "revenue"},
     "order": {"risk": "risk alone"},
+    "period": {"calibration": "the calibration period"},
     "outcome": {"nps": "NPS", "csat": "CSAT", "ces": "CES"},
     "over": {"recency": "days since last purchase alone", "silence": "silence alone"},
     "step": {
@@ -217,7 +218,7 @@ def segment_words(segment: str, *, figure: str) -> str:
     Examples
     --------
     >>> segment_words("cohort=2024-01;age=3", figure="retention_rate")
-    'Month of the first purchase: 2024-01; Month of age: 3'
+    'First purchase in: 2024-01; Month of age: 3'
     """
     pairs = [pair.partition("=") for pair in segment.split(";") if pair]
     return _("; ").join(
