@@ -75,7 +75,11 @@ def write(path: Path, ids: list[str] = IDS) -> Path:
             figures_sheet(rows(figures, client="acme", as_of="2026-06-30", study="04_satisfaction_nps")),
             customers,
             explained,
-            reconciliation_sheet(["line", "read"], [["transactions", 12], ["of which: =1", None]]),
+            reconciliation_sheet(
+                ["line", "read", "revenue_read", "revenue_kept"],
+                [["transactions", 12, 3.5, None], ["of which: =1", None, None, None]],
+                currency="CNY",
+            ),
             glossary_sheet(),
         ],
     )
@@ -185,6 +189,15 @@ def test_a_sheet_that_a_study_left(path: Path) -> None:
         ["=call them", 3.0, date(2024, 2, 1)],
         ["写信_xFFFF_", "", ""],  # as Excel writes what XML cannot hold
     ]
+
+
+def test_what_was_read_in_words(path: Path) -> None:
+    assert table(path, "What was read") == [
+        ["Table", "Rows read", "Revenue read, CNY"],
+        ["transactions", 12, 3.5],
+        ["of which: =1", "", ""],
+    ]
+    assert formats(path, "What was read", 2) == ["", "#,##0", "#,##0.00"]
 
 
 def test_key_figures_in_words_and_in_their_unit_with_the_raw_names_beside(path: Path) -> None:

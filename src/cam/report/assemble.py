@@ -97,7 +97,7 @@ def assemble(
                 figures_sheet(figures),
                 customers,
                 explained,
-                reconciliation_sheet(list(lines.columns), rows),
+                reconciliation_sheet(list(lines.columns), rows, currency=params.client.currency),
                 glossary_sheet(),
             ],
         )

@@ -92,7 +92,7 @@ KEYS = {
 
 #: What *from* and *to* are in these figures; in others they are the client's own words.
 _MOVES = {"migration_share": state_text, "transition_rate": stage_text}
-#: Codes of ours in front of a reader. A value of any other key is the client's own, and stays as it is.
+#: Codes of ours in front of a reader.
 CODES: Mapping[str, Mapping[str, str]] = {
     "against": {
         "none": "those with none yet",
@@ -232,8 +232,9 @@ def _value(figure: str, key: str, value: str) -> str:
     if code:
         return _(code)
     if key in {"from", "to"}:
-        return _MOVES[figure](value) if figure in _MOVES else value
+        return _MOVES[figure](value) if figure in _MOVES else _(value)
     if key == "covariate" and "=" in value:
         attribute, _is, level = value.partition("=")
-        return sentence("{label}: {value}", label=named(attribute), value=level)
-    return _WORDS[key](value) if key in _WORDS else value
+        return sentence("{label}: {value}", label=named(attribute), value=_(level))
+    # The client's own words are looked up as in the tables of the pages: some, such as channels, have a translation.
+    return _WORDS[key](value) if key in _WORDS else _(value)

@@ -188,7 +188,8 @@ def write_sheet(book: Any, styles: Styles, sheet: Sheet) -> None:
         ),
         default=1,
     )
-    page.set_row(top, 15 * min(lines, 6) + 3)
+    # Words break earlier than letters would: where there are lines, one more.
+    page.set_row(top, 16 * (lines + (lines > 1)) + 3)
     for place, column in enumerate(columns):
         is_text = column.unit in {"text", "date"}
         page.write_string(top, place, _text(column.label), styles.head if is_text else styles.number_head)
@@ -249,8 +250,8 @@ def _width(column: Column, values: Sequence[Any], sheet: Sheet) -> float:
     """As wide as its longest text, or as a word of its header; a long text is wrapped, or gets all its room."""
     texts = {value for value in values if isinstance(value, str)}
     longest = max((display_width(line) for text in texts for line in text.split("\n")), default=0)
-    numbers = [value.value if isinstance(value, In) else value for value in values]
-    numbers = [value for value in numbers if isinstance(value, float | int) and math.isfinite(value)]
+    plain = (value.value if isinstance(value, In) else value for value in values)
+    numbers = [value for value in plain if isinstance(value, float | int) and math.isfinite(value)]
     if numbers:
         digits = 2 if is_money(column.unit) or isinstance(values[0], In) else 1
         longest = max(longest, *(len(f"{value:,.{digits}f}") for value in (min(numbers), max(numbers))))

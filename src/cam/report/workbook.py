@@ -181,21 +181,40 @@ def figures_sheet(figures: Sequence[Row]) -> Sheet:
 _RAW = tuple(name for name in COLUMNS if name not in {"value", "low", "high", "n"})
 
 
-def reconciliation_sheet(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Sheet:
+def reconciliation_sheet(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, currency: str) -> Sheet:
     """Put what was read, kept and dropped in a sheet.
 
     Parameters
     ----------
     columns, rows : sequence
-        As on every page.
+        As from :func:`cam.studies.reconciliation.reconcile`; a column without a number is left out.
+    currency : str
+        ISO code of all amounts.
     """
-    return Sheet(
-        _("What was read"),
-        (Column(columns[0]), *(Column(name, "count") for name in columns[1:])),
-        rows,
-        _("Rows and money that came in, that were kept, and that were dropped, with the reason."),
-        n_rows=len(rows),
-    )
+    filled = [place for place in range(len(columns)) if any(row[place] is not None for row in rows)]
+    made = []
+    for name in (columns[place] for place in filled):
+        words = _(_ACCOUNT.get(name, name))
+        is_amount = name.startswith("revenue")
+        words = sentence("{label}, {unit}", label=words, unit=currency) if is_amount else words
+        made.append(Column(words, "text" if name == "line" else currency if is_amount else "count"))
+    lines = [
+        [_(row[place]) if isinstance(row[place], str) else row[place] for place in filled] for row in rows
+    ]
+    holds = _("Rows and money that came in, that were kept, and that were dropped, with the reason.")
+    return Sheet(_("What was read"), tuple(made), lines, holds, n_rows=len(lines))
+
+
+#: What the columns of the account are called.
+_ACCOUNT = {
+    "line": "Table",
+    "read": "Rows read",
+    "dropped": "Rows dropped",
+    "kept": "Rows kept",
+    "revenue_read": "Revenue read",
+    "revenue_dropped": "Revenue dropped",
+    "revenue_kept": "Revenue kept",
+}
 
 
 def glossary_sheet() -> Sheet:
