@@ -41,6 +41,15 @@ class In(NamedTuple):
     unit: str
 
 
+class _Digits(float):
+    """A number with the 15 digits that Excel knows: the library's 16 would make 91.48999999999999 of 91.49."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        return float.__format__(self, ".15G")
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of a sheet.
@@ -218,7 +227,7 @@ def _write_row(page: Any, styles: Styles, place: int, row: Sequence[Any]) -> Non
         kind = type(value)
         if kind is float:
             if math.isfinite(value):
-                page.write_number(place, at, value)
+                page.write_number(place, at, _Digits(value))
         elif kind is int:
             page.write_number(place, at, value)
         elif kind is str:
@@ -226,11 +235,11 @@ def _write_row(page: Any, styles: Styles, place: int, row: Sequence[Any]) -> Non
         elif kind is In:
             if value.value is not None:
                 whole = float(value.value).is_integer()
-                page.write_number(place, at, value.value, styles.of(value.unit, whole=whole))
+                page.write_number(place, at, _Digits(value.value), styles.of(value.unit, whole=whole))
         elif kind is bool:
             page.write_string(place, at, _("yes") if value else _("no"))
         elif kind is Decimal:
-            page.write_number(place, at, float(value))
+            page.write_number(place, at, _Digits(value))
         elif isinstance(value, date):
             page.write_datetime(place, at, value)
         else:
