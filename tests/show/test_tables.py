@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from cam.estimate import CannotSay
-from cam.show.tables import Col, show_pairs, show_table
+from cam.show.tables import Col, sheet_table, show_pairs, show_table
 
 FRAME = pd.DataFrame({"name": ["<b>&", "x"], "share": [0.25, None], "low": [0.1, None], "high": [0.4, None]})
 COLUMNS = [Col("name", "Name"), Col("share", "Share", "share", "low", "high")]
@@ -44,3 +44,12 @@ def test_a_column_that_is_not_there_is_refused():
 
 def test_pairs_are_escaped():
     assert "&lt;script&gt;" in show_pairs({"Client": "<script>"}, caption="From").html
+
+
+def test_a_table_for_the_workbook_has_limits_beside_and_no_empty_column():
+    frame = pd.DataFrame({"a": ["x"], "b": [1.5], "low": [1.0], "high": [2.0], "none": [float("nan")]})
+    table = sheet_table(
+        frame, [Col("a", "A"), Col("b", "B", "CNY", "low", "high"), Col("none", "C", "share")]
+    )
+    assert table.to_dict("records") == [{"A": "x", "B": 1.5, "B: lower limit": 1.0, "B: upper limit": 2.0}]
+    assert table.attrs["units"] == dict.fromkeys(["B", "B: lower limit", "B: upper limit"], "CNY")

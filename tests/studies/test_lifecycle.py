@@ -176,3 +176,14 @@ def test_cohorts_too_small_to_judge_are_grey(client):
     ax = figures.cohort_heat_map(table)
     assert np.isnan(np.asarray(ax.images[0].get_array().filled(np.nan))[1]).all()
     assert "cohorts below 30 customers are grey" in words_of(ax)
+
+
+def test_the_sheet_of_the_workbook_has_a_row_per_cohort_with_its_size():
+    table = pd.DataFrame(
+        {"cohort": ["2024-01", "2024-01", "2024-02"], "age": [1, 2, 1], "n_customers": [40, 40, 30]}
+    )
+
+    sheet = steps.sheet(None, table.assign(retention_rate=[0.5, 0.25, 0.4]))
+    assert list(sheet.columns) == ["Month of the first purchase", "Customers", "Month 1", "Month 2"]
+    assert sheet.iloc[0].tolist() == ["2024-01", 40, 0.5, 0.25] and pd.isna(sheet.iloc[1, 3])
+    assert sheet.attrs["units"] == {"Customers": "count", "Month 1": "share", "Month 2": "share"}
