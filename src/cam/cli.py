@@ -68,25 +68,32 @@ def report(
         str | None,
         typer.Option(help="the report to compare with: its folder or key_figures.csv; by default the last"),
     ] = None,
+    pdf: Annotated[
+        bool,
+        typer.Option("--pdf", help="print the report to CLIENT.pdf, too; needs Chromium, Chrome or Edge"),
+    ] = False,
 ) -> None:
     """Run a client's studies and publish the report."""
     from cam.project import project_root
+    from cam.report.pdf import find_browser
     from cam.report.run import RunOptions, run_report
     from cam.report.since import read_figures
 
     params, path = _read(client, language)
     folder = out or project_root() / "reports"
     earlier = tuple(read_figures(since, reports=folder)) if since else ()
+    browser = find_browser() if pdf else None
     with _progress() as told:
         outcome = run_report(
             params,
             place=_shown(path),
             studies=study or (),
             out=folder,
-            options=RunOptions(force=force, timeout=timeout, since=earlier),
+            options=RunOptions(force=force, timeout=timeout, since=earlier, browser=browser),
             progress=told,
         )
     _print_outcome(outcome)
+    _print_pdf(outcome, client)
     raise typer.Exit(outcome.exit_code)
 
 
@@ -365,8 +372,19 @@ def _print_outcome(outcome: Outcome) -> None:
             warned = f", {result.warnings} warnings" if result.warnings else ""
             print(f"  {result.name:<22} done in {result.seconds:.1f} s{warned}")
     print(f"Report: {place}/index.html")
-    if outcome.exit_code:
+    if any(result.status != "done" for result in outcome.results):
         print("The other studies are in the report; the page of one that failed says why.", file=sys.stderr)
+
+
+def _print_pdf(outcome: Outcome, client: str) -> None:
+    if outcome.pdf:
+        print(f"PDF: {_shown(outcome.pdf)}")
+    if outcome.pdf_fault:
+        print(
+            f"{outcome.pdf_fault}\n  The report is in place without a PDF. `cam report {client} --pdf` tries again and "
+            "runs no study; CAM_CHROMIUM names another browser.",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import functools
+import html
 import importlib.util
 import io
+import re
 import string
 import tempfile
 import unicodedata
@@ -23,6 +25,34 @@ _COMMON = string.ascii_letters + string.digits + string.punctuation + " \u00a0×
 
 # Brackets stretch, and a radical is drawn by the browser: no formula names its sign.
 _DRAWN = "()[]{}|=+−√"
+
+
+def faces(body: str, language: str) -> list[str]:
+    """The ``@font-face`` rules for the characters that a finished page has.
+
+    Parameters
+    ----------
+    body
+        HTML.
+    language
+        In Chinese the whole page is set in the font, else what figures and Chinese names in the text need.
+
+    Returns
+    -------
+    list of str
+        CSS, with the fonts inside.
+
+    Examples
+    --------
+    >>> faces("<p>No figure, no formula.</p>", "en")
+    []
+    """
+    text = html.unescape(body)
+    figures = "".join(re.findall(r"<svg\b.*?</svg>", text, flags=re.S))
+    formulas = re.sub(r"<[^>]+>", "", "".join(re.findall(r"<math\b.*?</math>", text, flags=re.S)))
+    characters = text if language == "zh" else figures + wide_characters(text)
+    found = [text_face(characters)] if characters else []
+    return [*found, math_face(formulas)] if formulas else found
 
 
 def text_face(text: str) -> str:

@@ -473,10 +473,5 @@ def _css_string(text: str) -> str:
 
 def _finish(body: str, page: Page) -> str:
     """Put in the fonts for the characters that the finished page has, and leave one kind of line end."""
-    text = html.unescape(body)
-    figures = "".join(re.findall(r"<svg\b.*?</svg>", text, flags=re.S))
-    formulas = re.sub(r"<[^>]+>", "", "".join(re.findall(r"<math\b.*?</math>", text, flags=re.S)))
-    characters = text if page.language == "zh" else figures + fonts.wide_characters(text)
-    faces = [fonts.text_face(characters)] if characters else []
-    faces += [fonts.math_face(formulas)] if formulas else []
+    faces = fonts.faces(body, page.language)
     return body.replace(_FACES, "\n".join(faces), 1).replace("\r\n", "\n").strip() + "\n"

@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from cam.errors import ParamsError
+from cam.errors import OutputError, ParamsError
 from cam.key_figures import Row
 from cam.language import use
 from cam.params import Params
@@ -63,6 +63,10 @@ class Outcome:
         Studies whose inputs had not changed.
     seconds : Mapping[str, float]
         Wall-clock time of each step.
+    pdf : Path or None
+        The PDF beside the pages, where it was asked for and is there.
+    pdf_fault : str
+        Why it is not there; the report is whole without it.
     """
 
     folder: Path
@@ -70,12 +74,14 @@ class Outcome:
     results: tuple[Result, ...]
     kept: tuple[str, ...]
     seconds: Mapping[str, float]
+    pdf: Path | None = None
+    pdf_fault: str = ""
 
     @property
     def exit_code(self) -> int:
-        """0 where all went well, 5 where a study ran out of time, 4 where one failed."""
+        """0 where all went well, 5 where a study ran out of time, 4 where one failed, 2 where only the PDF did."""
         ends = {result.status for result in self.results}
-        return 5 if "timeout" in ends else 4 if "failed" in ends else 0
+        return 5 if "timeout" in ends else 4 if "failed" in ends else 2 if self.pdf_fault else 0
 
 
 def run_report(
@@ -138,8 +144,14 @@ def run_report(
         # What is compared with is an input like any other: found before, kept in the report, part of its key.
         earlier = earlier_figures(final, options.since, as_of=prepared.as_of)
         report_key = digest(report_key, json.dumps(earlier))
+        pdf = final / _pdf_name(final)
         if not options.force and _is_in_place(final, report_key):
-            return Outcome(final, True, (), tuple(names), seconds)
+            made, fault = (pdf if pdf.is_file() else None), ""
+            if options.browser and made is None:
+                made, fault = _print(final, names, staging.parent, options.browser, progress)
+                if made:
+                    made = made.replace(pdf)
+            return Outcome(final, True, (), tuple(names), seconds, made if options.browser else None, fault)
 
         kept = [name for name in names if is_sealed(places[name]) and not (options.force and name in wanted)]
         began = time.monotonic()
@@ -167,12 +179,20 @@ def run_report(
             if result.status == "done" and result.name not in kept:
                 _remember(staging / ".studies" / result.name, places[result.name])
         shutil.rmtree(staging / ".studies", ignore_errors=True)
-        outcome = Outcome(final, False, tuple(results), tuple(kept), seconds)
-        record = _record(outcome, params, prepared.key, keys, report_key if outcome.exit_code == 0 else None)
+        made, fault = None, ""
+        if options.browser:
+            began = time.monotonic()
+            made, fault = _print(staging, names, staging.parent, options.browser, progress)
+            seconds["pdf"] = time.monotonic() - began
+        outcome = Outcome(final, False, tuple(results), tuple(kept), seconds, pdf if made else None, fault)
+        is_whole = all(result.status == "done" for result in results)
+        record = _record(outcome, params, prepared.key, keys, report_key if is_whole else None)
         record["files"] = _files(staging)
         text = json.dumps(record, ensure_ascii=False, indent=1)
         (staging / "run.json").write_text(text + "\n", encoding="utf-8")
         _keep_foreign(final, staging)
+        if made:  # after the record: it is not the same bytes twice, and may come and go
+            made.replace(staging / pdf.name)
         switch(staging, final)
     return outcome
 
@@ -189,11 +209,14 @@ class RunOptions:
         Seconds that one study may take.
     since : tuple of dict, optional
         Rows of the ``key_figures.csv`` to compare with; by default those of the last report of an earlier day.
+    browser : Path, optional
+        What prints the PDF, from :func:`cam.report.pdf.find_browser`; without it none is made.
     """
 
     force: bool = False
     timeout: float = 3600.0
     since: tuple[Row, ...] = ()
+    browser: Path | None = None
 
 
 def find_studies(wanted: Sequence[str] = ()) -> list[str]:
@@ -261,15 +284,41 @@ def _files(folder: Path) -> dict[str, str]:
     }
 
 
+def _pdf_name(place: Path) -> str:
+    """What the PDF of the report in *place* is called: as the client, for that is the name under which it is sent."""
+    return f"{place.name}.pdf"
+
+
+def _print(
+    pages: Path, names: Sequence[str], room: Path, browser: Path, progress: Progress
+) -> tuple[Path | None, str]:
+    """Print the pages of *names* in *room*; return the PDF, or why there is none."""
+    from cam.report.pdf import print_pdf  # late: most runs print nothing
+
+    progress("", "printing the PDF", 0, 0)
+    try:
+        files = [pages / f"{name}.html" for name in ("index", *names)]
+        return print_pdf(files, room / "printing", browser=browser), ""
+    except OutputError as error:
+        return None, str(error)
+
+
 def _keep_foreign(place: Path, staging: Path) -> None:
-    """Carry over what somebody else has put into the report's folder: it is not ours to remove."""
+    """Carry over what somebody else has put into the report's folder: it is not ours to remove.
+
+    The PDF of the report that is replaced is ours, and would be that of other pages.
+    """
     try:
         ours = json.loads((place / "run.json").read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, KeyError):
         return
     for path in sorted(place.rglob("*")):
         name = path.relative_to(place)
-        if path.is_file() and name.as_posix() not in {*ours, "run.json"} and not (staging / name).exists():
+        if (
+            path.is_file()
+            and name.as_posix() not in {*ours, "run.json", _pdf_name(place)}
+            and not (staging / name).exists()
+        ):
             (staging / name.parent).mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, staging / name)
 
