@@ -79,6 +79,8 @@ def _what(detail: ErrorDetails, keys: tuple[str, ...], value: Any, written: str)
         return f"must be at most {context['le']}"
     if kind in {"too_short", "string_too_short"}:
         return "must not be empty"
+    if kind == "string_too_long":
+        return f"must be at most {context['max_length']} characters long"
     return detail["msg"]
 
 

@@ -17,6 +17,7 @@ from cam.params.hints import did_you_mean
 from cam.params.problems import Notes, problem, problem_error
 from cam.params.sections import SECTIONS, Params
 from cam.params.values import ID_PATTERN
+from cam.project import project_root
 from cam.schema import STARTING_TABLES
 
 #: Bytes of a parameter file, and values in it once its aliases are written out.
@@ -76,7 +77,7 @@ def read_params(path: Path) -> Params:
             f"{path}: the file's name is the client's id: lower-case letters, digits and single hyphens, at most 64. "
             "Rename it, such as acme-2.yaml."
         )
-    return _validated(sections, str(path), notes)
+    return _with_logo(_validated(sections, str(path), notes), path, notes)
 
 
 def params_from_sections(sections: Mapping[str, Any]) -> Params:
@@ -116,6 +117,23 @@ def params_from_sections(sections: Mapping[str, Any]) -> Params:
     client = dict(given.get("client") or {})
     client.setdefault("id", "client")
     return _validated({**given, "client": client}, "parameters", {})
+
+
+def _with_logo(params: Params, path: Path, notes: Notes) -> Params:
+    """Put the logo's picture in the place of its path: a fault is told now, and another picture is another report."""
+    logo = params.client.brand.logo
+    if logo is None:
+        return params
+    from cam.params.logo import read_logo  # here, because few clients have one
+
+    try:
+        place = project_root() / Path(params.data.root).expanduser() / Path(logo).expanduser()
+        brand = params.client.brand.model_copy(update={"logo": read_logo(place)})
+    except (ValueError, RuntimeError) as error:  # a name that no file can have, a home that nobody has
+        line = notes.get(("client", "brand", "logo"), (0, ""))[0]
+        raise problem_error(str(path), [(line, "client.brand.logo", str(error))]) from None
+    client = params.client.model_copy(update={"brand": brand})
+    return params.model_copy(update={"client": client})
 
 
 def _refuse_no_file(path: Path) -> None:

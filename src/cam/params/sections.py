@@ -27,11 +27,22 @@ from cam.params.values import (
 
 
 class Brand(Section):
-    """How the client's report looks."""
+    """Whose report it is, and how it looks."""
 
-    color: Color | None = Field(None, description="colour of headings and lines")
-    accent: Color | None = Field(None, description="colour of what matters in a figure")
-    footer: str | None = Field(None, description="line at the foot of every page")
+    name: str | None = Field(
+        None, min_length=1, max_length=80, description="who made the report, such as the consultancy"
+    )
+    #: As a file's path; from a parameter file that was read, the picture itself, as a ``data:`` address.
+    logo: str | None = Field(
+        None, min_length=1, description="its logo: SVG, PNG or JPEG of at most 500 kB; from data.root on"
+    )
+    color: Color | None = Field(
+        None, description="of headings and lines; text takes a darker shade if need be"
+    )
+    accent: Color | None = Field(None, description="of links, and of what the keyboard is at; likewise")
+    footer: str | None = Field(
+        None, min_length=1, max_length=160, description="line at the foot of every page, on paper, too"
+    )
 
 
 class Client(Section):
@@ -47,7 +58,9 @@ class Client(Section):
     customer_ids: Literal["plain", "hashed"] = Field(
         "plain", description="how customers are named in reports: by their ids, or by keyed hashes of them"
     )
-    brand: Brand = Field(default_factory=lambda: Brand.model_validate({}), description="colours and footer")
+    brand: Brand = Field(
+        default_factory=lambda: Brand.model_validate({}), description="name, logo, colours, footer"
+    )
 
     @property
     def title(self) -> str:

@@ -26,7 +26,8 @@ class Page:
     provenance
         Label and value of each line that says where the numbers come from.
     brand
-        ``color`` and ``accent`` as ``#rrggbb``, and ``footer``, a line of text; each may be missing.
+        ``color`` and ``accent`` as ``#rrggbb``, ``name`` and ``footer``, lines of text, and ``logo``, a picture as a
+        ``data:`` address; each may be missing.
     """
 
     client: str

@@ -175,9 +175,14 @@ def one_document(pages: Mapping[str, str]) -> str:
         )
         part = _between(html, '<div class="layout', '<footer class="foot">')
         parts.append(f'<div class="sheet {sheet}"><div class="layout{_own(part, name, names)}</div>')
-    top = _own(_between(first, '<header class="top">', "</header>"), "", names)
-    foot = _own(_between(first, '<footer class="foot">', "</footer>"), "", names)
-    body = f'<header class="top">{top}</header>\n{"".join(parts)}\n<footer class="foot">{foot}</footer>'
+    top, foot = (
+        _own(f"{start}{_between(first, start, end)}{end}", "", names)
+        for start, end in (('<header class="top">', "</header>"), ('<footer class="foot">', "</footer>"))
+    )
+    # Within the first sheet and the last: another page name would begin a new page.
+    parts[0] = parts[0].replace(">", f">{top}", 1)
+    parts[-1] = parts[-1].removesuffix("</div>") + f"{foot}</div>"
+    body = "\n".join(parts)
     language, title = _between(first, '<html lang="', '"'), _between(first, "<title>", "</title>")
     style = re.sub(r"@font-face\{[^}]*\}\n?", "", _between(first, "<style>", "</style>"))
     fonts = "\n".join(faces(body, "zh" if language.startswith("zh") else language))

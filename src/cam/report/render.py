@@ -18,7 +18,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 from cam.errors import StudyError
-from cam.report import fonts
+from cam.report import brand, fonts
 from cam.report.page import Card, Page
 from cam.report.prose import Heading, Prose, scrollable
 
@@ -40,7 +40,6 @@ _CONTENT = 99  # deeper than any heading
 _FACES = "/* faces */"  # where the style sheet of a page takes its fonts
 #: As ``cam.show.notebook`` marks what cannot be said, and a reason that stands above.
 _CANNOT_SAY, _AGAIN = "note cannot-say", "note cannot-say again"
-_COLOURS = {"color": "#16324f", "accent": "#0072b2"}
 
 Translate = Callable[[str], str]
 
@@ -451,17 +450,15 @@ def _from_template(name: str, page: Page, translate: Translate, title: str, valu
 def _frame(page: Page, translate: Translate, title: str) -> dict[str, Any]:
     """The values that every template needs."""
     script = (TEMPLATE / "cam.js").read_text(encoding="utf-8").strip()
-    colours = {
-        name: page.brand[name] if re.fullmatch(r"#[0-9a-fA-F]{6}", page.brand.get(name, "")) else default
-        for name, default in _COLOURS.items()
-    }
+    signature = brand.signature(page.brand, translate=translate)
     return {
         "page": page,
         "t": translate,
         "title": title,
         "style": Markup((TEMPLATE / "cam.css").read_text(encoding="utf-8").strip()),
-        "colours": colours,
-        "running_head": Markup(_css_string(f"{page.client} · {title}")),
+        "colours": brand.colours(page.brand),
+        "signature": signature,
+        "running_foot": Markup(_css_string(f"{page.client} · {title}\n{signature}".strip())),
         "script": Markup(script),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
     }
