@@ -9,7 +9,7 @@ from typing import Literal
 
 from cam.errors import DataError
 from cam.estimate import CONFIDENCE, Estimate, Z, difference_limits, holm
-from cam.key_figures import Row
+from cam.key_figures import Row, segment_text
 
 Verdict = Literal["risen", "fallen", "not clear", "counted", "same"]
 
@@ -114,7 +114,10 @@ def compare(before: Sequence[Row], after: Sequence[Row]) -> Comparison:
         )
     then, now = _by_name(before), _by_name(after)
     both = [name for name in now if name in then and then[name]["unit"] == now[name]["unit"]]
-    found = [_change(then[name], now[name]) for name in both]
+    found = [
+        replace(_change(estimate_of(then[name]), estimate_of(now[name])), study=name[0], segment=name[2])
+        for name in both
+    ]
     found.sort(key=lambda change: not change.is_headline)  # the sort is stable
     judged = _judge([change for change in found if change.is_headline])
     judged += _judge([change for change in found if not change.is_headline])
@@ -126,6 +129,29 @@ def compare(before: Sequence[Row], after: Sequence[Row]) -> Comparison:
         tuple(row for name, row in then.items() if name not in both),
         tuple(row for name, row in now.items() if name not in both),
     )
+
+
+def compare_periods(pairs: Sequence[tuple[Estimate, Estimate]]) -> list[Change]:
+    """Set figures of one period beside those of the period before.
+
+    Parameters
+    ----------
+    pairs : sequence of (Estimate, Estimate)
+        The earlier first; both in one unit.
+
+    Returns
+    -------
+    list of Change
+        In their order, without a study. As by :func:`compare`: the intervals are combined as if the two periods had
+        no customer in common, and Holm's correction holds the chance of one false claim among all of them at 5 %.
+
+    Examples
+    --------
+    >>> then, now = Estimate("nps", 30, "points", 400, 24, 36), Estimate("nps", 45, "points", 400, 39, 51)
+    >>> [change.verdict for change in compare_periods([(then, now), (then, then)])]
+    ['risen', 'same']
+    """
+    return _judge([_change(before, after) for before, after in pairs])
 
 
 def estimate_of(row: Mapping[str, str]) -> Estimate:
@@ -172,8 +198,7 @@ def _by_name(rows: Iterable[Row]) -> dict[tuple[str, str, str], Row]:
     return {(row["study"], row["figure"], row["segment"]): row for row in rows}
 
 
-def _change(then: Row, now: Row) -> Change:
-    before, after = estimate_of(then), estimate_of(now)
+def _change(before: Estimate, after: Estimate) -> Change:
     low = high = None
     gap = after.value - before.value
     if before.low is not None and after.low is not None:
@@ -181,7 +206,7 @@ def _change(then: Row, now: Row) -> Change:
     known = [each.n for each in (before, after) if each.n is not None]
     change = Estimate(after.figure, gap, after.unit, min(known, default=None), low, high, after.segment)
     verdict: Verdict = "same" if gap == 0 else "counted" if low is None else "not clear"
-    return Change(now["study"], now["segment"], before, after, change, verdict)
+    return Change("", segment_text(after), before, after, change, verdict)
 
 
 def _judge(changes: Sequence[Change]) -> list[Change]:

@@ -211,8 +211,15 @@ def test_worth_by_channel(client):
     assert ratios["channel"].tolist() == ["search", "fair"]
     costs = channels.set_index("channel")["cac"]
     assert ratios["ratio"].tolist() == pytest.approx([90 / costs["search"], 10 / costs["fair"]])
-    found = payback.ratio_figures(study, ratios)
-    assert [one.figure for one in found] == ["clv_to_cac"] * 2 and all(
+    total = acquisition.overall_cac(study, acquisition.match_months(study))
+    new = [Estimate("clv", 60.0, "EUR", 900, 50.0, 70.0), Estimate("clv", 90.0, "EUR", 900, 80.0, 99.0)]
+    whole = payback.whole_ratio(study, new, total)
+    assert whole.segment == {"channel": "all"} and whole.value == pytest.approx(90 / total.value)
+    assert payback.whole_ratio(study, [CannotSay("No margin.")], total).reason == "No margin."
+    found = payback.ratio_figures(study, ratios.assign(channel=["search", "all"]), whole)
+    assert found[0] == whole and [one.segment["channel"] for one in found] == ["all", "search"]
+    found = payback.ratio_figures(study, ratios, whole)
+    assert [one.figure for one in found] == ["clv_to_cac"] * 3 and all(
         one.low < one.value < one.high for one in found
     )
     assert "are worth less than they cost" in payback.ratio_findings(study, ratios)[0]
@@ -220,7 +227,8 @@ def test_worth_by_channel(client):
     assert apart[0].startswith("Per unit of cost")
     within = payback.ratio_findings(study, ratios.assign(low=[1.0, 0.5], high=[3.0, 2.9]))
     assert "is not told apart" in within[0]
-    assert isinstance(payback.show_ratios(study, ratios), ShownTable)
+    assert "All channels together" in payback.show_ratios(study, ratios, whole).html
+    assert "All channels" not in payback.show_ratios(study, ratios, CannotSay("No margin.")).html
     assert figures.clv_to_cac_by_channel(ratios).figure.get_gid()
     nobody = payback.ratio_by_channel(study, worth.assign(channel="other"), channels)
     assert isinstance(nobody, CannotSay) and "Call channels the same" in nobody.cure

@@ -82,6 +82,25 @@ def test_rates_equal_a_plain_count(client):
     )
 
 
+def test_each_period_has_its_customers_and_all_its_revenue(client):
+    log = orders(300)
+    # A refund of a stranger, who never bought, is revenue of its month, too.
+    stranger = pd.DataFrame(
+        {"customer_id": ["x"], "order_date": [pd.Timestamp("2025-08-03")], "revenue": [-7.25], "cost": [0]}
+    )
+    found = walk(client({"transactions": pd.concat([log, stranger])}, lifecycle={"rate_months": 6}))
+    spans = {"2025-01/2025-06": ("2025-01-01", "2025-07-01"), "2025-07/2025-12": ("2025-07-01", "2026-01-01")}
+    said = {
+        (one.figure, one.segment.get("period")): one for one in found.figures if isinstance(one, Estimate)
+    }
+    for name, (start, end) in spans.items():
+        rows = log[(log["order_date"] >= start) & (log["order_date"] < end)]
+        assert said["n_customers", name].value == rows["customer_id"].nunique()
+        paid_back = 7.25 if start == "2025-07-01" else 0
+        assert said["revenue", name].value == pytest.approx(rows["revenue"].sum() - paid_back, abs=1e-9)
+        assert said["revenue", name].low is None and said["revenue", name].unit == "EUR"
+
+
 def test_contracts_by_the_two_ends_overlaps_once_and_gone_in_between_told(client):
     frame = pd.DataFrame(
         {
@@ -98,6 +117,8 @@ def test_contracts_by_the_two_ends_overlaps_once_and_gone_in_between_told(client
     found = walk(client({"contracts": frame}))
     table = latest(found, "contract")
     assert table[["top", "bottom"]].to_numpy().tolist() == [[1, 2], [1, 2], [1, 1]]
+    assert [one.value for one in found.figures if one.figure == "n_customers"][-2:] == [2, 3]
+    assert not any(one.figure == "revenue" for one in found.figures)
     money = found.bridge[found.bridge["block"] == "revenue"].set_index("step")["amount"]
     assert money.tolist() == [3_500, -2_000, 0, 0, 3_000, 4_000, 8_500]
     assert "at neither end, and in no rate: 1." in found.table.html
@@ -113,6 +134,8 @@ def test_all_revenue_is_in_the_bridge_to_the_cent_with_refunds(client):
     found = walk(client({"transactions": log}, lifecycle={"rate_months": 6}))
     counted = found.ways["purchases"]
     whole = log.loc[log["order_date"] >= "2026-01-01", "revenue"].sum()
+    totals = {one.segment["period"]: one.value for one in found.figures if one.figure == "revenue"}
+    assert totals["2026-01/2026-06"] == pytest.approx(whole, abs=1e-9)
     assert sum(int(cents) for cents in counted.cells["after"]) == round(100 * whole)
     assert "stand apart" in found.table.html
 

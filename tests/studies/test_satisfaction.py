@@ -81,9 +81,21 @@ def test_scores_in_all_and_by_group(client):
     assert known["response_rate", "", ""].value == pytest.approx(200 / 250)
     assert known["response_rate", "wave", "a"].value == 1.0
     assert known["nps_change", "wave", "a"].value == -16  # wave b came first, whatever it is called
-    assert all(one.low is not None and one.n for one in known.values())
+    assert all(one.low is not None and one.n for one in known.values() if one.figure != "wave_place")
     assert not unsaid(found)
     assert any("within chance" in one for one in found if "from b to a" in one)
+
+
+def test_key_figures_tell_which_wave_came_first(client):
+    study = client({"responses": TWO_WAVES})
+    estimates = steps.rate(study, steps.count_answers(study, groups.gather(study)))
+    figures = steps.key_figures(study, estimates, CannotSay("no change"))
+    places = {
+        tuple(one.segment.values()): one.value
+        for one in figures
+        if getattr(one, "figure", "") == "wave_place"
+    }
+    assert places["nps", "b"] == places["csat", "b"] == 1 and places["nps", "a"] == places["csat", "a"] == 2
 
 
 def test_a_fall_by_more_than_chance_is_called_one(client):
@@ -330,7 +342,7 @@ def test_two_answers_by_one_customer_in_one_wave_both_count_and_it_is_said(clien
 def test_a_column_of_too_many_values_is_no_grouping(client):
     frame = answers(50, 30, 20).assign(order=range(100))
     _, known, page = run(client({"responses": frame}, satisfaction={"group_by": ["order", "wave"]}))
-    assert {key[1] for key in known} == {"", "wave"}
+    assert {key[1] for key in known if key[0] != "wave_place"} == {"", "wave"}
     assert "order: 100 values are not groups but customers or events" in page.html
 
 

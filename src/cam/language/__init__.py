@@ -5,7 +5,7 @@ of the notebooks are messages like any other, one per cell.
 """
 
 from cam.language.catalogue import active, translate, use
-from cam.language.numbers import date_text, interval_text, period_text, unit_text, value_text
+from cam.language.numbers import date_text, interval_text, period_text, span_text, unit_text, value_text
 from cam.language.sentences import listed, named, sentence, together
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "named",
     "period_text",
     "sentence",
+    "span_text",
     "together",
     "translate",
     "unit_text",

@@ -45,6 +45,8 @@ def value_text(value: float, unit: str) -> str:
     if unit in {"days", "weeks", "months"}:
         # A whole number of months is counted, not measured: 2, not 2.0.
         digits = 0 if abs(value) >= 100 or value == round(value) else 1
+        if active() == "en" and abs(value) == 1:
+            unit = unit.removesuffix("s")
         gap = "" if active() == "zh" else " "
         return _minus(f"{value:,.{digits}f}{gap}{translate(unit)}")
     return _minus(f"{value:,.2f}")
@@ -138,6 +140,45 @@ def period_text(first: date, last: date) -> str:
     '1 Jan 1997 to 30 Jun 1998'
     """
     return translate("{low} to {high}").format(low=date_text(first), high=date_text(last))
+
+
+def span_text(span: str) -> str:
+    """Write a month, a quarter, a year or a span of months, as key figures name them.
+
+    Parameters
+    ----------
+    span : str
+        ``2026-06``, ``2026-Q2``, ``2026`` or ``2026-01/2026-06``; anything else, such as a client's own name of a
+        survey wave, stays as it is.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> span_text("2026-01/2026-06"), span_text("2025-10/2026-03"), span_text("2026-Q2"), span_text("spring")
+    ('Jan\u2013Jun 2026', 'Oct 2025\u2013Mar 2026', 'Q2 2026', 'spring')
+    """
+    quarter = re.fullmatch(r"(\d{4})-Q([1-4])", span)
+    if quarter:
+        year, number = quarter.groups()
+        return f"{year}年第{number}季度" if active() == "zh" else f"Q{number} {year}"
+    months = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])(?:/(\d{4})-(0[1-9]|1[0-2]))?", span)
+    if not months:
+        return span
+    year, month, last_year, last_month = months.groups()
+    if active() == "zh":
+        first = f"{year}年{int(month)}月"
+        if last_year is None:
+            return first
+        return f"{first}至" + ("" if last_year == year else f"{last_year}年") + f"{int(last_month)}月"
+    name = _MONTHS[int(month) - 1]
+    if last_year is None:
+        return f"{name} {year}"
+    return (
+        name if last_year == year else f"{name} {year}"
+    ) + f"\u2013{_MONTHS[int(last_month) - 1]} {last_year}"
 
 
 def _money(value: float, currency: str) -> str:

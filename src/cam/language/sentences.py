@@ -81,6 +81,7 @@ NAMES = {
     "csat": "Customer satisfaction (CSAT), top two boxes",
     "nps_trend": "Trend of NPS per wave",
     "csat_trend": "Trend of CSAT per wave",
+    "wave_place": "Place of the wave in time",
     "ces_trend": "Trend of CES per wave",
     "csat_change": "Change of CSAT between the last two waves",
     "ces": "Customer effort score (CES), share of 5 to 7",

@@ -23,6 +23,7 @@ from cam.report.customers_sheet import customer_sheets
 from cam.report.execute import Result
 from cam.report.page import Page
 from cam.report.processes import Aside
+from cam.report.scorecard import missing, scorecard
 from cam.report.since import EARLIER
 from cam.report.workbook import (
     About,
@@ -136,9 +137,12 @@ def _write_pages(
                 translate=translate,
             )
             (staging / f"{name}.html").write_text(html, encoding="utf-8", newline="\n")
+    cards, notes = scorecard(figures, params=params, changes=changes)
+    lacking = missing(figures, params=params, tables=prepared.tables, studies=list(findings))
     index = render_index(
         frame["index"],
-        scorecard=pages.scorecard(figures, changes),
+        scorecard=cards,
+        scorecard_notes=[note for note in (notes, lacking) if note],
         since=pages.changes_section(changes) if changes else "",
         findings=[
             (pages.label(name), f"{name}.html", pages.finding_list(said["findings"]))

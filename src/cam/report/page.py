@@ -58,9 +58,21 @@ class Card:
     interval
         The interval in words or digits, ready to print; empty for a count of everybody.
     href
-        The page that explains it.
+        The page, and the section, that explain it.
     note
-        One more line, such as n or the change since last time.
+        The change since an earlier report.
+    detail
+        What it speaks of: the period, and n.
+    direction
+        How it stands to the period before, in words; empty where that is not known.
+    sign
+        The arrow that goes with these words.
+    is_clear
+        Whether it moved, by more than chance where there is any.
+    trend
+        Its history as an SVG; may be empty.
+    ends
+        First and last value of the history, each with its period.
     """
 
     name: str
@@ -68,3 +80,9 @@ class Card:
     interval: str = ""
     href: str = ""
     note: str = ""
+    detail: str = ""
+    direction: str = ""
+    sign: str = ""
+    is_clear: bool = False
+    trend: str = ""
+    ends: tuple[tuple[str, str], ...] = ()

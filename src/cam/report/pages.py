@@ -1,16 +1,13 @@
-"""The overview: key figures on cards, findings of all studies, what was read, what could not be said."""
+"""The overview: findings of all studies, what changed since last time, links and files."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
 
-from cam.changes import Comparison, estimate_of
-from cam.key_figures import Row
-from cam.language import interval_text, named, value_text
+from cam.changes import Comparison
 from cam.language import translate as _
-from cam.report.page import Card
-from cam.show.changes import change_note, show_changes
+from cam.show.changes import show_changes
 
 #: Where a study's page has room for what changed: pages are kept by what they were made of, and this is not part of it.
 SINCE_MARK = "<!-- since last time -->"
@@ -23,25 +20,20 @@ LABELS = {
     "05_churn": "Churn",
 }
 
-#: Key figures on the overview, in this order, and the segment that stands for the whole.
-_SCORECARD = (
-    ("n_customers", ""),
-    ("n_transactions", ""),
-    ("revenue", ""),
-    ("repeat_rate", ""),
-    ("margin_rate", ""),
-    ("active_customers", ""),
-    ("residual_clv_total", ""),
-    ("cac", "channel=all"),
-    ("customer_equity", ""),
-    ("nps", ""),
-    ("csat", ""),
-    ("churn_rate", ""),
-)
-
-#: What the overview says of since last time: the key figures above, and what they are made of.
+#: What the overview says of since last time: the headline figures, and what they are made of.
 _COMPARED = {
-    *(figure for figure, _segment in _SCORECARD),
+    "n_customers",
+    "n_transactions",
+    "revenue",
+    "repeat_rate",
+    "margin_rate",
+    "active_customers",
+    "residual_clv_total",
+    "cac",
+    "customer_equity",
+    "nps",
+    "csat",
+    "churn_rate",
     "revenue_per_customer",
     "margin_per_customer",
     "mean_order_value",
@@ -57,46 +49,6 @@ DOWNLOADS = (
     ("customers.parquet", "One row per customer with every score"),
     ("run.json", "What was run, when, and from what"),
 )
-
-
-def scorecard(figures: Sequence[Row], changes: Comparison | None = None) -> list[Card]:
-    """Pick the headline figures for the overview.
-
-    Parameters
-    ----------
-    figures : sequence of dict
-        Rows of ``key_figures.csv``.
-    changes : Comparison, optional
-        With an earlier report.
-
-    Returns
-    -------
-    list of Card
-        One per headline figure that is there; each links to its study.
-
-    Examples
-    --------
-    >>> scorecard([])
-    []
-    """
-    found = {(row["figure"], row["segment"]): row for row in figures}
-    told = {(each.after.figure, each.segment): each for each in changes.changes} if changes else {}
-    cards = []
-    for figure, segment in _SCORECARD:
-        row = found.get((figure, segment))
-        if row:
-            estimate = estimate_of(row)
-            cards.append(
-                Card(
-                    name=named(figure)
-                    + (f" ({_(segment.partition('=')[2])})" if "basis=" in segment else ""),
-                    value=value_text(estimate.value, estimate.unit),
-                    interval=interval_text(estimate),
-                    href=f"{row['study']}.html",
-                    note=change_note(told[figure, segment]) if (figure, segment) in told else "",
-                )
-            )
-    return cards
 
 
 def changes_section(comparison: Comparison, *, study: str | None = None) -> str:

@@ -43,14 +43,19 @@ class Prose(mistune.HTMLRenderer):
         super().__init__(escape=False)
         self.headings: list[Heading] = []
         self._slugs = Counter({"findings": 1, "main": 1, "contents": 1})
+        self._addresses: list[str] = []
         self._markdown = mistune.Markdown(self, plugins=[math_plugin, table_plugin])
         self._markdown.inline.register("inline_math", _INLINE_MATH, parse_inline_math)
 
-    def parts(self, source: str) -> list[tuple[Heading | None, str]]:
-        """Cut a source at its headings: each heading alone, and each run of text between two."""
-        state = self._markdown.block.state_cls()
-        state.process(source.replace("\r\n", "\n").rstrip("\n") + "\n")
-        self._markdown.block.parse(state)
+    def parts(self, source: str, *, original: str = "") -> list[tuple[Heading | None, str]]:
+        """Cut a source at its headings: each heading alone, and each run of text between two.
+
+        A translated source takes the addresses of its headings from the original: they are the same in all languages.
+        """
+        state = self._parsed(source)
+        given = [token["text"] for token in self._parsed(original).tokens if token["type"] == "heading"]
+        n_headings = sum(token["type"] == "heading" for token in state.tokens)
+        self._addresses = given if len(given) == n_headings else []
         runs: list[list[dict[str, Any]]] = []
         for token in state.tokens:
             if token["type"] == "blank_line":
@@ -66,6 +71,12 @@ class Prose(mistune.HTMLRenderer):
             result.append((self.headings[-1] if is_heading else None, text))
         return result
 
+    def _parsed(self, source: str) -> Any:
+        state = self._markdown.block.state_cls()
+        state.process(source.replace("\r\n", "\n").rstrip("\n") + "\n")
+        self._markdown.block.parse(state)
+        return state
+
     def html(self, source: str) -> str:
         """The whole of a source as HTML."""
         return "".join(text for _, text in self.parts(source))
@@ -73,7 +84,8 @@ class Prose(mistune.HTMLRenderer):
     def heading(self, text: str, level: int, **attrs: Any) -> str:
         """A heading with an address of its own; those after the title start at the second level."""
         plain = html.unescape(re.sub(r"<[^>]+>", "", text)).strip()
-        slug = re.sub(r"[^\w]+", "-", unicodedata.normalize("NFKC", plain).lower()).strip("-") or "section"
+        named = self._addresses.pop(0) if self._addresses else plain
+        slug = re.sub(r"[^\w]+", "-", unicodedata.normalize("NFKC", named).lower()).strip("-") or "section"
         while self._slugs[slug]:
             self._slugs[slug] += 1
             slug = f"{slug}-{self._slugs[slug]}"

@@ -147,6 +147,7 @@ def render_index(
     page: Page,
     *,
     scorecard: Sequence[Card],
+    scorecard_notes: Sequence[str] = (),
     since: str = "",
     findings: Sequence[tuple[str, str, str]],
     reconciliation: str = "",
@@ -162,6 +163,8 @@ def render_index(
         What stands around it.
     scorecard
         The key figures, the most important first.
+    scorecard_notes
+        Lines of HTML under them: how to read them, and what is missing.
     since
         What changed since the last report, as HTML; may be empty.
     findings
@@ -182,7 +185,8 @@ def render_index(
     """
     title = translate("How are our customers doing?")
     values = {
-        "scorecard": scorecard,
+        "scorecard": [(card, Markup(card.trend)) for card in scorecard],
+        "scorecard_notes": [Markup(note) for note in scorecard_notes],
         "since": Markup(since),
         "findings": [(label, href, Markup(text)) for label, href, text in findings],
         "reconciliation": Markup(scrollable(reconciliation)),
@@ -344,15 +348,15 @@ class _Study:
             if _tags(cell) & LEFT_OUT:
                 continue
             if cell.cell_type == "markdown":
-                self._read_markdown(self.translate(cell.source))
+                self._read_markdown(self.translate(cell.source), cell.source)
             elif cell.cell_type == "code" and "findings" in _tags(cell):
                 self._take_findings(cell)
             elif cell.cell_type == "code":
                 self._read_code(cell)
         self.title = self.title or self.page.label
 
-    def _read_markdown(self, source: str) -> None:
-        for heading, text in self._prose.parts(source):
+    def _read_markdown(self, source: str, original: str) -> None:
+        for heading, text in self._prose.parts(source, original=original):
             if heading is not None and heading.level == 1 and not self.title:
                 self.title = heading.text
             else:

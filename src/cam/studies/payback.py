@@ -244,8 +244,20 @@ def ratio_by_channel(
 
 
 @needs()
-def show_ratios(study: Study, ratios: pd.DataFrame) -> ShownTable | CannotSay:
-    """Show worth, cost and ratio by channel, the best first."""
+def whole_ratio(study: Study, new: list[Estimate | CannotSay], total: Estimate) -> Estimate | CannotSay:
+    """Divide what a new customer is worth, all channels together, by what one costs; for ever where that is known."""
+    worths = [one for one in new if isinstance(one, Estimate)]
+    if not worths:
+        return next(one for one in new if isinstance(one, CannotSay))
+    return clv_to_cac(worths[-1], total, segment={"channel": "all"})
+
+
+def show_ratios(
+    study: Study, ratios: pd.DataFrame | CannotSay, whole: Estimate | CannotSay
+) -> ShownTable | CannotSay:
+    """Show worth, cost and ratio by channel, the best first, and what all channels come to."""
+    if isinstance(ratios, CannotSay):
+        return ratios
     money = study.currency
     columns = [
         Col("channel", "Channel"),
@@ -254,14 +266,20 @@ def show_ratios(study: Study, ratios: pd.DataFrame) -> ShownTable | CannotSay:
         Col("ratio", "CLV to CAC", "ratio", "low", "high"),
         Col("n", "n", "count"),
     ]
-    return show_table(ratios, columns, caption="What a new customer is worth per unit of its cost")
+    note = sentence("All channels together: {ratio}.", ratio=whole) if isinstance(whole, Estimate) else ""
+    return show_table(ratios, columns, caption="What a new customer is worth per unit of its cost", note=note)
 
 
-def ratio_figures(study: Study, ratios: pd.DataFrame | CannotSay) -> list[Estimate | CannotSay]:
-    """List ``clv_to_cac`` by channel."""
+def ratio_figures(
+    study: Study, ratios: pd.DataFrame | CannotSay, whole: Estimate | CannotSay
+) -> list[Estimate | CannotSay]:
+    """List ``clv_to_cac``, over all channels and by channel.
+
+    A channel that is itself called "all" is left out: it would stand for the whole.
+    """
     if isinstance(ratios, CannotSay):
-        return [ratios]
-    return [_ratio(row) for row in ratios.to_dict("records")]
+        return [whole, ratios]
+    return [whole, *(_ratio(row) for row in ratios.to_dict("records") if row["channel"] != "all")]
 
 
 def ratio_findings(study: Study, ratios: pd.DataFrame | CannotSay) -> list[str | CannotSay]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
+import ibis
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate
 from cam.language import period_text, sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.lifecycle.period_rates import bridge_table, rate_trend, revenue_parts
+from cam.reduce.cohort_revenue import cohort_revenue
+from cam.reduce.states import month_of
 from cam.studies.period_rates import Counts, Ways
 from cam.studies.stages import YEAR
 from cam.studies.study import Study
@@ -29,7 +33,7 @@ def findings(study: Study, ways: Ways, table: pd.DataFrame | CannotSay) -> list[
 
 
 def key_figures(study: Study, ways: Ways, table: pd.DataFrame | CannotSay) -> list[Estimate | CannotSay]:
-    """List all rates by basis and period, and the amounts that both sums are made of."""
+    """List all rates by basis and period, the totals of each period, and the amounts that both sums are made of."""
     if isinstance(table, CannotSay):
         return [table]
     figures: list[Estimate | CannotSay] = [way for way in ways.values() if isinstance(way, CannotSay)]
@@ -38,6 +42,7 @@ def key_figures(study: Study, ways: Ways, table: pd.DataFrame | CannotSay) -> li
             continue
         for row in table[table["basis"] == basis].to_dict("records"):
             figures.append(_rate(row, {"basis": basis, "period": counted.period(int(row["pair"]))}))
+        figures += _totals(study, counted)
         steps = bridge_table(counted.pairs.iloc[-1], revenue_parts(counted.cells, last=counted.last))
         for row in steps.to_dict("records"):
             name, unit, scale = (
@@ -47,6 +52,27 @@ def key_figures(study: Study, ways: Ways, table: pd.DataFrame | CannotSay) -> li
             )
             segment = {"basis": basis, "period": counted.period(counted.last), "step": str(row["step"])}
             figures.append(Estimate(name, row["amount"] / scale, unit, segment=segment))
+    return figures
+
+
+def _totals(study: Study, counted: Counts) -> list[Estimate]:
+    """Count the customers of every period, and sum its revenue where purchases tell it: totals, without chance."""
+    pairs = counted.pairs.set_index("pair")
+    first = int(pairs.index[0]) - 1
+    people = {first: int(pairs["n_base"].iloc[0]), **pairs["n_active"].astype(int).to_dict()}
+    segments = {place: {"basis": counted.basis, "period": counted.period(place)} for place in people}
+    figures = [Estimate("n_customers", n, "count", segment=segments[place]) for place, n in people.items()]
+    if counted.basis != "purchases":
+        return figures
+    log = study.tables["transactions"]
+    # All in one cohort that began in month 0: then a month of age is a month of the calendar.
+    everybody = log.select("customer_id").distinct().mutate(cohort=ibis.literal(0), part=ibis.literal(0))
+    months = cohort_revenue(log, everybody, as_of=counted.ends[counted.last]).execute()
+    by_month = {int(row.age): row.revenue for row in months.itertuples()}
+    for place, segment in segments.items():
+        start, end = (month_of(day) for day in counted.days(place))
+        revenue = sum((by_month.get(month, Decimal()) for month in range(start, end + 1)), Decimal())
+        figures.append(Estimate("revenue", float(revenue), study.currency, segment=segment))
     return figures
 
 

@@ -210,8 +210,10 @@ def findings(
 def key_figures(
     study: Study, estimates: list[Estimate] | CannotSay, moved: Estimate | CannotSay
 ) -> list[Estimate | CannotSay]:
-    """List the study's key figures."""
-    return [*([estimates] if isinstance(estimates, CannotSay) else estimates), moved]
+    """List the study's key figures, and which wave came after which: their names need not tell."""
+    if isinstance(estimates, CannotSay):
+        return [estimates, moved]
+    return [*estimates, *_wave_places(estimates), moved]
 
 
 # --- counting -----------------------------------------------------------------------------------
@@ -280,6 +282,14 @@ def _of(estimates: list[Estimate], figure: str, grouping: str) -> list[Estimate]
 
 def _place(estimate: Estimate) -> tuple[str, str]:
     return next(iter(estimate.segment.items()), ("", ""))
+
+
+def _wave_places(estimates: list[Estimate]) -> list[Estimate]:
+    return [
+        Estimate("wave_place", place, "count", segment={"score": figure, **rated.segment})
+        for figure in _SHORT
+        for place, rated in enumerate(_of(estimates, figure, "wave"), 1)
+    ]
 
 
 def _whole(estimates: list[Estimate], figure: str) -> Estimate | None:

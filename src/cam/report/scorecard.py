@@ -1,0 +1,319 @@
+"""The scorecard: each key figure with its interval, its history, how it moved, and where it is explained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+
+from cam.changes import Change, Comparison, compare_periods, estimate_of
+from cam.estimate import Estimate
+from cam.key_figures import Row
+from cam.language import interval_text, listed, sentence, span_text, together, value_text
+from cam.language import translate as _
+from cam.params import Params
+from cam.report.headlines import CARDS, Kind
+from cam.report.page import Card
+from cam.show.changes import change_note, gap_text
+from cam.show.sparkline import sparkline
+
+_SIGNS = {"up": "▲", "down": "▼", "": "→"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A figure on its way to a card: its value, its history (oldest first) and the places of that in time."""
+
+    kind: Kind
+    row: Row
+    history: tuple[Estimate, ...] = ()
+    places: tuple[int, ...] = ()
+
+    @property
+    def estimate(self) -> Estimate:
+        return self.history[-1] if self.history else estimate_of(self.row)
+
+    def span(self, at: int) -> str:
+        return span_text(self.history[at].segment[self.kind.series])
+
+    @property
+    def pair(self) -> tuple[Estimate, Estimate] | None:
+        """The last two periods, where they are neighbours."""
+        if len(self.places) < 2 or self.places[-1] - self.places[-2] != 1:
+            return None
+        return self.history[-2], self.history[-1]
+
+
+def scorecard(
+    figures: Sequence[Row], *, params: Params, changes: Comparison | None = None
+) -> tuple[list[Card], str]:
+    """Pick the headline figures for the overview, with their history and how they moved.
+
+    Parameters
+    ----------
+    figures : sequence of dict
+        Rows of ``key_figures.csv``.
+    params : Params
+        The client's parameters: what rules where there are both purchases and contracts, and the horizon.
+    changes : Comparison, optional
+        With an earlier report.
+
+    Returns
+    -------
+    list of Card
+        One per headline figure that is there; each links to its section.
+    str
+        How to read them; empty where nothing is compared.
+
+    Notes
+    -----
+    A figure with a history stands with its last complete period, and is compared with the period before; totals
+    have no chance in them and are compared in per cent. All comparisons are judged together.
+    """
+    shown = [found for kinds in CARDS if (found := _first(kinds, figures, params))]
+    compared = [each for each in shown if each.pair]
+    moves = compare_periods([each.pair for each in compared if each.pair])
+    moved = {each.kind.figure: move for each, move in zip(compared, moves, strict=True)}
+    told = {(each.after.figure, each.segment): each for each in changes.changes} if changes else {}
+    whole = {(row["figure"], row["segment"]): row for row in figures}
+    cards = [
+        _card(
+            each,
+            moved.get(each.kind.figure),
+            told.get((each.row["figure"], each.row["segment"])),
+            whole,
+            params,
+        )
+        for each in shown
+    ]
+    return cards, _how_to_read(moves)
+
+
+def missing(
+    figures: Sequence[Row], *, params: Params, tables: Collection[str], studies: Collection[str]
+) -> str:
+    """Name the figures that this client lacks and what they need, in a line of HTML.
+
+    Parameters
+    ----------
+    figures : sequence of dict
+        Rows of ``key_figures.csv``.
+    params : Params
+        The client's parameters.
+    tables : collection of str
+        Tables that the client has.
+    studies : collection of str
+        Studies that have a page; of others nothing is said here.
+
+    Returns
+    -------
+    str
+        Empty where nothing is missing.
+    """
+    lacking: dict[str, list[str]] = {}
+    for kinds in CARDS:
+        found, first = _first(kinds, figures, params), kinds[0]
+        study, _sign, section = first.place.partition("#")
+        if (found and found.kind.name == first.name) or not first.needs or study not in studies:
+            continue
+        name = escape(_(first.name))
+        need = next((need for need in first.needs if not set(need.split("|")) & set(tables)), None)
+        if need:
+            reason = sentence("needs the table {table}", table=_or(map(_, need.split("|"))))
+        else:
+            name = f'<a href="{study}.html#{section}">{name}</a>'
+            reason = _("the study says why")
+        lacking.setdefault(escape(reason), []).append(name)
+    parts = [
+        sentence("{names} ({reason})", names=listed(names), reason=reason)
+        for reason, names in lacking.items()
+    ]
+    return sentence("Not shown: {names}.", names=_("; ").join(parts)) if parts else ""
+
+
+def _first(kinds: Sequence[Kind], figures: Sequence[Row], params: Params) -> _Shown | None:
+    """The first kind that the client has; where contracts rule, theirs goes first."""
+    contractual = params.value.setting == "contractual"
+    for kind in sorted(kinds, key=lambda kind: contractual and "basis=contract" not in kind.fixed):
+        rows = [row for row in figures if row["figure"] == kind.figure]
+        history = _history(kind, rows, figures)
+        if history:
+            places = tuple(sorted(history))
+            latest = history[places[-1]]
+            return _Shown(kind, latest, tuple(estimate_of(history[place]) for place in places), places)
+        row = next((row for row in rows if row["segment"] == kind.segment), None)
+        if row and kind.words:
+            return _Shown(kind, row)
+    return None
+
+
+def _history(kind: Kind, rows: Iterable[Row], figures: Sequence[Row]) -> Mapping[int, Row]:
+    """The figure by the place of its period in time, of one length of period."""
+    if not kind.series:
+        return {}
+    found: dict[str, Row] = {}
+    for row in rows:
+        pairs = row["segment"].split(";")
+        times = [pair.partition("=")[2] for pair in pairs if pair.startswith(f"{kind.series}=")]
+        others = [pair for pair in pairs if not pair.startswith(f"{kind.series}=")]
+        if times and ";".join(others) == kind.fixed:
+            found[times[0]] = row
+    if kind.series == "wave":
+        # The names of waves need not tell which came first.
+        order = {f"score={kind.figure};wave={wave}": wave for wave in found}
+        return {
+            int(row["value"]): found[order[row["segment"]]]
+            for row in figures
+            if row["figure"] == "wave_place" and row["segment"] in order
+        }
+    by_length: dict[int, dict[int, Row]] = {}
+    for name, row in found.items():
+        if (span := _months(name)) is not None:
+            start, length = span
+            by_length.setdefault(length, {})[start // length] = row
+    # Of months, quarters and years the quarters: months hang on chance, years are too few.
+    return next(
+        (by_length[length] for length in (3, 6, 12, 1) if len(by_length.get(length, ())) > 1), {}
+    ) or next(iter(by_length.values()), {})
+
+
+def _months(name: str) -> tuple[int, int] | None:
+    """First month (year x 12 + month - 1) and number of months of a period; None of what is none."""
+    quarter = re.fullmatch(r"(\d{4})-Q([1-4])", name)
+    if quarter:
+        return int(quarter[1]) * 12 + 3 * int(quarter[2]) - 3, 3
+    months = [re.fullmatch(r"(\d{4})-(\d{2})", part) for part in name.split("/")]
+    if not all(months) or len(months) > 2:
+        return None
+    numbers = [int(each[1]) * 12 + int(each[2]) - 1 for each in months if each]
+    return numbers[0], numbers[-1] - numbers[0] + 1
+
+
+def _before(name: str) -> str:
+    """The period of the same length before one, ready to print."""
+    span = _months(name)
+    if span is None:
+        return ""
+    start, length = span
+    ends = [f"{month // 12}-{month % 12 + 1:02d}" for month in (start - length, start - 1)]
+    return span_text("/".join(dict.fromkeys(ends)))
+
+
+def _card(
+    shown: _Shown,
+    move: Change | None,
+    told: Change | None,
+    whole: Mapping[tuple[str, str], Row],
+    params: Params,
+) -> Card:
+    kind, estimate = shown.kind, shown.estimate
+    page, _sign, section = kind.place.partition("#")
+    direction, sign = _direction(shown, move)
+    period = estimate.segment.get(kind.series, "")
+    for_ever = ("clv", "horizon=for_ever") in whole
+    detail = sentence(
+        kind.of_period if shown.history else kind.words,
+        period=span_text(period),
+        before=_before(period),
+        whole=_plain(whole.get((kind.figure, kind.segment))),
+        near=_plain(whole.get((kind.figure, ""))),
+        horizon=_("for ever")
+        if for_ever
+        else sentence("over {months} months", months=params.value.horizon_months),
+        n=f"n\u00a0=\u00a0{estimate.n:,}" if estimate.n else "",
+        months=params.value.horizon_months,
+    )
+    has_trend = len(shown.history) > 1
+    return Card(
+        name=_(kind.name),
+        value=value_text(estimate.value, estimate.unit),
+        interval=interval_text(estimate),
+        href=f"{page}.html#{section}",
+        note=change_note(told) if told else "",
+        detail=detail,
+        direction=direction,
+        sign=sign,
+        is_clear=sign not in ("", _SIGNS[""]),
+        trend=sparkline(shown.history, alt=_alt(shown), places=shown.places) if has_trend else "",
+        ends=tuple((value_text(shown.history[at].value, estimate.unit), shown.span(at)) for at in (0, -1))
+        if has_trend
+        else (),
+    )
+
+
+def _plain(row: Row | None) -> str:
+    return value_text(float(row["value"]), row["unit"]) if row else ""
+
+
+def _direction(shown: _Shown, move: Change | None) -> tuple[str, str]:
+    """How a figure stands to the period before in words, and the arrow that goes with them."""
+    if move is None:
+        return "", ""
+    period = shown.span(-2)
+    if move.verdict == "same":
+        return sentence("The same as in {period}", period=period), _SIGNS[""]
+    if move.verdict == "not clear":
+        words = _("No clear change against {period} ({gap}): within chance")
+        return sentence(words, period=period, gap=gap_text(move.change)), _SIGNS[""]
+    rose = move.change.value > 0
+    sign = _SIGNS["up" if rose else "down"]
+    if move.verdict == "counted":
+        words = _("Risen by {gap} against {period}") if rose else _("Fallen by {gap} against {period}")
+        return sentence(words, period=period, gap=_share_of(move)), sign
+    words = (
+        _("Risen by {gap} against {period}: more than chance")
+        if rose
+        else _("Fallen by {gap} against {period}: more than chance")
+    )
+    return sentence(words, period=period, gap=_size(move.change)), sign
+
+
+def _share_of(move: Change) -> str:
+    """A change of a total in per cent of what it was; as an amount where that was nothing, or less."""
+    if move.before.value <= 0:
+        return _size(move.change)
+    return value_text(abs(move.change.value) / move.before.value, "share")
+
+
+def _size(change: Estimate) -> str:
+    return gap_text(replace(change, value=abs(change.value))).removeprefix("+")
+
+
+def _alt(shown: _Shown) -> str:
+    values = [each.value for each in shown.history]
+    lowest, highest = values.index(min(values)), values.index(max(values))
+    words: dict[str, str | int] = {"name": _(shown.kind.name), "n": len(values)}
+    for key, at in {"first": 0, "last": -1, "low": lowest, "high": highest}.items():
+        words[key] = value_text(values[at], shown.estimate.unit)
+        words[f"{key}_when"] = shown.span(at)
+    said = sentence(
+        "{name}, {n} periods: {first} ({first_when}) to {last} ({last_when}); lowest {low} ({low_when}), "
+        "highest {high} ({high_when}).",
+        **words,
+    )
+    has_band = all(each.low is not None for each in shown.history)
+    return together(said, _("The band is the 95 % interval.") if has_band else "")
+
+
+def _how_to_read(moves: Sequence[Change]) -> str:
+    if not moves:
+        return ""
+    said = [
+        _(
+            "Arrows compare the last complete period with the one before; shorter ones than a year differ in season."
+        )
+    ]
+    if any(move.change.low is not None for move in moves):
+        said.append(
+            _(
+                "Chance is judged for all cards together, as if the two periods had no customer in common. The shaded "
+                "band is the 95 % interval; totals have none."
+            )
+        )
+    return together(*said)
+
+
+def _or(words: Iterable[str]) -> str:
+    *others, last = words
+    return sentence("{these} or {last}", these=listed(others), last=last) if others else last
