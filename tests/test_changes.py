@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cam.changes import compare, estimate_of
+from cam.changes import compare, compare_periods, estimate_of
 from cam.errors import DataError
 from cam.estimate import Estimate, difference, proportion
 from cam.key_figures import rows
@@ -30,6 +30,19 @@ def test_the_interval_of_two_shares_is_newcombe_s():
     assert (round(found.low, 4), round(found.high, 4)) == (0.0524, 0.3339)
     wanted = difference("rate", one, other)
     assert [100 * found.low, 100 * found.high] == pytest.approx([wanted.low, wanted.high], abs=1e-7)
+
+
+def test_periods_are_compared_as_reports_are_and_judged_together():
+    one, other = proportion("rate", 500, 1000), proportion("rate", 552, 1000)
+    assert compare_periods([(one, other)])[0].verdict == "risen"
+    alone, told = compare_periods([(one, other)])[0].change, changed(one, other).change
+    assert [alone.low, alone.high] == pytest.approx([told.low, told.high], abs=1e-7)
+    more = [(one, proportion("rate", 510, 1000))] * 4
+    assert compare_periods([(one, other), *more])[0].verdict == "not clear"
+    total = Estimate("revenue", 5.0, "USD")
+    assert [each.verdict for each in compare_periods([(total, Estimate("revenue", 7.0, "USD"))])] == [
+        "counted"
+    ]
 
 
 def test_a_rise_beyond_chance_is_one_and_a_smaller_one_is_not():

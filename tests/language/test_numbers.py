@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cam.estimate import Estimate
-from cam.language import date_text, interval_text, period_text, unit_text, use, value_text
+from cam.language import date_text, interval_text, period_text, span_text, unit_text, use, value_text
 
 
 @pytest.fixture(autouse=True)
@@ -82,3 +82,33 @@ def test_dates_and_periods():
     assert period_text(date(1997, 1, 1), date(1998, 6, 30)) == "1 Jan 1997 to 30 Jun 1998"
     use("zh")
     assert date_text(date(2026, 6, 3)) == "2026年6月3日"
+
+
+@pytest.mark.parametrize(
+    ("span", "english", "chinese"),
+    [
+        ("2026-06", "Jun 2026", "2026年6月"),
+        ("2026-Q2", "Q2 2026", "2026年Q2"),
+        ("2026-01/2026-12", "Jan\u2013Dec 2026", "2026年1月至12月"),
+        ("2025-10/2026-03", "Oct 2025\u2013Mar 2026", "2025年10月至2026年3月"),
+        ("2026H1", "2026H1", "2026H1"),
+        ("2026-13", "2026-13", "2026-13"),
+        ("spring 2026-01", "spring 2026-01", "spring 2026-01"),
+    ],
+)
+def test_spans_of_months_and_what_is_none(span, english, chinese):
+    assert span_text(span) == english
+    use("zh")
+    assert span_text(span) == chinese
+
+
+def test_one_month_is_no_months():
+    assert [value_text(value, "months") for value in (1, 1.5, -1, 0, 2)] == [
+        "1 month",
+        "1.5 months",
+        "−1 month",
+        "0 months",
+        "2 months",
+    ]
+    use("zh")
+    assert value_text(1, "months") == "1个月"

@@ -262,6 +262,19 @@ def test_labels_and_cells_are_translated(name: str) -> None:
     assert f'<html lang="{"zh-CN" if name == "zh" else "en"}">' in html
 
 
+def test_a_section_has_one_address_in_every_language() -> None:
+    """A card, and a link that a reader passed on, lead to the same place in both."""
+    words = {"## Rows": "## 行数", "## Settings": "## 设置"}
+
+    def translate(text: str) -> str:
+        return "\n".join(words.get(line, line) for line in text.split("\n"))
+
+    english = re.findall(r'<h[23] id="([^"]*)"', render_page(a_notebook(), a_page()))
+    chinese = render_page(a_notebook(), a_page("zh"), translate=translate)
+    assert re.findall(r'<h[23] id="([^"]*)"', chinese) == english
+    assert '<h2 id="rows">行数</h2>' in chinese and 'href="#rows"' in chinese
+
+
 def test_failure_says_what_failed_and_where_to_look() -> None:
     html = failure()
     assert "Which customers should we keep?" in html

@@ -163,7 +163,7 @@ def span_text(span: str) -> str:
     quarter = re.fullmatch(r"(\d{4})-Q([1-4])", span)
     if quarter:
         year, number = quarter.groups()
-        return f"{year}年第{number}季度" if active() == "zh" else f"Q{number} {year}"
+        return f"{year}年Q{number}" if active() == "zh" else f"Q{number} {year}"
     months = re.fullmatch(r"(\d{4})-(0[1-9]|1[0-2])(?:/(\d{4})-(0[1-9]|1[0-2]))?", span)
     if not months:
         return span
