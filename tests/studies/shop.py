@@ -108,7 +108,7 @@ def walk(study) -> SimpleNamespace:
         "fits": repeat_buying.show_fits(study, cells, found.fits),
         "scores": repeat_buying.show_scores(study, found.scores, found.predicted, found.picked),
         "spend": spend.show_spend(study, histories, found.rows, found.correlation, found.spend),
-        "totals": clv.show_totals(study, found.totals),
+        "totals": clv.show_totals(study, found.totals, found.new),
         "most": clv.show_most_valuable(study, found.each),
         "equity": equity.show_equity(study, found.equity),
         "what_if": equity.show_what_if(study, found.what_if),

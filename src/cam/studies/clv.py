@@ -181,8 +181,10 @@ def totals(study: Study, worth: Worth) -> list[Estimate | CannotSay]:
 
 
 @needs()
-def show_totals(study: Study, found: list[Estimate | CannotSay]) -> ShownTable | CannotSay:
-    """Show the totals over all of today's customers."""
+def show_totals(
+    study: Study, found: list[Estimate | CannotSay], new: list[Estimate | CannotSay]
+) -> ShownTable | CannotSay:
+    """Show the totals over all of today's customers, and what a new one is worth."""
     rows = [
         {
             "figure": _("Residual CLV of all customers, for ever")
@@ -206,6 +208,7 @@ def show_totals(study: Study, found: list[Estimate | CannotSay]) -> ShownTable |
         months=study.params.value.horizon_months,
         rate=value_text(study.params.value.annual_discount_rate, "share"),
     )
+    note = together(note, _worth_of_new(study, [each for each in new if isinstance(each, Estimate)]))
     unsaid = [together(each.reason, each.cure) for each in found if isinstance(each, CannotSay)]
     serving = study.params.value.cost_to_serve
     if serving.order or serving.refund or serving.ticket:
@@ -343,6 +346,17 @@ def clv_by_channel(study: Study, customers: ir.Table, worth: Worth) -> pd.DataFr
             )
         )
     return pd.DataFrame(rows)
+
+
+def _worth_of_new(study: Study, worths: list[Estimate]) -> str:
+    if not worths:
+        return ""
+    words = (
+        "A new customer is worth {near} over the first {months} months and {ever} for ever."
+        if len(worths) > 1
+        else "A new customer is worth {near} over the first {months} months."
+    )
+    return sentence(words, near=worths[0], ever=worths[-1], months=study.params.value.horizon_months)
 
 
 def _new_by_draw(
