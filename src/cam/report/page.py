@@ -68,7 +68,7 @@ class Card:
     sign
         The arrow that goes with these words.
     is_clear
-        Whether it moved, by more than chance where there is any.
+        Whether it moved by more than chance.
     trend
         Its history as an SVG; may be empty.
     ends

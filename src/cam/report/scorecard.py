@@ -234,7 +234,7 @@ def _card(
         detail=detail,
         direction=direction,
         sign=sign,
-        is_clear=sign not in ("", _SIGNS[""]),
+        is_clear=move is not None and move.verdict in ("risen", "fallen"),
         trend=sparkline(shown.history, alt=_alt(shown), places=shown.places) if has_trend else "",
         ends=tuple((value_text(shown.history[at].value, estimate.unit), shown.span(at)) for at in (0, -1))
         if has_trend
