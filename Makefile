@@ -27,9 +27,7 @@ report: $(READY)  ## make a client's report: make report CLIENT=cdnow
 	@$(BIN)/cam report $(CLIENT) --out $(OUT)
 
 reports: $(READY)  ## make the report of every client in params/
-	@status=0; for file in params/*.yaml; do \
-		[ $$file = params/template.yaml ] || $(BIN)/cam report $$file --out $(OUT) || status=$$?; \
-	done; exit $$status
+	@$(BIN)/cam reports --out $(OUT)
 
 test: $(READY)  ## run the tests that take seconds
 	@$(BIN)/python -m pytest -n 2 -m "not slow"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -99,7 +101,7 @@ def test_a_file_elsewhere_is_a_client(house: House, tmp_path: Path) -> None:
     path.write_text("data: {transactions: {path: acme.csv}}")
     done = house.cam("report", path, "--study", "01_segmentation", "--out", "here", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("Report: here/mine/index.html\n")
+    assert "\nReport: here/mine/index.html\n        here/mine/workbook.xlsx\n" in done.stdout
     assert (tmp_path / "here" / "mine" / "01_segmentation.html").is_file()
 
 
@@ -241,14 +243,91 @@ def test_plain_lines_where_there_is_no_terminal(house: House, tmp_path: Path) ->
         "writing the report",
     ]
     assert "\x1b" not in done.stderr + done.stdout
-    told, where = done.stdout.splitlines()
-    assert told.startswith("  05_churn               done in ")
-    assert where == f"Report: {tmp_path}/acme/index.html"
+    head, churn, took, *where = done.stdout.splitlines()
+    assert head == "Study     Result  Seconds  Findings  Warnings"
+    assert re.fullmatch(r"05_churn  done  +\d+\.\d         1         0", churn)
+    steps = re.fullmatch(
+        r"Time: [\d.]+ s \(data (\d+)%, studies (\d+)%, overview and files (\d+)%, keeping (\d+)%\)", took
+    )
+    assert steps and 98 <= sum(map(int, steps.groups())) <= 102
+    made = ("index.html", "workbook.xlsx", "customers.parquet", "key_figures.csv")
+    assert [line.removeprefix("Report:").strip() for line in where] == [
+        f"{tmp_path}/acme/{name}" for name in made
+    ]
 
     (tmp_path / "acme" / "index.html").unlink()
     again = house.cam("report", "acme", "--study", "05_churn", "--out", tmp_path)
-    assert again.stdout.splitlines()[0] == "  05_churn               unchanged, kept"
+    assert re.match(r"05_churn  unchanged, kept  +\d+\.\d         1         0", again.stdout.splitlines()[1])
     assert "05_churn: unchanged" in again.stderr and "running" not in again.stderr
+
+    # How long it took is known now, and so is the time left; before, nothing was said.
+    third = house.cam("report", "acme", "--study", "05_churn", "--out", tmp_path, "--force")
+    assert re.search(r"05_churn: running; about (10|20|30|40) s left\n", third.stderr)
+
+
+def test_warnings_are_said_with_their_place(tmp_path: Path) -> None:
+    house = build(tmp_path / "project")
+    house.client()
+    house.notebook(
+        "05_churn", "import warnings; warnings.warn('too few to be sure of anything at all about them')"
+    )
+    for ended in ("done", "unchanged, kept"):
+        done = house.cam("report", "acme", "--study", "05_churn")
+        lines = done.stdout.splitlines()
+        assert re.fullmatch(rf"05_churn  {ended} +\d+\.\d +1 +1", lines[1])
+        said = lines.index("05_churn warned: UserWarning: too few to be sure of anything at all a…")
+        assert lines[said + 1] == "  in full in reports/acme/notebooks/05_churn.ipynb, and in run.json"
+        assert max(map(len, lines)) <= 80
+        (result,) = json.loads((house.root / "reports" / "acme" / "run.json").read_text())["results"]
+        assert "at all about them" in result["warnings"][0]
+        (house.root / "reports" / "acme" / "index.html").unlink()
+
+
+# --- all clients ----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_all_reports_go_on_after_a_failure_and_say_how_each_ended(tmp_path: Path) -> None:
+    house = build(tmp_path / "project")
+    assert "No client yet: params/" in house.cam("reports").stderr
+    for name in ("acme", "fails", "last"):
+        house.client(name)
+    house.client("broken", "surprise: 1")
+    house.client("empty", orders="customer_id\n1\n")
+    house.notebook("05_churn", "if client['id'] == 'fails': raise ValueError('a fault')")
+    done = house.cam("reports", "--study", "05_churn", "--out", "here")
+    assert done.returncode == 4
+    table = done.stdout[done.stdout.index("Client ") :]
+    assert [re.split("  +", line)[:2] for line in table.splitlines()] == [
+        ["Client", "Result"],
+        ["acme", "done"],
+        ["broken", "refused: its parameters, or where it writes"],
+        ["empty", "refused: its data"],
+        ["fails", "a study failed"],
+        ["last", "done"],
+    ]
+    assert (house.root / "here" / "last" / "index.html").is_file()
+    assert "--- fails\n" in done.stderr and "ValueError: a fault" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_ends_all_reports_and_not_only_one(tmp_path: Path, number: int) -> None:
+    house = build(tmp_path / "project")
+    for name in ("acme", "fails", "last"):
+        house.client(name)
+    house.notebook("05_churn", "import time\nif client['id'] == 'fails': time.sleep(600)")
+    run = house.start("reports", "--study", "05_churn")
+    run.wait_for("--- fails")
+    run.wait_for("05_churn: running")
+    (os.killpg if number == signal.SIGINT else os.kill)(run.process.pid, number)
+    told, error = run.process.communicate(timeout=60)
+    assert run.process.returncode == 130
+    ends = [re.split("  +", line)[:2] for line in told[told.index("Client ") :].splitlines()[1:]]
+    assert ends == [["acme", "done"], ["fails", "interrupted"], ["last", "not begun"]]
+    assert error.count("Interrupted.") == 1 and "--- last" not in error and "Traceback" not in error
+    assert run.gone(), run.alive()
+    assert sorted(path.name for path in (house.root / "reports").glob("[a-z]*")) == ["acme"]
 
 
 def on_a_terminal(house: House, *args: object, stop_at: str = "") -> tuple[int, str]:
@@ -276,8 +355,6 @@ def on_a_terminal(house: House, *args: object, stop_at: str = "") -> tuple[int, 
 
 def left_on_screen(shown: str) -> list[str]:
     """What a terminal shows at the end, as far as moving up and erasing lines go."""
-    import re
-
     lines, row = [""], 0
     for part in re.split(r"(\x1b\[[0-9;?]*[A-Za-z]|\r|\n)", shown):
         if part == "\n":
@@ -296,8 +373,10 @@ def test_a_bar_is_drawn_on_a_terminal_and_removed(house: House, tmp_path: Path) 
     code, shown = on_a_terminal(house, "report", "other", "--study", "05_churn", "--out", tmp_path)
     assert code == 0
     assert "━" in shown and "05_churn" in shown and "writing the report" in shown
-    told, where = left_on_screen(shown)
-    assert told.startswith("  05_churn ") and where.startswith("Report: ")
+    head, _rule, told, took, where, *_others = left_on_screen(shown)
+    assert re.fullmatch(r" *Study +Result +Seconds +Findings +Warnings *", head)
+    assert re.fullmatch(r" *05_churn +done +[\d.]+ +1 +0 *", told)
+    assert took.startswith("Time: ") and where.startswith("Report: ")
 
 
 def test_ctrl_c_on_a_terminal(house: House, tmp_path: Path) -> None:

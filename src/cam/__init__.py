@@ -2,7 +2,8 @@
 
 A room may use only the floors under it (``tests/test_architecture.py`` reads the imports):
 
-7  ``cli``        the command line
+8  ``cli``        the command line
+7  ``progress``   what its user sees of a run: the time left, the summary
 6  ``report``     notebooks + parameters -> a published report
 5  ``studies``    what one notebook composes: its tables, steps, scores, findings, key figures
 4  ``show``       numbers -> figures and tables that people look at

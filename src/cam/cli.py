@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +15,6 @@ from cam.errors import CamError, DataError, ParamsError
 if TYPE_CHECKING:
     from cam.data.notes import Note
     from cam.params import Params
-    from cam.report.run import Outcome
 
 app = typer.Typer(
     help="Customer asset management: from raw exports to a decision-ready report.",
@@ -26,6 +22,18 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+_NO_CLIENT = "No client yet: params/ holds no parameter file. params/template.yaml shows how one looks."
+_INTERRUPTED = 130
+#: What the exit code of `cam report` says of a client.
+_ENDS = {
+    0: "done",
+    2: "refused: its parameters, or where it writes",
+    3: "refused: its data",
+    4: "a study failed",
+    5: "a study ran out of time",
+    _INTERRUPTED: "interrupted",
+}
 
 
 class Language(StrEnum):
@@ -74,6 +82,7 @@ def report(
     ] = False,
 ) -> None:
     """Run a client's studies and publish the report."""
+    from cam.progress import show_outcome, show_progress
     from cam.project import project_root
     from cam.report.pdf import find_browser
     from cam.report.run import RunOptions, run_report
@@ -83,7 +92,7 @@ def report(
     folder = out or project_root() / "reports"
     earlier = tuple(read_figures(since, reports=folder)) if since else ()
     browser = find_browser() if pdf else None
-    with _progress() as told:
+    with show_progress(params.client.id) as told:
         outcome = run_report(
             params,
             place=_shown(path),
@@ -92,9 +101,54 @@ def report(
             options=RunOptions(force=force, timeout=timeout, since=earlier, browser=browser),
             progress=told,
         )
-    _print_outcome(outcome)
+    show_outcome(outcome, _shown)
     _print_pdf(outcome, client)
     raise typer.Exit(outcome.exit_code)
+
+
+@app.command(
+    "reports",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    options_metavar="[OPTIONS OF cam report]",
+)
+def report_all(context: typer.Context) -> None:
+    """Make the report of every client in params/, whatever becomes of the others, and say how each ended."""
+    import time
+
+    from cam.progress import show_clients
+
+    ends: list[tuple[str, str, float]] = []
+    code = 0
+    for path in _files():
+        if code == _INTERRUPTED:
+            ends.append((path.stem, "not begun", 0.0))
+            continue
+        print(f"--- {path.stem}", file=sys.stderr, flush=True)
+        began = time.monotonic()
+        ended = _alone("report", str(path), *context.args)
+        code = _INTERRUPTED if ended == _INTERRUPTED else max(code, ended)
+        ends.append((path.stem, _ENDS.get(ended, f"broke off ({ended})"), time.monotonic() - began))
+    if not ends:
+        raise ParamsError(_NO_CLIENT)
+    print()
+    show_clients(ends)
+    raise typer.Exit(code)
+
+
+def _alone(*words: str) -> int:
+    """Run ``cam`` in a process of its own and return its exit code: what breaks one client breaks no other."""
+    import subprocess
+
+    # In a session of its own: Ctrl-C reaches this process alone, which then ends the other, once and in order.
+    command = [sys.executable, "-m", "cam.cli", *words]
+    with subprocess.Popen(command, start_new_session=True) as process:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            code = _INTERRUPTED
+    return code if code >= 0 else 128 - code
 
 
 @app.command()
@@ -207,7 +261,7 @@ def list_clients() -> None:
     from cam.project import project_root
 
     if not _files():
-        print("No client yet: params/ holds no parameter file. params/template.yaml shows how one looks.")
+        print(_NO_CLIENT)
     for path in _files():
         try:
             params = read_params(path)
@@ -235,16 +289,17 @@ def main() -> None:
         # typer hands the code of typer.Exit back, instead of raising it.
         code: int = app(standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort):
-        code = 130
+        code = _interrupted()
     except Exception as error:
         # DuckDB answers Ctrl-C with an error of its own, and what it breaks may raise another.
-        code = 130 if is_stopped else _say(error)
-    if code == 130:
-        after_echo = "\n" if sys.stderr.isatty() else ""  # a terminal writes ^C itself
-        print(
-            f"{after_echo}Interrupted. Nothing was published; the last report is as it was.", file=sys.stderr
-        )
+        code = _interrupted() if is_stopped else _say(error)
     sys.exit(code)
+
+
+def _interrupted() -> int:
+    after_echo = "\n" if sys.stderr.isatty() else ""  # a terminal writes ^C itself
+    print(f"{after_echo}Interrupted. Nothing was published; the last report is as it was.", file=sys.stderr)
+    return _INTERRUPTED
 
 
 def _say(error: Exception) -> int:
@@ -303,81 +358,8 @@ def _shown(path: Path) -> str:
         return str(path)
 
 
-# --- what the user sees -------------------------------------------------------------------------
-
-
-@contextmanager
-def _progress() -> Iterator[Any]:
-    """Show progress: a bar per study on a terminal, a plain line per event elsewhere."""
-    if not sys.stderr.isatty():
-        yield _plain_lines()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description:<22}"),
-        BarColumn(30),
-        TextColumn("{task.fields[state]:<10}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, Any] = {}
-
-        def told(study: str, state: str, done: int, total: int) -> None:
-            name = study or state
-            if name not in tasks:
-                if not study:
-                    for other in tasks:
-                        bars.update(tasks[other], total=1, completed=1)
-                tasks[name] = bars.add_task(name, total=total or None, state="")
-            if total:
-                bars.update(tasks[name], total=total, completed=done)
-            elif study and state != "running":
-                bars.update(tasks[name], total=1, completed=1)
-            bars.update(tasks[name], state=state if study else "")
-
-        yield told
-
-
-def _plain_lines() -> Any:
-    began = time.monotonic()
-
-    def told(study: str, state: str, done: int, total: int) -> None:
-        if not total:
-            print(
-                f"{time.monotonic() - began:6.1f} s  {study + ': ' if study else ''}{state}",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    return told
-
-
-def _print_outcome(outcome: Outcome) -> None:
-    place = _shown(outcome.folder)
-    if outcome.is_unchanged:
-        print(
-            f"Nothing has changed since the report in {place} was made: data, parameters and code are the same."
-        )
-        print("  --force runs every study again.")
-        return
-    for result in outcome.results:
-        if result.status != "done":
-            said = "\n      ".join(result.message.splitlines()[:3])
-            print(f"  {result.name:<22} {result.status}: {said}", file=sys.stderr)
-        elif result.name in outcome.kept:
-            print(f"  {result.name:<22} unchanged, kept")
-        else:
-            warned = f", {result.warnings} warnings" if result.warnings else ""
-            print(f"  {result.name:<22} done in {result.seconds:.1f} s{warned}")
-    print(f"Report: {place}/index.html")
-    if any(result.status != "done" for result in outcome.results):
-        print("The other studies are in the report; the page of one that failed says why.", file=sys.stderr)
-
-
 def _print_pdf(outcome: Outcome, client: str) -> None:
-    if outcome.pdf:
+    if outcome.pdf and outcome.is_unchanged:  # else it stands among the files
         print(f"PDF: {_shown(outcome.pdf)}")
     if outcome.pdf_fault:
         print(

@@ -102,9 +102,9 @@ def test_what_stands_around_every_page(tmp_path: Path, prepared: Prepared) -> No
 
 def test_studies_without_a_result_say_why() -> None:
     results = {
-        "01_segmentation": Result("01_segmentation", "failed", "ValueError: x\nmore", 1.0, 0),
-        "02_lifecycle": Result("02_lifecycle", "done", "", 1.0, 0),
-        "05_churn": Result("05_churn", "done", "", 1.0, 0),
+        "01_segmentation": Result("01_segmentation", "failed", "ValueError: x\nmore", 1.0),
+        "02_lifecycle": Result("02_lifecycle", "done", "", 1.0),
+        "05_churn": Result("05_churn", "done", "", 1.0),
     }
     findings = {
         "02_lifecycle": {"findings": [], "cannot_say": ["This needs orders.", "Add them."]},

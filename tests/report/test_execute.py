@@ -34,7 +34,11 @@ def test_it_leaves_the_notebook_without_a_trace_of_the_run(notebook: Path, tmp_p
     for number in (1, 2):
         folder = tmp_path / f"run {number}"
         (result,) = run_jobs([job(notebook, folder)], timeout=60, progress=lambda *said: told.append(said))
-        assert (result.status, result.message, result.warnings) == ("done", "", 1)
+        assert (result.status, result.message, result.warnings) == ("done", "", ("careful",))
+        assert result.findings == 1
+        # The cells of its code and what was injected; each ends after the one before it.
+        assert len(result.cells) == 4 and sorted(result.cells) == list(result.cells)
+        assert result.cells[0] > 0 and result.cells[-1] < result.seconds
         texts.append(
             (folder / "01_segmentation.ipynb").read_text() + (folder / "01_segmentation.html").read_text()
         )
@@ -43,9 +47,9 @@ def test_it_leaves_the_notebook_without_a_trace_of_the_run(notebook: Path, tmp_p
     executed = nbformat.read(tmp_path / "run 1" / "01_segmentation.ipynb", as_version=4)
     (injected,) = [cell for cell in executed.cells if "injected-parameters" in cell.metadata.get("tags", ())]
     assert "run = {}" in injected.source and 'segmentation = {"n_bins": 4}' in injected.source
-    assert told[0] == ("01_segmentation", "running", 0, 0)
+    assert told[:2] == [("01_segmentation", "waiting", 0, 0), ("01_segmentation", "running", 0, 0)]
     assert told[-1] == ("01_segmentation", "done", 0, 0)
-    assert ("01_segmentation", "running", 4, 4) in told  # cells, of all cells
+    assert ("01_segmentation", "running", 4, 4) in told  # code cells, of all of them
 
 
 def test_a_page_that_cannot_be_rendered_is_a_study_that_failed(notebook: Path, tmp_path: Path) -> None:

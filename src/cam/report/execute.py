@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
@@ -69,15 +71,21 @@ class Result:
         What went wrong, in one line; empty where nothing did.
     seconds : float
         Wall-clock time.
-    warnings : int
-        Cells that wrote to the error stream, which no page shows.
+    warnings : tuple of str, optional
+        What its cells wrote to the error stream, which no page shows; one text per cell.
+    findings : int, optional
+        How many findings it left.
+    cells : tuple of float, optional
+        When each code cell was done, in seconds from the start: what the next run tells the time left by.
     """
 
     name: str
     status: Literal["done", "failed", "timeout", "no room"]
     message: str
     seconds: float
-    warnings: int
+    warnings: tuple[str, ...] = ()
+    findings: int = 0
+    cells: tuple[float, ...] = ()
 
 
 def execute(job: Job, channel: Connection, sockets: Path) -> None:
@@ -96,16 +104,33 @@ def execute(job: Job, channel: Connection, sockets: Path) -> None:
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"), MPLBACKEND="agg")
     began = time.monotonic()
     status: Literal["done", "failed", "timeout", "no room"] = "done"
-    message, warnings = "", 0
+    message, cells = "", list[float]()
+
+    def told(total: int) -> None:
+        cells.append(round(time.monotonic() - began, 2))
+        channel.send((len(cells), total))
+
     try:
         if job.parameters is not None:
-            warnings = _papermill(job, job.parameters, channel, sockets)
+            _papermill(job, job.parameters, told, sockets)
         write_page(job)
     except Exception as error:  # whatever ends a notebook is told, never thrown at the user
         message = _message(error)
         status = "no room" if is_no_room(error) else "failed"
-    channel.send(Result(job.name, status, message, time.monotonic() - began, warnings))
+    seconds, said = time.monotonic() - began, _left(job)
+    channel.send(Result(job.name, status, message, seconds, *said, cells=tuple(cells)))
     channel.close()
+
+
+def _left(job: Job) -> tuple[tuple[str, ...], int]:
+    """The warnings of an executed notebook and the number of its findings; none where it did not come to them."""
+    warnings, findings = tuple[str, ...](), 0
+    with suppress(OSError, ValueError):
+        cells = json.loads((job.folder / f"{job.name}.ipynb").read_text(encoding="utf-8"))["cells"]
+        written = [output for cell in cells for output in cell.get("outputs", ())]
+        warnings = tuple("".join(each["text"]).strip() for each in written if each.get("name") == "stderr")
+        findings = len(json.loads((job.folder / f"{job.name}.findings.json").read_text("utf-8"))["findings"])
+    return warnings, findings
 
 
 def write_page(job: Job) -> None:
@@ -132,7 +157,7 @@ def write_page(job: Job) -> None:
     (job.folder / f"{job.name}.html").write_text(html, encoding="utf-8", newline="\n")
 
 
-def _papermill(job: Job, parameters: Mapping[str, Any], channel: Connection, sockets: Path) -> int:
+def _papermill(job: Job, parameters: Mapping[str, Any], told: Callable[[int], None], sockets: Path) -> None:
     import logging
 
     import nbformat
@@ -143,10 +168,10 @@ def _papermill(job: Job, parameters: Mapping[str, Any], channel: Connection, soc
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     target = job.folder / f"{job.name}.ipynb"
-    total = len(nbformat.read(job.notebook, as_version=4).cells)
-
-    def told(cell: Any, cell_index: int, **_: Any) -> None:
-        channel.send((cell_index + 1, total))
+    cells = nbformat.read(job.notebook, as_version=4).cells
+    total = 1 + sum(
+        cell.cell_type == "code" and bool(cell.source.strip()) for cell in cells
+    )  # 1: what is injected
 
     config = Config()
     config.KernelManager.connection_file = str(sockets / f"{job.name[:2]}.json")
@@ -162,7 +187,7 @@ def _papermill(job: Job, parameters: Mapping[str, Any], channel: Connection, soc
             kernel_name="python3",
             progress_bar=False,
             config=config,
-            on_cell_complete=told,
+            on_cell_complete=lambda **_: told(total),
         )
     finally:
         if target.is_file():
@@ -171,14 +196,8 @@ def _papermill(job: Job, parameters: Mapping[str, Any], channel: Connection, soc
                 if "injected-parameters" in cell.metadata.get("tags", ()):
                     # The runner's own folder is of this run and this machine.
                     cell.source = re.sub(r"(?m)^run = .*$", "run = {}", cell.source)
-            warnings = sum(
-                output.get("name") == "stderr"
-                for cell in executed.cells
-                for output in cell.get("outputs", ())
-            )
             text = nbformat.writes(normalise(executed)) + "\n"
             target.write_text(text, encoding="utf-8", newline="\n")
-    return warnings
 
 
 def _message(error: Exception) -> str:

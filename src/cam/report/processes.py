@@ -17,7 +17,7 @@ from typing import Any
 from cam.errors import StudyError
 from cam.report.execute import Job, Result, begin_worker, execute
 
-#: Called with (study, what happens, cells done, all cells).
+#: Called with (study, what happens, code cells done, all code cells); what concerns no study has no name.
 Progress = Callable[[str, str, int, int], None]
 
 
@@ -60,13 +60,21 @@ def _out_of_sight() -> Iterator[None]:
             signal.signal(signal.SIGINT, handler)
 
 
+def at_once() -> int:
+    """How many studies run at the same time: one per core."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def run_jobs(jobs: Sequence[Job], *, timeout: float, progress: Progress) -> list[Result]:
     """Run every job in a process of its own, as many at once as there are cores."""
     context = _context()
     waiting = list(jobs)
     running: dict[Connection, tuple[Job, Any, float]] = {}
     results: list[Result] = []
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = at_once()
+    for job in jobs:
+        if job.parameters is not None:
+            progress(job.name, "waiting", 0, 0)
     # A socket's path may hold about 100 characters; the system's temporary folder is short.
     sockets = tempfile.TemporaryDirectory(prefix="cam-", ignore_cleanup_errors=True)
     try:
@@ -84,8 +92,7 @@ def run_jobs(jobs: Sequence[Job], *, timeout: float, progress: Progress) -> list
                     progress(job.name, "running", 0, 0)
             for channel in wait(list(running), timeout=0.2):
                 assert isinstance(channel, Connection)
-                job, process, _ = running[channel]
-                result = _hear(channel, job, process, progress)
+                result = _hear(channel, *running[channel], progress)
                 if result:
                     results.append(result)
                     del running[channel]
@@ -93,7 +100,7 @@ def run_jobs(jobs: Sequence[Job], *, timeout: float, progress: Progress) -> list
                 if time.monotonic() - began > timeout:
                     _end([process])
                     message = f"ran longer than {timeout:g} s and was stopped (--timeout)"
-                    results.append(Result(job.name, "timeout", message, time.monotonic() - began, 0))
+                    results.append(Result(job.name, "timeout", message, time.monotonic() - began))
                     progress(job.name, "timeout", 0, 0)
                     del running[channel]
     finally:
@@ -105,11 +112,11 @@ def run_jobs(jobs: Sequence[Job], *, timeout: float, progress: Progress) -> list
     return sorted(results, key=lambda result: order[result.name])
 
 
-def _hear(channel: Connection, job: Job, process: Any, progress: Progress) -> Result | None:
+def _hear(channel: Connection, job: Job, process: Any, began: float, progress: Progress) -> Result | None:
     try:
         said = channel.recv()
     except (EOFError, OSError):
-        said = Result(job.name, "failed", _last_word(process), 0.0, 0)
+        said = Result(job.name, "failed", _last_word(process), time.monotonic() - began)
     if isinstance(said, Result):
         process.join(timeout=10)
         is_kept = job.parameters is None and said.status == "done"

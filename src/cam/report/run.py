@@ -22,6 +22,7 @@ from cam.params import Params
 from cam.project import cache_folder, code_digest, digest, is_sealed, project_root, seal
 from cam.report.execute import Job, Result
 from cam.report.glossary import glossary_path
+from cam.report.pace import keep_paces
 from cam.report.processes import Progress, run_jobs, warm_up
 from cam.report.publish import switch, workplace
 from cam.report.since import earlier_figures
@@ -175,10 +176,13 @@ def run_report(
         ends = {result.name: result for result in results}
         assemble(staging, params, prepared, pages, ends, earlier=earlier)
         seconds["report"] = time.monotonic() - began
+        began = time.monotonic()
         for result in results:
             if result.status == "done" and result.name not in kept:
                 _remember(staging / ".studies" / result.name, places[result.name])
         shutil.rmtree(staging / ".studies", ignore_errors=True)
+        seconds["keep"] = time.monotonic() - began
+        keep_paces(params.client.id, results, seconds)
         made, fault = None, ""
         if options.browser:
             began = time.monotonic()
