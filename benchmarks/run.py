@@ -6,13 +6,10 @@ Machines are noisy: what is compared runs in one session, alternated, and ratios
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,19 +18,6 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-#: What a study's kernel imports, and nothing else: the floor under any report made of notebooks.
-IMPORTS = "import duckdb, ibis, matplotlib.figure, pandas, pydantic, yaml, IPython"
-FLOOR = """
-import sys, multiprocessing
-def one(paths):
-    import papermill
-    papermill.execute_notebook(*paths, progress_bar=False, kernel_name="python3")
-if __name__ == "__main__":
-    source, n, workers = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    jobs = [(source, f"{source}.{i}.ipynb") for i in range(n)]
-    with multiprocessing.get_context("spawn").Pool(workers, maxtasksperchild=1) as pool:
-        pool.map(one, jobs, chunksize=1)
-"""
 
 
 def timed(call: Callable[[], object]) -> float:
@@ -41,51 +25,6 @@ def timed(call: Callable[[], object]) -> float:
     began = time.perf_counter()
     call()
     return time.perf_counter() - began
-
-
-def run(*command: str, **environment: str) -> str:
-    """Run a command quietly and return what it printed; stop if it fails."""
-    done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
-def measure_report(folder: Path, *, quick: bool, rounds: int) -> list[tuple[str, float, str]]:
-    """Time ``cam report demo --force`` beside five empty notebooks, alternated."""
-    import nbformat
-
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(IMPORTS)])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    empty = folder / "empty.ipynb"
-    nbformat.write(notebook, empty)
-    (folder / "floor.py").write_text(FLOOR)
-    cores = str(len(os.sched_getaffinity(0)))
-    cam = str(Path(sys.executable).with_name("cam"))
-    out = str(folder / "reports")
-    if not quick:
-        run(cam, "report", "demo", "--out", out)  # samples simulated, caches of the system warm
-    whole, floor, second, steps = [], [], [], []
-    for _ in range(rounds):
-        whole.append(timed(lambda: run(cam, "report", "demo", "--force", "--out", out)))
-        steps.append(json.loads((folder / "reports" / "demo" / "run.json").read_text())["seconds"])
-        floor.append(timed(lambda: run(sys.executable, str(folder / "floor.py"), str(empty), "5", cores)))
-        second.append(timed(lambda: run(cam, "report", "demo", "--out", out)))
-    imports = statistics.median(timed(lambda: run(sys.executable, "-c", IMPORTS)) for _ in range(rounds))
-    base = statistics.median(floor)
-    parts = {name: statistics.median(step[name] for step in steps) for name in steps[0]}
-    rows = [
-        ("`cam report demo --force`, whole process", statistics.median(whole)),
-        ("- data: found prepared, forkserver started beside it", parts["data"]),
-        ("- five studies: kernels, imports, cells, pages", parts["studies"]),
-        ("- overview, workbook, customers, key figures", parts["report"]),
-        ("floor: five empty notebooks with the same imports, papermill in a process each", base),
-        ("one process that only makes these imports", imports),
-        ("`cam report demo`, nothing changed", statistics.median(second)),
-    ]
-    return [(name, seconds, f"{seconds / base:.2f}") for name, seconds in rows]
 
 
 def measure_summary(folder: Path, n_rows: int, rounds: int) -> list[tuple[str, float, str]]:
@@ -159,22 +98,26 @@ def main() -> None:
     """Measure, and put the tables between the marks of the README and the plot beside it."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--quick", action="store_true", help="one round of each, small sizes")
+    options.add_argument("--rounds", type=int, help="in place of five")
     options.add_argument(
-        "--only", choices=["report", "models"], help="measure one part, and leave the other as it is"
+        "--only", choices=["report", "reduction", "models"], help="measure one part, and leave the others"
     )
     options.add_argument("--to", type=Path, default=HERE / "README.md", help="file whose tables are replaced")
     given = options.parse_args()
-    rounds = 1 if given.quick else 5
+    rounds = given.rounds or (1 if given.quick else 5)
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     machine = f"{len(os.sched_getaffinity(0))} cores, {system}"
     measured = f"Measured on {machine}, " + (f"medians of {rounds} rounds." if rounds > 1 else "one round.")
     text = given.to.read_text(encoding="utf-8")
     folder = Path(tempfile.mkdtemp(prefix="cam-bench-"))
     try:
-        if given.only != "models":
-            whole = as_table(
-                "The whole report", measure_report(folder, quick=given.quick, rounds=rounds), "of the floor"
-            )
+        if given.only in (None, "report"):
+            import whole
+
+            report = f"{measured}\n\n{whole.measure(folder, rounds=rounds)}"
+            print(report)
+            text = replaced(text, "report", report)
+        if given.only in (None, "reduction"):
             sizes = [100_000] if given.quick else [1_000_000, 10_000_000]
             tables = [
                 as_table(
@@ -182,10 +125,10 @@ def main() -> None:
                 )
                 for n in sizes
             ]
-            report = "\n".join([measured, "", whole, *tables])
-            print(report)
-            text = replaced(text, "report", report)
-        if given.only != "report":
+            reduction = "\n".join([measured, "", *tables])
+            print(reduction)
+            text = replaced(text, "reduction", reduction)
+        if given.only in (None, "models"):
             import compare
 
             compared, plot = compare.measure_all(folder, quick=given.quick, rounds=rounds)

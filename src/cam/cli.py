@@ -132,7 +132,9 @@ def report_all(context: typer.Context) -> None:
         raise ParamsError(_NO_CLIENT)
     print()
     show_clients(ends)
-    raise typer.Exit(code)
+    sys.exit(
+        code
+    )  # past what is said of an interruption: other clients were published, and the table says it
 
 
 def _alone(*words: str) -> int:
@@ -289,17 +291,16 @@ def main() -> None:
         # typer hands the code of typer.Exit back, instead of raising it.
         code: int = app(standalone_mode=False) or 0
     except (KeyboardInterrupt, typer.Abort):
-        code = _interrupted()
+        code = _INTERRUPTED
     except Exception as error:
         # DuckDB answers Ctrl-C with an error of its own, and what it breaks may raise another.
-        code = _interrupted() if is_stopped else _say(error)
+        code = _INTERRUPTED if is_stopped else _say(error)
+    if code == _INTERRUPTED:
+        after_echo = "\n" if sys.stderr.isatty() else ""  # a terminal writes ^C itself
+        print(
+            f"{after_echo}Interrupted. Nothing was published; the last report is as it was.", file=sys.stderr
+        )
     sys.exit(code)
-
-
-def _interrupted() -> int:
-    after_echo = "\n" if sys.stderr.isatty() else ""  # a terminal writes ^C itself
-    print(f"{after_echo}Interrupted. Nothing was published; the last report is as it was.", file=sys.stderr)
-    return _INTERRUPTED
 
 
 def _say(error: Exception) -> int:

@@ -95,10 +95,11 @@ class _Watch:
         from cam.report.pace import all_left
         from cam.report.processes import at_once
 
-        ended = [(name, study.seconds) for name, study in self.studies.items() if study.state == "done"]
-        known = [(seconds, self.paces[name].seconds) for name, seconds in ended if name in self.paces]
-        # The machine is as fast as it was in what has ended; before that, as fast as last time.
-        slower = sum(seconds for seconds, _ in known) / sum(last for _, last in known) if known else 1.0
+        known = {name: study for name, study in self.studies.items() if name in self.paces}
+        ended = {name: study.seconds for name, study in known.items() if study.state == "done"}
+        # The machine is as fast as it was in what has ended, but the first seconds alone do not say that.
+        slack = sum(self.paces[name].seconds for name in known) / 10 or 1.0
+        slower = (sum(ended.values()) + slack) / (sum(self.paces[name].seconds for name in ended) + slack)
         waiting = [
             self.paces[name].seconds * slower if name in self.paces else None for name in self.of("waiting")
         ]
@@ -246,7 +247,7 @@ def _first_words(warning: str) -> str:
     >>> _first_words("/usr/x.py:12: UserWarning: too few\n  fit()")
     'UserWarning: too few'
     """
-    line = re.sub(r"^\S+\.py:\d+: ", "", warning.split("\n", 1)[0])
+    line = re.sub(r"^(\S+\.py|cell):\d+: ", "", warning.split("\n", 1)[0])
     return line if len(line) <= 52 else line[:51] + "…"
 
 

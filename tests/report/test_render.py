@@ -183,6 +183,16 @@ def test_normalise_keeps_descriptions_and_warnings() -> None:
     assert cell.outputs[1].text == "SECRET_WARNING"
 
 
+def test_normalise_takes_the_number_of_the_kernels_process_from_a_warning() -> None:
+    text = (
+        "/tmp/ipykernel_4711/226543.py:3: UserWarning: few\n  warn()\n/usr/lib/x.py:9: FutureWarning: old\n"
+    )
+    cell = normalise(new_notebook(cells=[code("f()", new_output("stream", name="stderr", text=text))])).cells[
+        0
+    ]
+    assert cell.outputs[0].text == "cell:3: UserWarning: few\n  warn()\n/usr/lib/x.py:9: FutureWarning: old\n"
+
+
 def test_normalise_joins_what_the_kernel_cut_into_pieces() -> None:
     pieces = [new_output("stream", name="stdout", text=text) for text in ("a", "b\n")]
     cell = normalise(new_notebook(cells=[code("print()", *pieces)])).cells[0]

@@ -224,7 +224,8 @@ def _tags(cell: NotebookNode) -> set[str]:
 
 
 def _without_addresses(text: str) -> str:
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+    # A warning names the file that a kernel keeps its cell in, by the number of its process.
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", re.sub(r"\S*ipykernel_\d+/\d+\.py:", "cell:", text))
 
 
 def _normalise_output(output: NotebookNode) -> NotebookNode:
