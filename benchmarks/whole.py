@@ -72,6 +72,9 @@ class Project:
         seconds = time.perf_counter() - began
         if done.returncode:
             sys.exit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+        # It takes minutes: what is known already is not lost if somebody ends it.
+        said = f"{seconds:8.2f} s, load {os.getloadavg()[0]:.1f}  {' '.join(command[1:])}"
+        print(said.splitlines()[0][:110], file=sys.stderr, flush=True)
         return seconds
 
     def record(self) -> dict:

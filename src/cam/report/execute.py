@@ -187,7 +187,7 @@ def _papermill(job: Job, parameters: Mapping[str, Any], told: Callable[[int], No
             kernel_name="python3",
             progress_bar=False,
             config=config,
-            on_cell_complete=lambda **_: told(total),
+            on_cell_executed=lambda **_: told(total),  # "complete" comes when a cell has been sent
         )
     finally:
         if target.is_file():
