@@ -15,6 +15,7 @@ from cam.errors import CamError, DataError, ParamsError
 if TYPE_CHECKING:
     from cam.data.notes import Note
     from cam.params import Params
+    from cam.report.run import Outcome
 
 app = typer.Typer(
     help="Customer asset management: from raw exports to a decision-ready report.",
