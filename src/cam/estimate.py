@@ -234,6 +234,36 @@ class CannotSay:
     cure: str = ""
 
 
+class Finding(str):
+    """A sentence that a study says, with the money that the decision it asks for is about.
+
+    Attributes
+    ----------
+    stake : Estimate or None
+        That money: margin or cost, never revenue; ``figure`` says what it is. None where no sum says what the
+        decision is worth.
+    can_be_moved : bool
+        Whether the decision is expected to change the whole sum, as the gain of a list; else it is what the customers
+        concerned will bring anyway if nothing changes, of which a decision moves a part that nobody knows before.
+
+    Examples
+    --------
+    >>> said = Finding("Call them.", stake=Estimate("retention_gain", 900, "EUR"), can_be_moved=True)
+    >>> said, said.stake.value
+    ('Call them.', 900)
+    """
+
+    __slots__ = ("can_be_moved", "stake")
+    stake: Estimate | None
+    can_be_moved: bool
+
+    def __new__(cls, text: str, *, stake: Estimate | None = None, can_be_moved: bool = False) -> Finding:
+        """Make a sentence that knows its stake."""
+        said = super().__new__(cls, text)
+        said.stake, said.can_be_moved = stake, can_be_moved
+        return said
+
+
 def holm(p_values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Correct p-values for the number of looks, so that the chance of one false claim among all stays what it says.
 

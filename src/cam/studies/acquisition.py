@@ -9,8 +9,8 @@ from typing import Any
 import ibis.expr.types as ir
 import pandas as pd
 
-from cam.estimate import CannotSay, Estimate
-from cam.language import listed, period_text, sentence, together, value_text
+from cam.estimate import CannotSay, Estimate, Finding
+from cam.language import listed, period_text, sentence, together
 from cam.language import translate as _
 from cam.measures.value.acquisition import (
     COST_TYPES,
@@ -446,9 +446,9 @@ def _costs(total: Estimate) -> str:
     )
 
 
-def _channels_apart(study: Study, channels: pd.DataFrame) -> list[str]:
+def _channels_apart(study: Study, channels: pd.DataFrame) -> list[str | CannotSay]:
     rated = channels[channels["cac"].notna()]
-    said = []
+    said: list[str | CannotSay] = []
     if len(rated) > 1:
         cheap, dear = rated.iloc[0], rated.iloc[-1]
         is_real = is_beyond_chance(
@@ -474,12 +474,12 @@ def _channels_apart(study: Study, channels: pd.DataFrame) -> list[str]:
         )
     barren = _barren(channels)
     if len(barren):
-        said.append(
-            sentence(
-                "{names} took {spend} and brought no new customer that these data know of. Check whether the "
-                "channels are called the same in both tables; if they are, stop.",
-                names=_listed(barren["channel"]),
-                spend=value_text(float(barren["spend"].sum()), study.currency),
-            )
+        spend = Estimate("barren_spend", float(barren["spend"].sum()), study.currency)
+        text = sentence(
+            "{names} took {spend} and brought no new customer that these data know of. Check whether the "
+            "channels are called the same in both tables; if they are, stop.",
+            names=_listed(barren["channel"]),
+            spend=spend,
         )
+        said.append(Finding(text, stake=spend, can_be_moved=True))
     return said

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from cam.estimate import CannotSay, Estimate
+from cam.estimate import CannotSay, Estimate, Finding
 from cam.language import listed, named, sentence, value_text
 from cam.language import translate as _
 from cam.measures.segmentation.rules import SEGMENTS
 from cam.measures.segmentation.value_matrix import QUADRANTS
 from cam.show.tables import Col, ShownTable, show_table
+from cam.studies.action_lists import ActionList, Line
 from cam.studies.study import Study, join_customers, needs
 from cam.studies.value_potential import strategy
 from cam.studies.valued import Ahead, Stakes, at_stake, stakes
@@ -31,6 +33,9 @@ _WORTH_A_TRY = ("stars", "high_consumption", "potential")
 _WIN_BACK = "Win back: one personal offer, tested on some of them first; stop where nobody answers."
 #: Groups named beside a treatment; the workbook has them all.
 _MOST_NAMED = 4
+#: Treatments on the overview; the page and the workbook have them all.
+_MOST_LINES = 5
+_CAPTION = "What to do, and what is at stake"
 
 
 def assign(
@@ -151,7 +156,7 @@ def show_actions(study: Study, table: pd.DataFrame) -> ShownTable | CannotSay:
             notes.append(_("The cost to serve is taken off current value, not off value at stake."))
     else:
         notes.append(_("What is at stake is not shown: residual CLV is not known."))
-    return show_table(shown, columns, caption="What to do, and what is at stake", notes=notes, max_rows=20)
+    return show_table(shown, columns, caption=_CAPTION, notes=notes, max_rows=20)
 
 
 @needs()
@@ -213,24 +218,38 @@ def findings(study: Study, table: pd.DataFrame | CannotSay) -> list[str | Cannot
     table = table[table["value_at_stake"].notna() & ~table["is_unplaced"]]
     if table.empty:
         return []
-    row = table.iloc[0]
-    stake = Estimate(
-        "value_at_stake",
-        float(row["value_at_stake"]),
-        study.currency,
-        int(row["n_customers"]),
-        float(row["stake_low"]),
-        float(row["stake_high"]),
+    row = table.iloc[0].to_dict()
+    stake = _stake_of(study, row)
+    said = sentence(
+        "Most is at stake with {whom}: {stake} in margin over the next {months} months. Recommended: {treatment}",
+        whom=str(row["for_whom"]),
+        stake=stake or "",
+        months=study.params.value.horizon_months,
+        treatment=str(row["treatment"]),
     )
-    return [
-        sentence(
-            "Most is at stake with {whom}: {stake} in margin over the next {months} months. Recommended: {treatment}",
-            whom=str(row["for_whom"]),
-            stake=stake,
-            months=study.params.value.horizon_months,
-            treatment=str(row["treatment"]),
-        )
+    return [Finding(said, stake=stake)]
+
+
+def announce(study: Study, table: pd.DataFrame | CannotSay, at: Stakes | CannotSay) -> ActionList | None:
+    """Say in a few lines what the action table holds; nothing where there is none."""
+    if isinstance(table, CannotSay) or isinstance(at, CannotSay):
+        return None
+    rows = table[~table["is_unplaced"]].to_dict("records")
+    lines = [
+        Line(str(row["treatment"]), str(row["for_whom"]), int(row["n_customers"]), _stake_of(study, row))
+        for row in rows[:_MOST_LINES]
     ]
+    return ActionList(
+        _("What to do for each group of customers, the most at stake first."),
+        int(table["n_customers"].sum()),
+        at_stake(study, at, np.ones(len(at.groups), dtype=bool)),
+        sentence(
+            "margin expected of them over the next {months} months if nothing changes",
+            months=study.params.value.horizon_months,
+        ),
+        tuple(lines),
+        _(_CAPTION),
+    )
 
 
 def key_figures(study: Study, at: Stakes | CannotSay) -> list[Estimate | CannotSay]:
@@ -318,6 +337,14 @@ def _limits(stake: Estimate | None) -> dict[str, float | None]:
     if stake is None:
         return {"value_at_stake": None, "stake_low": None, "stake_high": None}
     return {"value_at_stake": stake.value, "stake_low": stake.low, "stake_high": stake.high}
+
+
+def _stake_of(study: Study, row: Mapping[Any, Any]) -> Estimate | None:
+    """What is at stake with a row of the action table, where it is known."""
+    if pd.isna(row["value_at_stake"]):
+        return None
+    numbers = (float(row["value_at_stake"]), study.currency, int(row["n_customers"]))
+    return Estimate("value_at_stake", *numbers, float(row["stake_low"]), float(row["stake_high"]))
 
 
 def _whom(study: Study, part: pd.DataFrame) -> str:

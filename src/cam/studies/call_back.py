@@ -11,23 +11,35 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from cam.estimate import CannotSay, Estimate
+from cam.estimate import CannotSay, Estimate, Finding
 from cam.language import sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.satisfaction.masking import masked
 from cam.measures.satisfaction.scores import DETRACTOR_TO, SATISFIED_FROM
 from cam.reduce import answer_outcomes as reduced
 from cam.show.tables import Col, ShownTable, show_table
+from cam.studies.action_lists import ActionList, Line
 from cam.studies.answers_followed import GROUPS, scored
 from cam.studies.study import Study, needs
 from cam.studies.valued import Ahead, at_stake, stakes
 
-__all__ = ["SHEET", "CallBack", "findings", "key_figures", "scores", "sheet", "show_list", "to_call"]
+__all__ = [
+    "SHEET",
+    "CallBack",
+    "announce",
+    "findings",
+    "key_figures",
+    "scores",
+    "sheet",
+    "show_list",
+    "to_call",
+]
 
 #: What the sheet of the workbook is called.
 SHEET = "Call back"
 #: Customers on the page, and in pandas and the workbook.
 _SHOWN, _MOST = 20, 10_000
+_CAPTION = "Whom to call back first"
 #: Characters of a comment on the page; the sheet has more.
 _ON_PAGE, _IN_SHEET = 120, 1_000
 _SCALE = {"nps": "Score, 0 to 10", "csat": "Score, 1 to 5"}
@@ -128,25 +140,12 @@ def show_list(study: Study, called: CallBack) -> ShownTable | CannotSay:
         columns.append(Col("ticket", "Open ticket"))
     if "comment" in shown.columns:
         columns.append(Col("comment", "Comment, masked"))
-    notes = []
-    freshest = int(called.table["days_since"].min())
-    if freshest >= _LATE_DAYS:
-        notes.append(
-            sentence(
-                "The freshest of these answers is {days} days old: such a call comes late. Call within days next time.",
-                days=freshest,
-            )
-        )
+    notes = _late(called)
     if called.n_unknown and called.basis:
         notes.append(
             sentence("Of {n} of them it is not known what is at stake; they stand last.", n=called.n_unknown)
         )
-    if called.n_unnamed:
-        notes.append(
-            sentence(
-                "{n} low answers of these days name no customer: nobody can be called.", n=called.n_unnamed
-            )
-        )
+    notes += _unnamed(called)
     if called.n > _MOST:
         notes.append(
             sentence("The workbook holds the first {most} of the list.", most=value_text(_MOST, "count"))
@@ -161,7 +160,7 @@ def show_list(study: Study, called: CallBack) -> ShownTable | CannotSay:
     return show_table(
         shown,
         columns,
-        caption="Whom to call back first",
+        caption=_CAPTION,
         note=sentence(
             "n = {n} customers whose last answer was low ({score} up to {low}) and is at most {days} days old.",
             n=called.n,
@@ -226,16 +225,42 @@ def findings(study: Study, called: CallBack | CannotSay) -> list[str | CannotSay
                 days=days,
             )
         ]
-    return [
-        sentence(
-            "{n} customers gave a low score in the last {days} days and no better one since, with {total} of {what} "
-            "at stake. Call them back from the top of the list: what is lost with them is lost soon.",
-            n=n,
-            days=days,
-            total=called.total,
-            what=_(_STAKE_WITHIN[called.basis]),
-        )
-    ]
+    said = sentence(
+        "{n} customers gave a low score in the last {days} days and no better one since, with {total} of {what} "
+        "at stake. Call them back from the top of the list: what is lost with them is lost soon.",
+        n=n,
+        days=days,
+        total=called.total,
+        what=_(_STAKE_WITHIN[called.basis]),
+    )
+    # Revenue is no stake: what it costs to earn is not taken off.
+    return [Finding(said, stake=called.total if called.basis == "residual_clv" else None)]
+
+
+def announce(study: Study, called: CallBack | CannotSay) -> ActionList | None:
+    """Say in a few lines what the list holds and how to go about it; nothing where there is none."""
+    if isinstance(called, CannotSay):
+        return None
+    said = [_("Call from the top of the list, and ask what went wrong before anything is offered.")]
+    n_open = int(called.table["has_ticket"].eq(True).sum())
+    if n_open and called.n <= _MOST:
+        said.append(sentence("{n} of them have an open ticket: see that it is solved first.", n=n_open))
+    said += [*_late(called), *_unnamed(called)]
+    about = sentence(
+        "Customers whose last answer was low ({score} up to {low}) and is at most {days} days old, the most at stake "
+        "first.",
+        score=called.score.upper(),
+        low=_LOW[called.score],
+        days=study.params.satisfaction.recent_days,
+    )
+    return ActionList(
+        about,
+        called.n,
+        called.total,
+        _what_total(study, called.basis),
+        tuple(map(Line, said)),
+        _(_CAPTION),
+    )
 
 
 def key_figures(study: Study, called: CallBack | CannotSay) -> list[Estimate | CannotSay]:
@@ -245,7 +270,10 @@ def key_figures(study: Study, called: CallBack | CannotSay) -> list[Estimate | C
     return [Estimate("n_call_back", called.n, "count")]
 
 
-_STAKE_WITHIN = {"residual_clv": "residual CLV", "revenue": "revenue of the last year"}
+_STAKE_WITHIN = {
+    "residual_clv": "margin still expected of them (residual CLV)",
+    "revenue": "revenue of the last year",
+}
 _STAKE = {"residual_clv": "Residual CLV", "revenue": "Revenue of the last year"}
 
 
@@ -273,6 +301,28 @@ def _total(study: Study, ahead: Ahead, ranked: ir.Table, basis: str, total: floa
         if isinstance(stake, Estimate):
             return stake
     return Estimate("value_at_stake", total, study.currency, int(known.count().execute()))
+
+
+def _what_total(study: Study, basis: str) -> str:
+    if basis == "revenue":
+        return _("revenue that they brought in the last year")
+    return sentence(
+        "margin expected of them over the next {months} months if nothing changes",
+        months=study.params.value.horizon_months,
+    )
+
+
+def _late(called: CallBack) -> list[str]:
+    freshest = int(called.table["days_since"].min())
+    if freshest < _LATE_DAYS:
+        return []
+    words = "The freshest of these answers is {days} days old: such a call comes late. Call within days next time."
+    return [sentence(words, days=freshest)]
+
+
+def _unnamed(called: CallBack) -> list[str]:
+    words = "{n} low answers of these days name no customer: nobody can be called."
+    return [sentence(words, n=called.n_unnamed)] if called.n_unnamed else []
 
 
 def _comments(responses: ir.Table, first: ir.Table) -> pd.DataFrame:

@@ -157,11 +157,12 @@ def findings(study: Study, leaks: pd.DataFrame | CannotSay) -> list[str | Cannot
     first = leaks.to_dict("records")[0]
     rest = [str(name) for name in leaks["feature"][1:]]
     words = (
-        "{name} tells who left too well to have been known before: alone it has an AUC of {auc}. The model does "
-        "without it; ask whoever exports it when it is written."
+        "{name} tells who left too well to have been known before: alone it has an AUC of {auc}, "
+        "where 0.50 is guessing and 1 is knowing. The model does without it; ask whoever exports it when it is written."
         if not rest
-        else "{name} tells who left too well to have been known before: alone it has an AUC of {auc}. So do {rest}. "
-        "The model does without them; ask whoever exports them when they are written."
+        else "{name} tells who left too well to have been known before: alone it has an AUC of {auc}, "
+        "where 0.50 is guessing and 1 is knowing. So do {rest}. The model does without them; ask whoever exports them "
+        "when they are written."
     )
     return [
         sentence(words, name=feature_name(study, str(first["feature"])), auc=_auc(first), rest=listed(rest))

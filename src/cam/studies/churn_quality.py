@@ -342,12 +342,12 @@ def _foreseen_said(models: Models) -> str:
     whole = proportion("churn_rate", evaluation.n_churned, evaluation.n)
     words = (
         "Of the tenth of tested customers with the highest risk {top} left, against {whole} of all tested, at the "
-        "cut-off {day}, which the model had not seen (AUC {auc.short}). This is an order by risk; whom it pays to "
-        "call is another list."
+        "cut-off {day}, which the model had not seen (AUC {auc.short}, where 0.50 is guessing and 1 is knowing). This "
+        "is an order by risk; whom it pays to call is another list."
         if models.rows.cut_offs
         else "Of the tenth of customers with the highest risk {top} left, against {whole} of all, each judged by a "
-        "model that had not seen the customer (AUC {auc.short}). Nothing was tested out of time: add dates to the "
-        "export."
+        "model that had not seen the customer (AUC {auc.short}, where 0.50 is guessing and 1 is knowing). Nothing was "
+        "tested out of time: add dates to the export."
     )
     day = date_text(models.rows.cut_offs[-1]) if models.rows.cut_offs else ""
     return sentence(words, top=top, whole=whole, day=day, auc=evaluation.auc)

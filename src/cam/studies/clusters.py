@@ -287,13 +287,14 @@ def verdict(study: Study, clustered: Clustered | CannotSay) -> str | CannotSay:
         return sentence(
             "Clear structure: {n} customers fall into {k} groups. Between every two of them there are fewer customers "
             "than within either, also among customers who had no part in making the groups. Why they are apart is for "
-            "you to judge: price points and the months in which customers were won make gaps too.",
+            "you to judge: price points and the months in which customers were won make gaps too. Look at what sets "
+            "each apart before they are treated differently.",
             n=n,
             k=k,
         )
     return sentence(
         "No clear structure: between the {k} clusters customers run on without a gap. They are cuts through a "
-        "continuum, made to keep {n} customers manageable, not groups that were found.",
+        "continuum, made to keep {n} customers manageable, not groups that were found: plan no campaign around them.",
         n=n,
         k=k,
     )

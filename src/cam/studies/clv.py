@@ -420,7 +420,8 @@ def findings(
     else:
         said.append(
             sentence(
-                "Over the next {months} months today's customers will buy {purchases} times.",
+                "Over the next {months} months today's customers will buy {purchases} times: plan stock and service "
+                "for that.",
                 months=months,
                 purchases=known["expected_purchases"],
             )

@@ -29,7 +29,12 @@ def findings(
     if len(below):
         said.append(_lowest(below.sort_values(["score", "key"]).iloc[0], str(outcome)))
     elif outcome and rated["p_adjusted"].notna().any():
-        said.append(_("No theme goes with a score lower than that of all others by more than chance."))
+        said.append(
+            _(
+                "No theme goes with a score lower than that of all others by more than chance: no theme calls "
+                "for mending before the others."
+            )
+        )
     return [*said, toned if isinstance(toned, CannotSay) else _blamed(toned)]
 
 
@@ -78,7 +83,8 @@ def _estimate(
 def _most_common(rated: pd.DataFrame) -> str:
     row = rated.iloc[0].to_dict()
     return sentence(
-        "Comments speak most of {theme}: {share} of those that say something.",
+        "Comments speak most of {theme}: {share} of those that say something. Read what they say of it before you "
+        "decide what to change.",
         theme=row["name"],
         share=_estimate(row, "theme_share", "share", "share", "n_said", {}),
     )

@@ -204,13 +204,17 @@ def most_important(
     optional: Sequence[list[str | CannotSay]] = (),
     most: int = MOST_FINDINGS,
 ) -> list[str | CannotSay]:
-    """Take the first finding of each list, then the second, until there are enough; and all that cannot be said.
+    """Take what has a stake, the first finding of each list, then the second, until there are enough.
 
-    What cannot be said of *optional* parts stands where it belongs on the page, not among the findings.
+    All that cannot be said comes after them; of *optional* parts it stands where it belongs on the page instead.
     """
     found = [[one for one in each if isinstance(one, str)] for each in (*said, *optional)]
-    ranked = sorted((place, number) for number, each in enumerate(found) for place in range(len(each)))
-    chosen = sorted((number, place) for place, number in ranked[:most])
+    ranked = sorted(
+        (getattr(one, "stake", None) is None, place, number)
+        for number, each in enumerate(found)
+        for place, one in enumerate(each)
+    )
+    chosen = sorted((number, place) for _is_without, place, number in ranked[:most])
     unsaid = [one for each in said for one in each if isinstance(one, CannotSay)]
     return [*(found[number][place] for number, place in chosen), *unsaid]
 

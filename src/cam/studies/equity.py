@@ -261,7 +261,8 @@ def findings(
     return [
         sentence(
             "All customers, those of today and those to come, are worth {equity}. Of the levers a manager holds, "
-            "one moves that most: {lever}. One per cent on it is {effect} on the worth.",
+            "one moves that most: {lever}. One per cent on it is {effect} on the worth: begin there, as long as that "
+            "costs less than it brings.",
             equity=found.total,
             lever=named(str(best["lever"])),
             effect=value_text(abs(float(best["elasticity"])) / 100, "share"),

@@ -299,7 +299,8 @@ def findings(
                 active=active,
             ),
             sentence(
-                "At the occasions of the next {months} months today's customers will buy {purchases} times.",
+                "At the occasions of the next {months} months today's customers will buy {purchases} times: plan stock "
+                "and service for that.",
                 months=study.params.value.horizon_months,
                 purchases=purchases,
             ),

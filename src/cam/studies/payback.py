@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from cam.estimate import CannotSay, Estimate
+from cam.estimate import CannotSay, Estimate, Finding
 from cam.language import listed, sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.value.acquisition import cac_by_period
@@ -226,6 +226,7 @@ def ratio_by_channel(
                 "cac": float(cost["cac"]),
                 "cac_low": float(cost["low"]),
                 "cac_high": float(cost["high"]),
+                "spend": float(cost["spend"]),
                 "ratio": ratio.value,
                 "low": ratio.low,
                 "high": ratio.high,
@@ -291,15 +292,14 @@ def ratio_findings(study: Study, ratios: pd.DataFrame | CannotSay) -> list[str |
     said: list[str | CannotSay] = []
     losing = [row for row in rows if row["high"] < 1]
     if losing:
-        said.append(
-            sentence(
-                "Customers from {names} are worth less than they cost ({ratio} for {worst}). Stop, or find cheaper "
-                "ways in.",
-                names=listed(_(str(row["channel"])) for row in losing),
-                ratio=_ratio(worst),
-                worst=_(str(worst["channel"])),
-            )
+        text = sentence(
+            "Customers from {names} are worth less than they cost (CLV to CAC of {worst}: {ratio}). Stop, or find "
+            "cheaper ways in.",
+            names=listed(_(str(row["channel"])) for row in losing),
+            ratio=_ratio(worst),
+            worst=_(str(worst["channel"])),
         )
+        said.append(Finding(text, stake=_overpaid(study, losing), can_be_moved=True))
     elif len(rows) > 1:
         words = (
             "Per unit of cost, a new customer from {best} is worth {high}, one from {worst} {low}. Look at the "
@@ -330,6 +330,14 @@ def _estimate(row: Mapping[str, Any]) -> Estimate:
         float(row["high"]),
         {"cohort": str(row["cohort"])},
     )
+
+
+def _overpaid(study: Study, losing: Sequence[Mapping[str, Any]]) -> Estimate:
+    """What was spent in these channels beyond what their customers are worth; limits add up, as if all missed alike."""
+    value, low, high = (
+        sum(row["spend"] * (1 - row[name]) for row in losing) for name in ("ratio", "high", "low")
+    )
+    return Estimate("overpaid", value, study.currency, sum(int(row["n"]) for row in losing), low, high)
 
 
 def _ratio(row: Mapping[str, Any]) -> Estimate:

@@ -343,8 +343,8 @@ def _strength_words(study: Study, strength: pd.DataFrame, found: pd.DataFrame) -
         )
     best = telling.iloc[0]
     first = sentence(
-        "Segments differ by more than chance in {n} of {looked} attributes, most in {best}: effect {effect}, {size} by "
-        "convention.",
+        "Segments differ by more than chance in {n} of {looked} attributes, most in {best}: effect {effect} on a scale "
+        "from 0 to 1, {size} by convention.",
         n=len(telling),
         looked=len(strength),
         best=named(str(best["attribute"])),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis.expr.types as ir
 import pandas as pd
 
-from cam.estimate import CannotSay, Estimate
+from cam.estimate import CannotSay, Estimate, Finding
 from cam.language import sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.value.profitability import concentration, mean_per_customer, top_share
@@ -129,26 +129,25 @@ def findings(
         if any(_rates(study).values())
         else _("before any cost to serve, which is not counted")
     )
-    if peak is None:
-        words = "{losing} of customers have cost more than they brought so far, {after}."
-        said: list[str | CannotSay] = [sentence(words, losing=losing, after=after)]
-    else:
-        said = [
-            sentence(
-                "{losing} of customers have cost more than they brought so far, {after}. The profitable ones earned "
-                "{peak} of the profit that is left; the difference was lost on the others. {advice}",
-                losing=losing,
-                after=after,
-                peak=peak,
-                advice=_("Look at how these are served before looking for new ones.")
-                if peak.value >= 1 + _MUCH_LOST
-                else _("That is little: how these are served need not change."),
-            )
-        ]
+    is_much = peak is None or peak.value >= 1 + _MUCH_LOST
+    advice = (
+        _("Look at how these are served before looking for new ones.")
+        if is_much
+        else _("That is little: how these are served need not change.")
+    )
+    words = (
+        "{losing} of customers have cost more than they brought so far, {after}. {advice}"
+        if peak is None
+        else "{losing} of customers have cost more than they brought so far, {after}. The profitable ones earned "
+        "{peak} of the profit that is left; the difference was lost on the others. {advice}"
+    )
+    text = sentence(words, losing=losing, after=after, peak=peak or "", advice=advice)
+    stake = _lost(study, served) if is_much else None
+    said: list[str | CannotSay] = [Finding(text, stake=stake, can_be_moved=True)]
     if "top_fifth_profit_share" in known:
         said.append(
             sentence(
-                "The top fifth of customers by profit bring {share} of it.",
+                "The top fifth of customers by profit bring {share} of it: look after them before anyone else.",
                 share=known["top_fifth_profit_share"],
             )
         )
@@ -182,6 +181,19 @@ def scores(study: Study, served: ir.Table) -> ir.Table:
 def _rates(study: Study) -> dict[str, float]:
     given = study.params.value.cost_to_serve
     return {"order": given.order, "refund": given.refund, "ticket": given.ticket}
+
+
+def _lost(study: Study, served: ir.Table | CannotSay) -> Estimate | None:
+    """What was lost on the customers who cost more than they brought: all of them are counted."""
+    if isinstance(served, CannotSay):
+        return None
+    losing = served.filter(served.profit < 0)
+    row = losing.aggregate(n=losing.count(), lost=losing.profit.sum()).execute().iloc[0]
+    return (
+        Estimate("lost_on_customers", -float(row["lost"]), study.currency, int(row["n"]))
+        if row["n"]
+        else None
+    )
 
 
 def _lacks_profit(study: Study, customers: ir.Table, rates: dict[str, float]) -> CannotSay | None:

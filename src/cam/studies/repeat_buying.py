@@ -411,21 +411,23 @@ def findings(
     if picked.model == "nbd":
         return [
             sentence(
-                "No model in which customers leave predicted the held-out period better than one in which nobody does "
-                "({predicted} purchases foretold, {actual} made). These customers hardly ever leave within the time "
-                "seen; when they will cannot be read from these data, so nothing is said beyond the horizon.",
+                "No model in which customers leave foretold a past period that it had not seen better than one in "
+                "which nobody does ({predicted} purchases foretold, {actual} made). These customers hardly ever leave "
+                "within the time seen; when they will cannot be read from these data, so nothing is said beyond "
+                "the horizon: plan no further than that.",
                 predicted=total,
                 actual=value_text(actual, "count"),
             )
         ]
     inside = total.low is not None and total.high is not None and total.low <= actual <= total.high
     words = (
-        "The model foretold {predicted} purchases for the held-out period; there were {actual}, which is within what "
-        "chance allows. Predicting that all go on as before would have missed by {naive}."
+        "The model foretold {predicted} purchases for a past period that it had not seen; there were {actual}, which "
+        "is within what chance allows. Predicting that all go on as before would have missed by {naive}. Plan with "
+        "what it says, within its limits."
         if inside
-        else "The model foretold {predicted} purchases for the held-out period; there were {actual}: it missed by "
-        "{bias}, more than chance allows. Predicting that all go on as before would have missed by {naive}. The "
-        "intervals of what is still to come allow for such a miss."
+        else "The model foretold {predicted} purchases for a past period that it had not seen; there were {actual}: it "
+        "missed by {bias}, more than chance allows. Predicting that all go on as before would have missed by {naive}. "
+        "The intervals of what is still to come allow for such a miss: plan with them, not with one number."
     )
     return [
         sentence(

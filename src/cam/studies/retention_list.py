@@ -9,12 +9,13 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
-from cam.estimate import CannotSay, Estimate
+from cam.estimate import CannotSay, Estimate, Finding
 from cam.language import sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.churn.profit import Offer, sums_of_list
 from cam.reduce.retention_list import list_sums, retention_list, riskiest
 from cam.show.tables import Col, ShownTable, show_table
+from cam.studies.action_lists import ActionList, Line
 from cam.studies.churn_losses import can_be_kept, harm, lost_text, open_text
 from cam.studies.churn_profit import offer, save_rate_text, worth_text
 from cam.studies.study import Study, join_customers, needs
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
     from cam.studies.churn_experiment import Tested
     from cam.studies.churn_models import Models
 
-__all__ = ["SHEET", "findings", "key_figures", "listed", "rank", "scores", "sheet", "show_list"]
+__all__ = ["SHEET", "announce", "findings", "key_figures", "listed", "rank", "scores", "sheet", "show_list"]
 
 #: What the sheet of the workbook is called.
 SHEET = "Retention list"
 #: Customers on the page, and in pandas and the workbook; all are in ``customers.parquet``.
 _SHOWN, _MOST = 20, 10_000
+_CAPTION = "Whom to call first"
 #: Below this chance of being active a customer has more likely left already than not.
 _LIKELY_GONE = 0.5
 _REASONS = ("reason_1", "reason_2", "reason_3")
@@ -223,7 +225,7 @@ def show_list(
     return show_table(
         shown.assign(customer_id=shown["customer_id"].astype(str)),
         columns,
-        caption="Whom to call first",
+        caption=_CAPTION,
         note=note,
         notes=_notes(study, found),
         max_rows=_SHOWN,
@@ -288,24 +290,24 @@ def findings(study: Study, ranked: ir.Table | CannotSay) -> list[str | CannotSay
         return [_nobody(study, found)]
     words = (
         "Call the {n} customers of the retention list: that costs {cost} and is expected to earn {gain} beyond its "
-        "cost, if the save rate of {rate} is right. Nobody knows before a test whom a call keeps: leave a random half "
-        "of the list uncalled the first time."
+        "cost, if the offer keeps {rate} of those about to leave (the save rate). Nobody knows before a test whom a "
+        "call keeps: leave a random half of the list uncalled the first time."
     )
     if (found.gain.low or 0.0) <= 0:
         words = (
-            "The {n} customers of the retention list cost {cost} and are expected to earn {gain} beyond that, at a "
-            "save rate of {rate}: whether it pays is not sure. Call a random half of them the first time, and compare "
-            "with the others."
+            "To call the {n} customers of the retention list costs {cost} and is expected to earn {gain} beyond that, "
+            "if the offer keeps {rate} of those about to leave (the save rate): whether it pays is not sure. Call a "
+            "random half of them the first time, and compare with the others."
         )
-    said: list[str | CannotSay] = [
-        sentence(
-            words,
-            n=value_text(found.n, "count"),
-            cost=found.cost,
-            gain=found.gain,
-            rate=value_text(study.params.churn.offer.save_rate, "share"),
-        )
-    ]
+    first = sentence(
+        words,
+        n=value_text(found.n, "count"),
+        cost=found.cost,
+        gain=found.gain,
+        rate=value_text(study.params.churn.offer.save_rate, "share"),
+    )
+    first = together(first, *open_text(found.loss_basis))
+    said: list[str | CannotSay] = [Finding(first, stake=found.gain, can_be_moved=True)]
     if found.differs and found.n < found.n_ranked:
         said.append(
             sentence(
@@ -317,8 +319,34 @@ def findings(study: Study, ranked: ir.Table | CannotSay) -> list[str | CannotSay
         )
     if found.gone_share > _LIKELY_GONE:
         said.append(_gone(found))
-    said[0] = together(str(said[0]), *open_text(found.loss_basis))
     return said
+
+
+def announce(study: Study, ranked: ir.Table | CannotSay) -> ActionList | None:
+    """Say in a few lines what the list holds and how to go about it; nothing where there is none."""
+    if isinstance(ranked, CannotSay):
+        return None
+    found = totals(study, ranked)
+    if found.gain is None or found.cost is None:
+        return None
+    said = [
+        _(
+            "Call a random half of the list the first time, and compare with the others: only that tells what it earns."
+        ),
+        sentence("Contacts and offers are expected to cost {cost}.", cost=found.cost),
+    ]
+    said += [*_pays_from(found), *([_gone(found)] if found.n_gone else [])]
+    return ActionList(
+        _("Customers whom a contact is expected to pay for, the highest expected gain first."),
+        found.n,
+        found.gain,
+        sentence(
+            "expected gain beyond that cost, if the offer keeps {rate} of those about to leave",
+            rate=value_text(study.params.churn.offer.save_rate, "share"),
+        ),
+        tuple(map(Line, said)),
+        _(_CAPTION),
+    )
 
 
 def key_figures(study: Study, ranked: ir.Table | CannotSay) -> list[Estimate | CannotSay]:
@@ -384,13 +412,7 @@ def _notes(study: Study, found: Totals) -> list[str]:
         )
     said += [lost_text(study, found.loss_basis, p_churn=found.p_churn, p_lost=found.p_lost)]
     said += open_text(found.loss_basis)
-    if found.break_even is not None:
-        said.append(
-            sentence(
-                "This list earns as soon as the offer keeps {rate} of those about to leave.",
-                rate=value_text(max(found.break_even, 0.0), "share"),
-            )
-        )
+    said += _pays_from(found)
     if found.n_gone:
         said.append(_gone(found))
     if found.n_unknown:
@@ -414,6 +436,13 @@ def _notes(study: Study, found: Totals) -> list[str]:
         )
     )
     return said
+
+
+def _pays_from(found: Totals) -> list[str]:
+    if found.break_even is None:
+        return []
+    words = "This list earns as soon as the offer keeps {rate} of those about to leave."
+    return [sentence(words, rate=value_text(max(found.break_even, 0.0), "share"))]
 
 
 def _gone(found: Totals) -> str:

@@ -221,7 +221,7 @@ def _moved(study: Study, changed: pd.DataFrame, points: pd.DataFrame | CannotSay
     if more and not row["differs"]:
         words = (
             "{score}: from {before} to {after} it moved by {change} points; as one of {looked} changes looked at, that "
-            "is within chance. All waves together show more than this one step."
+            "is within chance. All waves together show more than this one step: judge by their trend."
         )
         return sentence(words, **names, change=last, looked=len(rows))
     if last.low <= 0 <= last.high:

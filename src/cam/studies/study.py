@@ -6,7 +6,7 @@ import functools
 import json
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -18,13 +18,14 @@ import pandas as pd
 from cam import key_figures
 from cam.data import Prepared, read_prepared
 from cam.errors import ParamsError
-from cam.estimate import CannotSay, Estimate
+from cam.estimate import CannotSay, Estimate, Finding
 from cam.language import date_text, period_text, sentence, together, use
 from cam.language import translate as _
 from cam.params import SECTIONS, Params, params_from_sections, read_params
 from cam.project import project_root
 from cam.show.notebook import install_formatters
 from cam.show.tables import Col, ShownTable, show_pairs, show_table
+from cam.studies.action_lists import ActionList
 from cam.studies.client import STUDIES, prepare_client
 from cam.studies.reconciliation import show_reconciliation
 
@@ -117,7 +118,8 @@ class Study:
         ]
         unsaid = list(dict.fromkeys(unsaid))
         if self.is_run:
-            text = json.dumps({"findings": said, "cannot_say": unsaid}, ensure_ascii=False, indent=1)
+            left = {"findings": said, "stakes": [_stake(one) for one in said], "cannot_say": unsaid}
+            text = json.dumps(left, ensure_ascii=False, indent=1)
             (self.folder / f"{self.name}.findings.json").write_text(text, encoding="utf-8")
         return ShownFindings(tuple(said), tuple(unsaid))
 
@@ -142,8 +144,10 @@ class Study:
                 customers.order_by("customer_id"), str(self.folder / f"{self.name}.scores.parquet")
             )
 
-    def keep_sheet(self, title: str, table: pd.DataFrame | CannotSay) -> None:
-        """Leave a table for the workbook, as a sheet of that title.
+    def keep_sheet(
+        self, title: str, table: pd.DataFrame | CannotSay, about: ActionList | None = None
+    ) -> None:
+        """Leave a table for the workbook, as a sheet of that title, and what the overview says *about* it.
 
         Its ``attrs`` may hold ``units`` by column, and what the sheet ``holds``, as a sentence.
         """
@@ -152,7 +156,8 @@ class Study:
             sheets = json.loads(path.read_text("utf-8")) if path.is_file() else []
             rows = json.loads(table.to_json(orient="values", date_format="iso", double_precision=10))
             kept = [sheet for sheet in sheets if sheet["title"] != _(title)]
-            kept.append({"title": _(title), "columns": list(table.columns), **table.attrs, "rows": rows})
+            sheet = {"title": _(title), "columns": list(table.columns), **table.attrs, "rows": rows}
+            kept.append(sheet | ({"about": asdict(about)} if about else {}))
             path.write_text(json.dumps(kept, ensure_ascii=False), encoding="utf-8")
 
     def provenance(self) -> ShownTable:
@@ -345,6 +350,13 @@ def open_engine() -> Any:
         autoinstall_known_extensions="false",
         autoload_known_extensions="false",
     )
+
+
+def _stake(finding: str) -> dict[str, Any] | None:
+    """What a finding has at stake, as it is left for the overview."""
+    if not isinstance(finding, Finding) or finding.stake is None:
+        return None
+    return {"estimate": asdict(finding.stake), "can_be_moved": finding.can_be_moved}
 
 
 class _Undeclared:

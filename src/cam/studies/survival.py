@@ -367,7 +367,7 @@ def _extremes(watched: Watched, at: int) -> str:
     if len(rates) < 2:
         return ""
     most, least = (pick(rates, key=lambda name: rates[name].value) for pick in (max, min))
-    words = "By {column}, {most} leads with {high} and {least} comes last with {low}."
+    words = "By {column}, {most} leads with {high} and {least} comes last with {low}: look there first for the reason."
     return sentence(
         words,
         column=named(str(watched.by)).lower(),
@@ -402,7 +402,13 @@ def _stay_words(stay: Watched) -> str | CannotSay:
             "More than half of that loss falls in the first {first} months: care for the newest customers.",
             first=first,
         )
-    return together(said, advice, _extremes(stay, at))
+    extremes = _extremes(stay, at)
+    if at > first and not advice and not extremes:
+        advice = sentence(
+            "No more than half of that loss falls in the first {first} months: care for customers of every age.",
+            first=first,
+        )
+    return together(said, advice, extremes)
 
 
 def _no_way() -> CannotSay:
