@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cam.estimate import CannotSay, Estimate, difference, proportion, wilson_interval
+from cam.estimate import CannotSay, Estimate, Finding, difference, proportion, wilson_interval
 
 COUNTS = st.integers(1, 10**6).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
@@ -122,3 +122,10 @@ def test_nothing_changes_afterwards():
         estimate.value = 2
     with pytest.raises(AttributeError):
         CannotSay("No.").reason = "Yes."
+
+
+def test_a_finding_is_its_sentence_and_knows_its_stake():
+    stake = Estimate("retention_gain", 9.0, "EUR", 3, 1.0, 17.0)
+    said = Finding("Call them.", stake=stake, can_be_moved=True)
+    assert said == "Call them." and isinstance(said, str) and (said.stake, said.can_be_moved) == (stake, True)
+    assert Finding("Look again.").stake is None and not Finding("Look again.").can_be_moved

@@ -111,6 +111,6 @@ def test_studies_without_a_result_say_why() -> None:
         "05_churn": {"findings": ["12 % left."], "cannot_say": []},
     }
     assert assemble._silent(results, findings) == [
-        ("Segmentation", "01_segmentation.html", "ValueError: x"),
-        ("Lifecycle", "02_lifecycle.html", "This needs orders. Add them."),
+        ("Segmentation", "01_segmentation.html", [("", "ValueError: x")]),
+        ("Lifecycle", "02_lifecycle.html", [("", "This needs orders."), ("", "Add them.")]),
     ]

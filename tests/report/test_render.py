@@ -18,7 +18,9 @@ from matplotlib.font_manager import fontManager
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from cam.errors import StudyError
+from cam.estimate import Estimate
 from cam.report import fonts
+from cam.report.overview import Announced, Said
 from cam.report.render import (
     Card,
     Page,
@@ -122,6 +124,21 @@ def a_study(language: str = "en") -> str:
     return render_page(a_notebook(), a_page(language))
 
 
+GAIN = Estimate("retention_gain", 9.0, "EUR", 3, 1.0, 17.0)
+ACT = Announced(
+    f"Retention list {BAD}",
+    f"Whom to call {BAD}",
+    "3 customers",
+    "€9.00",
+    "€1.00 to €17.00",
+    f"expected gain {BAD}",
+    ((f"Write a letter {BAD}", f"all {BAD}"),),
+    "05_churn.html#whom",
+    f"Whom to call? {BAD}",
+    f"sheet of workbook.xlsx {BAD}",
+)
+
+
 def overview() -> str:
     return render_index(
         a_page(href="index.html"),
@@ -132,7 +149,9 @@ def overview() -> str:
         findings=[(f"Segments {BAD}", "01_segmentation.html", FINDING)],
         reconciliation=TABLE,
         downloads=[("workbook.xlsx", f"Every table {BAD}")],
-        not_run=[(f"Churn {BAD}", "", f"It needs contracts {BAD}")],
+        not_run=[(f"Churn {BAD}", "", [(f"the list {BAD}", f"It needs contracts {BAD}")])],
+        matters=(f"By money {BAD}", [Said("05_churn", f"Call them {BAD}", GAIN, True)]),
+        lists=[ACT],
     )
 
 
@@ -297,10 +316,19 @@ def test_failure_says_what_failed_and_where_to_look() -> None:
 
 def test_overview_has_every_part() -> None:
     html = overview()
-    for part in ("1,204", "29 to 39", "workbook.xlsx", "It needs contracts", "1,204 customers", ">orders<"):
-        assert part in html
+    for part in (
+        "1,204", "29 to 39", "workbook.xlsx", "It needs contracts", "1,204 customers", ">orders<", "By money",
+        "Call them", "€9.00", "€1.00 to €17.00", "Expected gain of the retention list",
+        "Write a letter", "05_churn.html#whom",
+    ):  # fmt: skip
+        assert part in html, part
+    # What matters most, then whom to act on, then the rest; what was read at the end.
+    places = [
+        html.index(f'id="{name}"') for name in ("matters", "lists", "findings", "not-run", "reconciliation")
+    ]
+    assert places == sorted(places)
     empty = render_index(a_page(href="index.html"), scorecard=[], findings=[])
-    assert not re.search(r'id="(scorecard|findings|files|not-run|reconciliation)"', empty)
+    assert not re.search(r'id="(scorecard|matters|lists|findings|files|not-run|reconciliation)"', empty)
 
 
 # --- Formulas

@@ -222,7 +222,12 @@ def test_worth_by_channel(client):
     assert [one.figure for one in found] == ["clv_to_cac"] * 3 and all(
         one.low < one.value < one.high for one in found
     )
-    assert "are worth less than they cost" in payback.ratio_findings(study, ratios)[0]
+    losing = payback.ratio_findings(study, ratios)[0]
+    assert "are worth less than they cost" in losing and losing.can_be_moved
+    # What was paid beyond their worth: cost less worth, times the customers won.
+    fair = channels.set_index("channel").loc["fair"]
+    assert losing.stake.value == pytest.approx(fair["spend"] - 10 * fair["n_new"])
+    assert losing.stake.low < losing.stake.value < losing.stake.high
     apart = payback.ratio_findings(study, ratios.assign(low=[2.0, 1.1], high=[3.0, 1.9]))
     assert apart[0].startswith("Per unit of cost")
     within = payback.ratio_findings(study, ratios.assign(low=[1.0, 0.5], high=[3.0, 2.9]))

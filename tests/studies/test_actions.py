@@ -98,6 +98,23 @@ def test_the_table_adds_up_and_the_most_at_stake_comes_first(shops):
     assert "Call them by name." in page.html and "nan" not in page.html.lower()
     said = actions.findings(study, table)
     assert table["treatment"].iloc[0] in said[0] and table["for_whom"].iloc[0] in said[0]
+    # What is at stake there comes anyway: a treatment moves a part of it.
+    assert said[0].stake.value == table["value_at_stake"].iloc[0] and not said[0].can_be_moved
+
+
+def test_the_overview_is_told_the_first_treatments_and_the_sum(shops):
+    study, ahead, everybody, _four, assigned = shops
+    at = actions.groups(study, everybody, ahead, assigned)
+    table = actions.action_table(study, assigned, at)
+    told = actions.announce(study, table, at)
+    placed = table[~table["is_unplaced"]].head(5)
+    assert [line.what for line in told.lines] == placed["treatment"].tolist()
+    assert [line.n for line in told.lines] == placed["n_customers"].tolist()
+    assert [line.stake.value for line in told.lines] == placed["value_at_stake"].tolist()
+    assert told.n == 400 and told.stake.low < told.stake.value < told.stake.high
+    assert told.stake.value == pytest.approx(table["value_at_stake"].sum(), rel=1e-9)
+    assert told.caption in actions.show_actions(study, table).html
+    assert actions.announce(study, CannotSay("No table."), at) is None
 
 
 def test_the_sheet_has_a_row_per_treatment_segment_and_quadrant(shops):
@@ -174,6 +191,8 @@ def test_without_a_matrix_treatments_of_segments_still_stand(client):
     assert table["n_customers"].sum() == 300 and table["value_at_stake"].isna().all()
     assert "residual CLV is not known" in actions.show_actions(study, table).html
     assert actions.findings(study, table) == [] and actions.key_figures(study, at) == []
+    told = actions.announce(study, table, at)
+    assert told.n == 300 and told.stake is None and all(line.stake is None for line in told.lines)
     assert "Value at stake" not in actions.actions_sheet(study, assigned, at).columns
 
 

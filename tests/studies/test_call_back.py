@@ -55,8 +55,14 @@ def test_the_list_goes_by_what_is_at_stake_and_shows_no_number(client):
     assert (
         "2 customers gave a low score" in found[0]
         and "€75.00" in found[0]
-        and "of residual CLV at stake" in found[0]
+        and "of margin still expected of them (residual CLV) at stake" in found[0]
     )
+    assert found[0].stake == called.total and not found[0].can_be_moved
+    told = steps.announce(study, called)
+    assert (told.n, told.stake) == (2, called.total) and told.caption in page
+    said = " ".join(line.what for line in told.lines)
+    assert "1 of them have an open ticket" in said and "1 low answers of these days name no customer" in said
+    assert "c001" not in f"{told}" and "phone" not in f"{told}"
     assert steps.key_figures(study, called) == [Estimate("n_call_back", 2, "count")]
 
 
@@ -68,6 +74,10 @@ def test_without_a_model_the_revenue_of_the_last_year_ranks(client):
     expected = recent.reindex(["c001", "c002"]).sort_values(ascending=False)
     assert called.basis == "revenue" and called.table["value"].round(2).tolist() == expected.round(2).tolist()
     assert "Open ticket" not in steps.show_list(study, called).html
+    # Revenue is no stake to rank findings by; as what the list is about it is called by its name.
+    assert steps.findings(study, called)[0].stake is None
+    told = steps.announce(study, called)
+    assert told.stake == called.total and "revenue" in told.stake_text
 
 
 def test_without_orders_the_latest_come_first(client):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cam.estimate import CannotSay, Estimate
+from cam.estimate import CannotSay, Estimate, Finding
 from cam.studies import acquisition
 from cam.studies import earnings as steps
 
@@ -268,6 +268,13 @@ def test_the_most_important_findings_come_list_by_list():
     cannot = CannotSay("Why.")
     found = steps.most_important(None, ["a", "b", cannot], ["c"], ["d", "e"], most=4)
     assert found == ["a", "b", "c", "d", cannot]
+
+
+def test_what_has_money_at_stake_is_among_the_most_important_wherever_it_stands():
+    stake = Estimate("lost_on_customers", 9.0, "EUR", 3)
+    lost = Finding("e", stake=stake, can_be_moved=True)
+    found = steps.most_important(None, ["a", "b"], ["c"], ["d", lost], most=3)
+    assert found == ["a", "c", "e"] and found[2].stake is stake
 
 
 def test_scores_of_several_studies_stand_side_by_side(client):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pandas as pd
@@ -11,7 +12,8 @@ import pytest
 from cam.data.profile import profile
 from cam.project import project_root
 from cam.studies.client import STUDIES
-from cam.studies.readiness import PARTS, UNTOLD, answers
+from cam.studies.readiness import PARTS, UNTOLD, answers, answers_of
+from cam.studies.study import _only
 
 #: Sections that every notebook has, and that say nothing of the client.
 FRAME = {
@@ -144,3 +146,15 @@ def test_comments_too_few_are_said_in_part(client) -> None:
     said = states(client({"responses": answered}))
     assert said["04", "scores"][0] == "ready"
     assert said["04", "comments"] == ("partly", "60 comments are too few for themes: 100 are needed.", "")
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_study_that_is_silent_asks_by_its_own_sections_alone(client, name: str) -> None:
+    """What it lacks is told inside its run, where it has no other sections of the parameter file."""
+    study = client({"transactions": orders()})
+    own = replace(study, name=name, params=_only(study.params, name))
+    seen = profile(study.prepared)
+    assert answers_of(own, name, seen) == [
+        one for one in answers(study.params, study.prepared, seen) if one.study == name
+    ]
+    assert answers_of(own, "07_own_study", seen) == []

@@ -127,7 +127,13 @@ def test_the_page_shows_the_first_twenty_with_their_reasons_and_what_is_not_know
 def test_findings_say_what_the_list_earns_and_that_nobody_knows_whom_a_call_keeps(client):
     study, _scored, ranked = walk(client, offer_cost=2.0, save_weight=500.0, budget=300)
     first, second, *_rest = retention_list.findings(study, ranked)
-    assert "Nobody knows before a test whom a call keeps" in first and "save rate of 30.0" in first
+    assert "Nobody knows before a test whom a call keeps" in first and "keeps 30.0" in first
+    assert first.stake == retention_list.totals(study, ranked).gain and first.can_be_moved
+    told = retention_list.announce(study, ranked)
+    assert told.stake == first.stake and f"{told.n:,} customers of the retention list" in first
+    assert told.caption in words(retention_list.show_list(study, ranked))
+    listed = retention_list.listed(study, ranked)["customer_id"]
+    assert not any(one in f"{told}" for one in listed)
     assert "Risk is not value" in second
     unsure, *_rest = retention_list.findings(study, walk(client, offer_cost=40.0, save_weight=2.0)[2])
     assert "whether it pays is not sure" in unsure
@@ -174,6 +180,7 @@ def test_a_budget_that_reaches_nobody_and_an_offer_that_pays_for_nobody(client):
     said = retention_list.show_list(study, ranked)
     assert isinstance(said, CannotSay) and "€0.00 does not reach" in said.reason and "budget" in said.cure
     assert retention_list.findings(study, ranked) == [said] == [retention_list.listed(study, ranked)]
+    assert retention_list.announce(study, ranked) is None and retention_list.announce(study, said) is None
     study, _scored, ranked = walk(client, offer_cost=1e6)
     said = retention_list.show_list(study, ranked)
     assert isinstance(said, CannotSay) and "of 400 customers none is expected" in said.reason

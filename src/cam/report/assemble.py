@@ -16,9 +16,9 @@ from cam.changes import compare
 from cam.data import Prepared
 from cam.data.engine import identifier, literal
 from cam.key_figures import Row
-from cam.language import date_text, period_text, together, translate, use
+from cam.language import date_text, period_text, translate, use
 from cam.params import Params
-from cam.report import pages
+from cam.report import overview, pages
 from cam.report.customers_sheet import customer_sheets
 from cam.report.execute import Result
 from cam.report.page import Page
@@ -89,12 +89,7 @@ def assemble(
                 findings_sheet(
                     [(pages.label(name), text) for name in done for text in findings[name]["findings"]]
                 ),
-                *(
-                    study_sheet(sheet, study=name)
-                    for name in done
-                    if (path := _left(staging, name, "sheets.json")).is_file()
-                    for sheet in json.loads(path.read_text("utf-8"))
-                ),
+                *(study_sheet(sheet, study=name) for name in done for sheet in _sheets(staging, name)),
                 figures_sheet(figures),
                 customers,
                 explained,
@@ -121,12 +116,16 @@ def _write_pages(
 
     use(params.client.language)
     changes = compare(earlier, figures) if earlier and figures else None
+    said = [one for name, left in findings.items() for one in overview.said(name, left)]
+    first = overview.most_valuable(said)
+    lists = []
     for name, result in results.items():
         if result.status == "done":
             path = staging / f"{name}.html"
             told = pages.changes_section(changes, study=name) if changes else ""
             html = path.read_text(encoding="utf-8").replace(pages.SINCE_MARK, told, 1)
             path.write_text(html, encoding="utf-8", newline="\n")
+            lists += overview.announced(name, _sheets(staging, name), html)
         if result.status != "done":
             executed = staging / "notebooks" / f"{name}.ipynb"
             html = render_failure(
@@ -144,10 +143,12 @@ def _write_pages(
         scorecard=cards,
         scorecard_notes=[note for note in (notes, lacking) if note],
         since=pages.changes_section(changes) if changes else "",
+        matters=(overview.order_text(first), first),
+        lists=lists,
         findings=[
-            (pages.label(name), f"{name}.html", pages.finding_list(said["findings"]))
-            for name, said in findings.items()
-            if said["findings"]
+            (pages.label(name), f"{name}.html", pages.finding_list(others))
+            for name in findings
+            if (others := [one.text for one in said if one.study == name and one not in first])
         ],
         reconciliation=show_reconciliation(params, prepared).html,
         downloads=[(href, translate(about)) for href, about in pages.DOWNLOADS],
@@ -159,6 +160,12 @@ def _write_pages(
 
 def _left(staging: Path, name: str, suffix: str) -> Path:
     return staging / ".studies" / name / f"{name}.{suffix}"
+
+
+def _sheets(staging: Path, name: str) -> list[dict[str, Any]]:
+    path = _left(staging, name, "sheets.json")
+    found: list[dict[str, Any]] = json.loads(path.read_text("utf-8")) if path.is_file() else []
+    return found
 
 
 def frames(params: Params, prepared: Prepared, names: Sequence[str]) -> dict[str, Page]:
@@ -202,14 +209,16 @@ def frames(params: Params, prepared: Prepared, names: Sequence[str]) -> dict[str
     }
 
 
-def _silent(results: Mapping[str, Result], findings: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Studies that failed or had nothing to say, each with the reason."""
+def _silent(
+    results: Mapping[str, Result], findings: Mapping[str, Any]
+) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """Studies that failed or had nothing to say, each with the reasons."""
     rows = []
     for name, result in results.items():
         if result.status != "done":
-            rows.append((pages.label(name), f"{name}.html", result.message.splitlines()[0]))
+            rows.append((pages.label(name), f"{name}.html", [("", result.message.splitlines()[0])]))
         elif not findings[name]["findings"]:
-            rows.append((pages.label(name), f"{name}.html", together(*findings[name]["cannot_say"])))
+            rows.append((pages.label(name), f"{name}.html", overview.wanted(findings[name])))
     return rows
 
 

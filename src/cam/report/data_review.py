@@ -171,10 +171,7 @@ def _values(params: Params, found: DataReview) -> dict[str, Any]:
                 "ready": listed(study.ready),
                 "missing": [
                     {
-                        "parts": sentence(
-                            "{parts} (in part):" if missing.is_partly else "{parts}:",
-                            parts=listed(missing.parts),
-                        ),
+                        "parts": pages.parts_text(missing.parts, is_partly=missing.is_partly),
                         "words": together(missing.reason, missing.cure),
                     }
                     for missing in study.missing

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from cam.changes import Comparison
+from cam.language import listed, sentence
 from cam.language import translate as _
 from cam.show.changes import show_changes
 
@@ -72,6 +73,28 @@ def changes_section(comparison: Comparison, *, study: str | None = None) -> str:
     return (
         f'<section class="since" aria-labelledby="since">\n<h2 id="since">{heading}</h2>\n{body}\n</section>'
     )
+
+
+def parts_text(parts: Iterable[str], *, is_partly: bool = False) -> str:
+    """Name the parts of a study that want something, to stand before it.
+
+    Parameters
+    ----------
+    parts : iterable of str
+        Their names, ready to print.
+    is_partly : bool
+        Whether something of them can be said all the same.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> parts_text(["scores", "drivers"])
+    'scores, drivers:'
+    """
+    return sentence("{parts} (in part):" if is_partly else "{parts}:", parts=listed(parts))
 
 
 def finding_list(texts: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import html
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 from nbconvert.exporters import TemplateExporter
@@ -21,6 +21,9 @@ from cam.errors import StudyError
 from cam.report import brand, fonts
 from cam.report.page import Card, Page
 from cam.report.prose import Heading, Prose, scrollable
+
+if TYPE_CHECKING:
+    from cam.report.overview import Announced, Said
 
 TEMPLATE = Path(__file__).parent / "template"
 
@@ -149,10 +152,12 @@ def render_index(
     scorecard: Sequence[Card],
     scorecard_notes: Sequence[str] = (),
     since: str = "",
+    matters: tuple[str, Sequence[Said]] = ("", ()),
+    lists: Sequence[Announced] = (),
     findings: Sequence[tuple[str, str, str]],
     reconciliation: str = "",
     downloads: Sequence[tuple[str, str]] = (),
-    not_run: Sequence[tuple[str, str, str]] = (),
+    not_run: Sequence[tuple[str, str, Sequence[tuple[str, str]]]] = (),
     translate: Translate = str,
 ) -> str:
     """Make the overview of a report.
@@ -167,14 +172,19 @@ def render_index(
         Lines of HTML under them: how to read them, and what is missing.
     since
         What changed since the last report, as HTML; may be empty.
+    matters
+        By what the most valuable findings are ranked, and these.
+    lists
+        Whom to act on.
     findings
-        For each study its label, the address of its page and its findings as HTML.
+        For each study its label, the address of its page and its other findings as HTML.
     reconciliation
         The table of rows read, kept and dropped, as HTML.
     downloads
         Address and one-line description of each file that comes with the report.
     not_run
-        For each study without a result its label, the address of its page (or empty) and the reason.
+        For each study without a result its label, the address of its page (or empty) and what is missing: for which
+        of its parts (or empty), and the words.
     translate
         Called with each label of the page.
 
@@ -188,6 +198,9 @@ def render_index(
         "scorecard": [(card, Markup(card.trend)) for card in scorecard],
         "scorecard_notes": [Markup(note) for note in scorecard_notes],
         "since": Markup(since),
+        "order": matters[0],
+        "matters": matters[1],
+        "lists": lists,
         "findings": [(label, href, Markup(text)) for label, href, text in findings],
         "reconciliation": Markup(scrollable(reconciliation)),
         "downloads": downloads,

@@ -227,7 +227,7 @@ def findings(study: Study, called: CallBack | CannotSay) -> list[str | CannotSay
         ]
     said = sentence(
         "{n} customers gave a low score in the last {days} days and no better one since, with {total} of {what} "
-        "at stake. Call them back from the top of the list: what is lost with them is lost soon.",
+        "at stake. Call them back soon, from the top of the list.",
         n=n,
         days=days,
         total=called.total,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cam.data import Prepared
 from cam.data.outliers import OUT_OF_LINE, Amount, MoneyProfile
-from cam.data.profile import BUSY_DAY, ColumnProfile, Profile, TableProfile
+from cam.data.profile import BUSY_DAY, ColumnProfile, Profile, TableProfile, profile
 from cam.estimate import CannotSay
 from cam.language import date_text, listed, sentence, together, value_text
 from cam.language import translate as _
@@ -20,8 +20,9 @@ from cam.schema import TABLES
 from cam.show.canvas import new_axes
 from cam.show.figures.data_review import month_bars
 from cam.studies.data_cautions import cautions
-from cam.studies.readiness import Answer, answers
+from cam.studies.readiness import Answer, answers, answers_of
 from cam.studies.reconciliation import gaps, matches, notes, reconcile
+from cam.studies.study import Study
 
 _TIMES = {column for table in TABLES.values() for column in table.time}
 _KINDS = {
@@ -177,6 +178,23 @@ def review(params: Params, prepared: Prepared, seen: Profile) -> DataReview:
         studies=_studies(answers(params, prepared, seen)),
         months=_months(prepared, seen),
     )
+
+
+def what_is_missing(study: Study) -> tuple[Missing, ...]:
+    """Say what a study that found nothing to say lacks, as the data review would have said before.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+
+    Returns
+    -------
+    tuple of Missing
+        Empty where the data are there, and something else is wrong.
+    """
+    found = _studies(answers_of(study, study.name, profile(study.prepared)))
+    return found[0].missing if found else ()
 
 
 # --- what there is ------------------------------------------------------------------------------

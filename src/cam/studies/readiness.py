@@ -88,16 +88,36 @@ def answers(params: Params, prepared: Prepared, seen: Profile) -> list[Answer]:
     engine = open_engine()
     tables = {name: engine.read_parquet(prepared.path(name), table_name=name) for name in prepared.tables}
     study = Study("check", params, prepared, tables, engine, Path(), False)
-    found = []
-    for name, parts in PARTS.items():
-        for part in parts:
-            if not part.applies(study):
-                continue
-            missing = _first(part.needs, study, seen)
-            lesser = missing or _first(part.wants, study, seen)
-            state = "not" if missing else "partly" if lesser else "ready"
-            found.append(Answer(name, part.name, state, lesser))
+    found = [answer for name in PARTS for answer in answers_of(study, name, seen)]
     engine.disconnect()
+    return found
+
+
+def answers_of(study: Study, name: str, seen: Profile) -> list[Answer]:
+    """Say of every part of one study whether its data are there.
+
+    Parameters
+    ----------
+    study : Study
+        The client's parameters and tables.
+    name : str
+        The notebook's name; of one that is not ours nothing is known.
+    seen : Profile
+        What the tables look like.
+
+    Returns
+    -------
+    list of Answer
+        In the order of its parts.
+    """
+    found = []
+    for part in PARTS.get(name, ()):
+        if not part.applies(study):
+            continue
+        missing = _first(part.needs, study, seen)
+        lesser = missing or _first(part.wants, study, seen)
+        state = "not" if missing else "partly" if lesser else "ready"
+        found.append(Answer(name, part.name, state, lesser))
     return found
 
 

@@ -288,8 +288,10 @@ def findings(
             "new customers a reason to return soon after the first."
         )
     else:
-        words = "Only {once} of customers have bought on one day only so far: the second purchase is not the "
-        "obstacle. Work on how often and how much they buy."
+        words = (
+            "Only {once} of customers have bought on one day only so far: the second purchase is not the obstacle. "
+            "Work on how often and how much they buy."
+        )
     found: list[str | CannotSay] = [sentence(words, once=once)]
     shares = segments.set_index("segment")
     advice = {

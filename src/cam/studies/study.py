@@ -119,6 +119,7 @@ class Study:
         unsaid = list(dict.fromkeys(unsaid))
         if self.is_run:
             left = {"findings": said, "stakes": [_stake(one) for one in said], "cannot_say": unsaid}
+            left["missing"] = [] if said else _missing(self)
             text = json.dumps(left, ensure_ascii=False, indent=1)
             (self.folder / f"{self.name}.findings.json").write_text(text, encoding="utf-8")
         return ShownFindings(tuple(said), tuple(unsaid))
@@ -357,6 +358,13 @@ def _stake(finding: str) -> dict[str, Any] | None:
     if not isinstance(finding, Finding) or finding.stake is None:
         return None
     return {"estimate": asdict(finding.stake), "can_be_moved": finding.can_be_moved}
+
+
+def _missing(study: Study) -> list[dict[str, Any]]:
+    """What a study without a finding lacks, as it is left for the overview."""
+    from cam.studies.data_review import what_is_missing  # late: it knows every study
+
+    return [asdict(one) for one in what_is_missing(study)]
 
 
 class _Undeclared:
