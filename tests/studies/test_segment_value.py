@@ -215,9 +215,9 @@ def test_a_business_that_loses_money_has_no_shares(client):
     assert "not above zero in total" in made["curve"].reason
     assert made["known"]["unprofitable_share",].value > 0.5 and ("whale_peak",) not in made["known"]
     lost = next(one for one in made["found"] if "have cost more than they brought" in one)
-    profit_of = orders().groupby("customer_id").apply(lambda own: (own["revenue"] - own["cost"] - 40.0).sum())
-    assert lost.stake.value == pytest.approx(-profit_of[profit_of < 0].sum(), abs=0.01)
-    assert lost.stake.n == (profit_of < 0).sum() and lost.can_be_moved
+    each = made["served"].execute()["profit"].astype(float)
+    assert lost.stake.value == pytest.approx(-each[each < 0].sum(), abs=0.01)
+    assert lost.stake.n == (each < 0).sum() and lost.can_be_moved
     assert "There is no share of profit so far" in made["pages"][1]
 
 

@@ -40,9 +40,10 @@ class ActionList:
     n : int
         Customers on it.
     stake : Estimate or None
-        What is at stake with all of them, or what the list is expected to gain.
+        What is at stake with all of them, or what the list is expected to gain; None where that is not known, or
+        where nobody decides about all of them at once.
     stake_text : str
-        What that sum is, ready to print.
+        What that sum is, ready to print; may be empty.
     lines : tuple of Line
         What to do first, at most five.
     caption : str

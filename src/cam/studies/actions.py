@@ -230,26 +230,17 @@ def findings(study: Study, table: pd.DataFrame | CannotSay) -> list[str | Cannot
     return [Finding(said, stake=stake)]
 
 
-def announce(study: Study, table: pd.DataFrame | CannotSay, at: Stakes | CannotSay) -> ActionList | None:
+def announce(study: Study, table: pd.DataFrame | CannotSay) -> ActionList | None:
     """Say in a few lines what the action table holds; nothing where there is none."""
-    if isinstance(table, CannotSay) or isinstance(at, CannotSay):
+    if isinstance(table, CannotSay):
         return None
-    rows = table[~table["is_unplaced"]].to_dict("records")
     lines = [
         Line(str(row["treatment"]), str(row["for_whom"]), int(row["n_customers"]), _stake_of(study, row))
-        for row in rows[:_MOST_LINES]
+        for row in table[~table["is_unplaced"]].head(_MOST_LINES).to_dict("records")
     ]
-    return ActionList(
-        _("What to do for each group of customers, the most at stake first."),
-        int(table["n_customers"].sum()),
-        at_stake(study, at, np.ones(len(at.groups), dtype=bool)),
-        sentence(
-            "margin expected of them over the next {months} months if nothing changes",
-            months=study.params.value.horizon_months,
-        ),
-        tuple(lines),
-        _(_CAPTION),
-    )
+    about = _("What to do for each group of customers, the most at stake first.")
+    # Of all customers together nobody decides: what is at stake stands with each group.
+    return ActionList(about, int(table["n_customers"].sum()), None, "", tuple(lines), _(_CAPTION))
 
 
 def key_figures(study: Study, at: Stakes | CannotSay) -> list[Estimate | CannotSay]:

@@ -341,7 +341,7 @@ def announce(study: Study, ranked: ir.Table | CannotSay) -> ActionList | None:
         found.n,
         found.gain,
         sentence(
-            "expected gain beyond that cost, if the offer keeps {rate} of those about to leave",
+            "expected gain beyond its cost, if the offer keeps {rate} of those about to leave",
             rate=value_text(study.params.churn.offer.save_rate, "share"),
         ),
         tuple(map(Line, said)),
