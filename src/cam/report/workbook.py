@@ -110,7 +110,8 @@ def study_sheet(left: Mapping[str, Any], *, study: str) -> Sheet:
     Parameters
     ----------
     left : mapping
-        ``title``, ``columns``, ``rows``; ``units`` by column and what it ``holds`` where the study says so.
+        ``title``, ``columns``, ``rows``; ``units`` by column and what it ``holds`` where the study says so, else what
+        the overview says ``about`` it.
     study : str
         Its name.
     """
@@ -128,7 +129,7 @@ def study_sheet(left: Mapping[str, Any], *, study: str) -> Sheet:
     ]
     holds = (
         left.get("holds")
-        or left.get("description")
+        or left.get("about", {}).get("about")
         or sentence("From the study: {study}.", study=label(study))
     )
     return Sheet(left["title"], columns, rows, holds, n_rows=len(rows))
