@@ -33,7 +33,7 @@ FLAGS = (
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
 )
-PATIENCE = 60.0  # seconds for one answer; a busy machine is slow to start a browser
+PATIENCE = 180.0  # seconds for one answer; a busy machine is slow to start a browser
 
 # Chromium listens on descriptor 3 and answers on 4; this small program puts the pipe's ends there.
 _LAUNCH = (
@@ -157,13 +157,17 @@ def _opened(path: Path, width: int, height: int) -> Iterator[tuple[_Pipe, str]]:
         session = pipe.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Network", "Runtime", "Log"):
             pipe.call(f"{domain}.enable", session)
-        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-        pipe.call("Emulation.setDeviceMetricsOverride", session, **size)
+        _resize(pipe, session, width, height)
         pipe.events.clear()
         pipe.call("Page.navigate", session, url=Path(path).resolve().as_uri())
         pipe.wait("Page.loadEventFired")
         _evaluate(pipe, session, "document.fonts.ready.then(() => true)")
         yield pipe, session
+
+
+def _resize(pipe: _Pipe, session: str, width: int, height: int) -> None:
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    pipe.call("Emulation.setDeviceMetricsOverride", session, **size)
 
 
 def _evaluate(pipe: _Pipe, session: str, script: str) -> Any:
@@ -189,9 +193,28 @@ def _console_errors(events: list[dict[str, Any]]) -> Iterator[str]:
             yield " ".join(str(argument.get("value")) for argument in params["args"])
 
 
-def open_page(path: Path, width: int = 1440, *, height: int = 900, script: str | None = None) -> PageVisit:
-    """Open a page at a window's width, run a script in it if one is given, and tell what happened."""
+def open_page(
+    path: Path,
+    width: int = 1440,
+    *,
+    height: int = 900,
+    script: str | None = None,
+    picture: Path | None = None,
+    tall: bool = False,
+) -> PageVisit:
+    """Open a page at a window's width, run a script in it if one is given, and tell what happened.
+
+    A `picture` (PNG) of the whole page is kept if asked for. A `tall` window holds the whole page, so that a script can
+    ask what lies at any point of it.
+    """
     with _opened(path, width, height) as (pipe, session):
+        if picture:
+            shot = pipe.call("Page.captureScreenshot", session, format="png", captureBeyondViewport=True)
+            picture.parent.mkdir(parents=True, exist_ok=True)
+            picture.write_bytes(base64.b64decode(shot["data"]))
+        if tall:
+            height = _evaluate(pipe, session, "document.documentElement.scrollHeight")
+            _resize(pipe, session, width, height)
         answer = _evaluate(pipe, session, script) if script else None
         scroll_width = _evaluate(pipe, session, "document.documentElement.scrollWidth")
         loaded = (

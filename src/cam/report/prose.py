@@ -109,7 +109,7 @@ class Prose(mistune.HTMLRenderer):
 
     def block_math(self, text: str) -> str:
         """A formula on a line of its own."""
-        return f'<span class="formula">{_mathml(text.strip(), "block")}</span>\n'
+        return f'<span class="formula" tabindex="0">{_mathml(text.strip(), "block")}</span>\n'
 
 
 def _mathml(tex: str, display: str) -> str:
@@ -137,7 +137,7 @@ def scrollable(table: str) -> str:
     """Put a table into a region that scrolls by itself on a narrow screen; other HTML stays as it is."""
     if "<table" not in table:
         return table
-    caption = re.search(r"<caption[^>]*>(.*?)</caption>", table, flags=re.S)
+    caption = re.search(r"<caption[^>]*>(.*?)(?:<small|</caption>)", table, flags=re.S)
     name = html.escape(html.unescape(re.sub(r"<[^>]+>", "", caption[1])).strip()) if caption else ""
-    region = f' role="region" aria-label="{name}"' if name else ""
+    region = f' role="group" aria-label="{name}"' if name else ""
     return f'<div class="scroll" tabindex="0"{region}>{table}</div>\n'

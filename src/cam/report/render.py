@@ -43,6 +43,7 @@ _CONTENT = 99  # deeper than any heading
 _FACES = "/* faces */"  # where the style sheet of a page takes its fonts
 #: As ``cam.show.notebook`` marks what cannot be said, and a reason that stands above.
 _CANNOT_SAY, _AGAIN = "note cannot-say", "note cannot-say again"
+_SMALLEST = 9.0  # CSS pixels of a figure's words on a phone
 
 Translate = Callable[[str], str]
 
@@ -287,6 +288,8 @@ def _svg(source: str, prefix: str) -> str:
         text,
         flags=re.S,
     )
+    # Without its white ground, so that a figure that goes on beyond the edge of a phone shows it.
+    text = re.sub(r'<g id="patch_[12]">\s*<path d="[^"]*" style="fill: #ffffff"/>\s*</g>', "", text)
     text = text.replace("xlink:href=", "href=")
     used = set(re.findall(r"url\(#([^)]+)\)|href=\"#([^\"]+)\"", text))
     names = {name for pair in used for name in pair if name}
@@ -299,7 +302,10 @@ def _svg(source: str, prefix: str) -> str:
         raise StudyError("A figure has no viewBox; save it as SVG with matplotlib.")
     width = round(float(box[1].split()[2]) * 4 / 3)  # points to CSS pixels
     body = re.sub(r"\n\s*", "\n", body).strip()
-    place = f'preserveAspectRatio="xMinYMin" style="--width:{width}px"'
+    # On a phone it shrinks as far as its smallest words can be read.
+    smallest = min((float(size) for size in re.findall(r"font-size: ([\d.]+)px", body)), default=10.0)
+    least = round(width * min(_SMALLEST / (smallest * 4 / 3), 1.0))
+    place = f'preserveAspectRatio="xMinYMin" style="--width:{width}px;--least:{least}px"'
     return f'<svg viewBox="{box[1]}" {place} aria-hidden="true">{body}'
 
 

@@ -6,7 +6,7 @@ import functools
 import io
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -15,15 +15,21 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from cam.estimate import CannotSay
+from cam.language import together
 
 FONT = "Noto Sans SC"
-INK, SOFT, RULE, GREY = "#222222", "#666666", "#DDDDDD", "#B8B8B8"
+INK, SOFT, RULE, GREY = "#222222", "#555555", "#DDDDDD", "#B8B8B8"
 #: Okabe and Ito's palette, safe for colour-blind readers; the first is the accent.
 ACCENT = "#0072B2"
 PALETTE = (ACCENT, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+
+_WEIGHTS = (0.2126, 0.7152, 0.0722)  # of red, green and blue in a colour's light
+_DARK_ENOUGH = 1.05 / 4.7 - 0.05  # light of a text on white, with a little to spare
 
 _STYLE = {
     "axes.edgecolor": RULE,
@@ -73,9 +79,49 @@ def figure(draw: Callable[..., Axes]) -> Callable[..., Any]:
         if table is None or isinstance(table, CannotSay):
             return table
         with mpl.rc_context(_style()):
-            return draw(table, ax=ax or new_axes(), **options)
+            axes = draw(table, ax=ax or new_axes(), **options)
+        for text in (axes.get_figure(root=True) or axes).findobj(Text):
+            text.set_color(_legible(text))
+        return axes
 
     return drawn
+
+
+def _legible(text: Text) -> Any:
+    """The colour in which a text can be read (4.5 to 1; W3C, WCAG 2.2, 1.4.3).
+
+    In a shaded cell that is white or black, whichever stands out more; elsewhere its own, darker where it is pale.
+    """
+    color = text.get_color()
+    for image in text.axes.images if text.axes and text.get_transform() == text.axes.transData else ():
+        cells = image.get_array()
+        column, row = (round(float(at)) for at in text.get_position())
+        if cells is not None and 0 <= row < cells.shape[0] and 0 <= column < cells.shape[1]:
+            *shade, alpha = image.to_rgba(cells)[row, column]
+            # Of the two, one always stands out enough; at this light both do alike.
+            return (
+                color
+                if not alpha
+                else "white"
+                if sum(_light(shade)) < (1.05 * 0.05) ** 0.5 - 0.05
+                else "black"
+            )
+    parts = _light(to_rgb(color))
+    light = sum(parts)
+    if not _DARK_ENOUGH < light < 0.9:  # what is white is written on something dark
+        return color
+    shares = [part / weight * _DARK_ENOUGH / light for part, weight in zip(parts, _WEIGHTS, strict=True)]
+    return to_hex(
+        [12.92 * share if share <= 0.0031308 else 1.055 * share ** (1 / 2.4) - 0.055 for share in shares]
+    )
+
+
+def _light(color: Sequence[float]) -> list[float]:
+    """What red, green and blue give to a colour's light, from 0 to 1 in sum."""
+    return [
+        weight * (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
+        for part, weight in zip(color, _WEIGHTS, strict=True)
+    ]
 
 
 def new_axes(*, width: float = 7.2, height: float = 4.0) -> Axes:
@@ -111,7 +157,7 @@ def describe(ax: Axes, *, title: str, subtitle: str, alt: str) -> Axes:
     subtitle : str
         What is drawn, n and period.
     alt : str
-        What it shows, with its numbers.
+        What it shows, with its numbers; the title is said before it.
 
     Returns
     -------
@@ -121,7 +167,7 @@ def describe(ax: Axes, *, title: str, subtitle: str, alt: str) -> Axes:
     Examples
     --------
     >>> describe(new_axes(), title="Do they return?", subtitle="n = 3", alt="Two of three.").figure.get_gid()
-    'Two of three.'
+    'Do they return? Two of three.'
     """
     figure = ax.get_figure(root=True)
     lines = _wrapped(subtitle)
@@ -135,7 +181,7 @@ def describe(ax: Axes, *, title: str, subtitle: str, alt: str) -> Axes:
     figure.text(0.005, 1, title, fontsize=13, color=INK, va="top").set_in_layout(False)
     words = figure.text(0.005, 1 - 20 / 72 / inches, "\n".join(lines), fontsize=10, color=SOFT, va="top")
     words.set_in_layout(False)
-    figure.set_gid(alt)
+    figure.set_gid(together(title, alt))
     return ax
 
 

@@ -17,6 +17,9 @@ from cam.language import translate as _
 MAX_ROWS = 15
 
 
+#: A table of more rows can be sorted by a reader, unless the order of its rows means something.
+_SORTED_FROM = 9
+
 #: A text of more characters gets room, or it would stand in a column of single words.
 _LONG = 24
 
@@ -37,6 +40,12 @@ class Col:
         Columns with the limits of its interval.
     may_be_empty : bool
         Whether a missing value means that none belongs there, so that the cell stays blank.
+    unit_column : str or None
+        Column with the unit of each row, where they differ; the cell then shows it. Takes the place of *unit*.
+    ordered : bool
+        Whether the rows follow this column as months or steps do, so that no other order makes sense.
+    whole : str or None
+        What this column says, ready to print, in the row that stands for all others and stays last.
     """
 
     name: str
@@ -45,6 +54,9 @@ class Col:
     low: str | None = None
     high: str | None = None
     may_be_empty: bool = False
+    unit_column: str | None = None
+    ordered: bool = False
+    whole: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +120,14 @@ def show_table(
     if isinstance(frame, CannotSay):
         return frame
     head = "".join(f'<th scope="col"{_class(column)}>{_header(column)}</th>' for column in columns)
-    body = "".join(
-        "<tr>"
-        + "".join(_cell(row, column, first=index == 0) for index, column in enumerate(columns))
-        + "</tr>\n"
-        for row in frame.head(max_rows).to_dict("records")
+    shown = frame.head(max_rows).to_dict("records")
+    is_sortable = (
+        len(shown) >= _SORTED_FROM
+        and not any(column.ordered for column in columns)
+        and all(row[columns[0].name] != "" for row in shown)  # rows under a shared name belong together
     )
+    body = "".join(_row(row, columns, is_sortable=is_sortable) for row in shown)
+    name = "cam sortable" if is_sortable else "cam"
     more = len(frame) - max_rows
     said = [note] if note else []
     if more > 0:
@@ -121,7 +135,7 @@ def show_table(
     small = f"<small>{escape(together(*said))}</small>" if said else ""
     below = "".join(f"<li>{escape(word)}</li>" for word in notes)
     return ShownTable(
-        f'<table class="cam">\n<caption>{escape(_(caption))}{small}</caption>\n'
+        f'<table class="{name}">\n<caption>{escape(_(caption))}{small}</caption>\n'
         f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>"
         + (f'\n<ul class="note">{below}</ul>' if below else "")
     )
@@ -205,20 +219,29 @@ def _header(column: Col) -> str:
 
 
 def _class(column: Col) -> str:
-    return ' class="num"' if column.unit else ""
+    return ' class="num"' if column.unit or column.unit_column else ""
 
 
-def _cell(row: Mapping[Any, Any], column: Col, *, first: bool) -> str:
+def _row(row: Mapping[Any, Any], columns: Sequence[Col], *, is_sortable: bool) -> str:
+    is_whole = any(column.whole is not None and column.whole == row[column.name] for column in columns)
+    cells = (_cell(row, column, first=not index, keyed=is_sortable) for index, column in enumerate(columns))
+    mark = ' class="total"' if is_whole else ""
+    return f"<tr{mark}>{''.join(cells)}</tr>\n"
+
+
+def _cell(row: Mapping[Any, Any], column: Col, *, first: bool, keyed: bool) -> str:
     value = row[column.name]
-    if column.unit is None:
+    unit = str(row[column.unit_column]) if column.unit_column else column.unit
+    if unit is None:
         text = escape(_(value) if isinstance(value, str) else "" if pd.isna(value) else str(value))
         long = ' class="long"' if _width(text) > _LONG else ""
         return f'<th scope="row"{long}>{text}</th>' if first else f"<td{long}>{text}</td>"
     if pd.isna(value):
         return '<td class="num na"></td>' if column.may_be_empty else '<td class="num na">–</td>'
-    text = escape(_number(value, column.unit))
+    number = value_text if column.unit_column else _number
+    text = escape(number(float(value), unit))
     if column.low and column.high and not pd.isna(row[column.low]):
-        low, high = (_number(row[name], column.unit) for name in (column.low, column.high))
+        low, high = (number(float(row[name]), unit) for name in (column.low, column.high))
         # A dash beside a minus cannot be read.
         between = (
             f"{low}–{high}"
@@ -226,7 +249,8 @@ def _cell(row: Mapping[Any, Any], column: Col, *, first: bool) -> str:
             else _("{low} to {high}").format(low=low, high=high)
         )
         text += f' <span class="ci">{escape(between)}</span>'
-    return f'<td class="num">{text}</td>'
+    key = f' data-sort="{float(value):.6g}"' if keyed else ""
+    return f'<td class="num"{key}>{text}</td>'
 
 
 def _width(text: str) -> int:

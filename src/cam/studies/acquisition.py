@@ -244,7 +244,7 @@ def show_periods(
     if isinstance(same, CannotSay):
         return same
     columns = [
-        Col("period", "Period"),
+        Col("period", "Period", ordered=True),
         Col("spend", "Spend", study.currency),
         Col("n_new", "New customers", "count"),
         Col("cac", "Same window", study.currency, "low", "high"),
@@ -285,7 +285,7 @@ def show_periods_by_channel(study: Study, table: pd.DataFrame) -> ShownTable | C
     note = sentence("The channels with the most spend; {n} others are not shown.", n=left) if left else ""
     return show_table(
         wide,
-        [Col("period", "Period"), *columns],
+        [Col("period", "Period", ordered=True), *columns],
         caption="Cost per new customer by period and channel",
         note=note,
     )

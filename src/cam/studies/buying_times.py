@@ -142,7 +142,7 @@ def show_gaps(study: Study, curve: pd.DataFrame, found: pd.DataFrame) -> ShownTa
         notes.append(_("A dash: so many purchases have not been followed by another within the history."))
     columns = [
         Col("share", "Of purchases, followed by another"),
-        Col("days", "within", "days", "low", "high"),
+        Col("days", "within", "days", "low", "high", ordered=True),
         Col("closed", "by closed gaps alone", "days"),
     ]
     return show_table(pd.DataFrame(rows), columns, caption="How soon customers buy again", notes=notes)

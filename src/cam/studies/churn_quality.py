@@ -137,7 +137,7 @@ def show_deciles(study: Study, models: Models) -> ShownTable | CannotSay:
     """Show the list in tenths: who leaves there, and what share of all who leave has been reached."""
     table = models.evaluations["p_churn"].deciles
     columns = [
-        Col("decile", "Tenth of the list, highest risk first", "count"),
+        Col("decile", "Tenth of the list, highest risk first", "count", ordered=True),
         Col("n_customers", "Customers", "count"),
         Col("churn_rate", "Churn rate", "share"),
         Col("lift", "Lift", "ratio", "low", "high"),

@@ -53,7 +53,7 @@ def show_retention(study: Study, pooled: pd.DataFrame, retained: pd.DataFrame) -
     )
     shown["each"] = (shown["revenue"] / shown["n_active"]).where(shown["n_active"] > 0)
     columns = [
-        Col("age", "Month of age", "count"),
+        Col("age", "Month of age", "count", ordered=True),
         Col("n_cohorts", "Cohorts", "count"),
         Col("base", "Revenue in their first month", study.currency),
         Col("revenue", "in this month", study.currency),
@@ -88,7 +88,7 @@ def show_value(study: Study, table: pd.DataFrame) -> ShownTable | CannotSay:
     last = int(table["age"].max())
     shown = table[table["age"].isin([0, 1, 3, 6, 12, 24, last])]
     columns = [
-        Col("age", "Month of age", "count"),
+        Col("age", "Month of age", "count", ordered=True),
         Col("n_cohorts", "Cohorts", "count"),
         Col("n_customers", "Customers", "count"),
         Col("value", "Revenue so far per customer won", study.currency, "value_low", "value_high"),

@@ -298,7 +298,7 @@ def show_factors(study: Study, fits: RenewalFits, worth: pd.DataFrame) -> ShownT
     at = rates.loc[kept["age"] + 1]
     shown = kept.assign(next=at["retention_rate"].values, low=at["low"].values, high=at["high"].values)
     columns = [
-        Col("age", "Months completed", "count"),
+        Col("age", "Months completed", "count", ordered=True),
         Col("n_contracts", "Running contracts", "count"),
         Col("next", "Renewed next month", "share", "low", "high"),
         Col("expected_renewals", "Renewals ahead, horizon", "ratio"),

@@ -103,7 +103,7 @@ def retention_by_age(study: Study, table: pd.DataFrame) -> pd.DataFrame:
 def show_retention(study: Study, pooled: pd.DataFrame) -> ShownTable | CannotSay:
     """Show the curve's numerators and denominators."""
     columns = [
-        Col("age", "Month of age", "count"),
+        Col("age", "Month of age", "count", ordered=True),
         Col("n_cohorts", "Cohorts", "count"),
         Col("n_customers", "Customers", "count"),
         Col("n_active", "bought in the month", "count"),

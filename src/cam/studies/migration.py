@@ -167,7 +167,7 @@ def show_counts(study: Study, table: pd.DataFrame, chosen: Windows) -> ShownTabl
     wide.loc["total"] = wide.sum(axis=0)
     names = [_("Together") if name == "total" else state_text(str(name)) for name in wide.index]
     columns = [
-        Col("before", "Segment before"),
+        Col("before", "Segment before", whole=_("Together")),
         *(Col(name, state_text(name), "count") for name in STATES),
         Col("total", "Together", "count"),
     ]

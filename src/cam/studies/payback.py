@@ -99,7 +99,7 @@ def show_payback(
         paid=[_payback_text(row) for row in table.to_dict("records")],
     )
     columns = [
-        Col("cohort", "Won in"),
+        Col("cohort", "Won in", ordered=True),
         Col("n_customers", "Customers", "count"),
         Col("cac", "Cost per new customer", study.currency, "cac_low", "cac_high"),
         Col("paid", "Paid back after"),

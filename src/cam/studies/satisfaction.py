@@ -173,7 +173,7 @@ def show_groups(
     places = {name: place for place, name in enumerate(dict.fromkeys(counts["grouping"]))}
     frame = frame.iloc[frame.pop("place").map(places).argsort(kind="stable")]
     frame = frame[frame[list(_FIGURES)].notna().any(axis=1)]
-    columns = [Col("grouping", "of"), Col("group", "Group")]
+    columns = [Col("grouping", "of", whole=grouping_text("")), Col("group", "Group")]
     for figure, label, unit in _COLUMNS:
         if frame[figure].notna().any():
             columns.append(Col(figure, label, unit, f"{figure}_low", f"{figure}_high", may_be_empty=True))

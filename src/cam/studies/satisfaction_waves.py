@@ -77,7 +77,7 @@ def show_changes(study: Study, changed: pd.DataFrame) -> ShownTable | CannotSay:
     return show_table(
         frame,
         [
-            Col("group", "Wave"),
+            Col("group", "Wave", ordered=True),
             Col("before", "Against"),
             Col("difference", "Change", "points", "low", "high"),
             Col("differs", "Beyond chance"),

@@ -172,7 +172,7 @@ def show_bins(study: Study, customers: ir.Table, values: Values, fit: RfmFit) ->
     bins = bins.assign(range=ranges, measure=titles)
     columns = [
         Col("measure", "Measure"),
-        Col("score", "Score", "count"),
+        Col("score", "Score", "count", ordered=True),
         Col("range", "Values"),
         Col("n_customers", "Customers", "count"),
     ]

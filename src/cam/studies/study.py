@@ -29,6 +29,9 @@ from cam.studies.action_lists import ActionList
 from cam.studies.client import STUDIES, prepare_client
 from cam.studies.reconciliation import show_reconciliation
 
+#: Key figures on a page, which must stay under 2 MB; all are in ``key_figures.csv``.
+_MOST_FIGURES = 1500
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -134,9 +137,18 @@ class Study:
         )
         self.folder.mkdir(parents=True, exist_ok=True)
         key_figures.write(self.folder / f"{self.name}.csv", rows)
-        columns = [Col(name, name) for name in ("figure", "segment", "value", "low", "high", "n", "unit")]
+        columns = [
+            Col("figure", "Key figure"),
+            Col("segment", "Segment"),
+            Col("value", "Value", low="low", high="high", unit_column="unit"),
+            Col("n", "n", "count", may_be_empty=True),
+        ]
         frame = pd.DataFrame(rows, columns=list(key_figures.COLUMNS))
-        return show_table(frame, columns, caption="Key figures, as in key_figures.csv", max_rows=40)
+        numbers = ["value", "low", "high", "n"]
+        frame[numbers] = frame[numbers].apply(pd.to_numeric)
+        return show_table(
+            frame, columns, caption="Key figures, as in key_figures.csv", max_rows=_MOST_FIGURES
+        )
 
     def keep_scores(self, customers: ir.Table | CannotSay) -> None:
         """Leave one row per customer for ``customers.parquet``, written by the engine."""

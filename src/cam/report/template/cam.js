@@ -22,30 +22,61 @@
     mark();
   }
 
-  const number = text => {
-    const found = text.replace(/[,\s]/g, "").replace(/−/g, "-").match(/-?\d+(\.\d+)?/);
-    return found ? Number(found[0]) : NaN;
-  };
-  for (const table of document.querySelectorAll("table.sortable")) {
-    const heads = [...table.tHead.rows[table.tHead.rows.length - 1].cells];
+  const words = document.currentScript.dataset;
+  const put = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  const told = document.createElement("p");
+  told.className = "told";
+  told.setAttribute("role", "status");
+  document.body.append(told);
+
+  // A table sorts by the head that is pressed: one way, the other way, and as it was.
+  const collator = new Intl.Collator(document.documentElement.lang, { numeric: true });
+  const sortable = table => {
+    const body = table.tBodies[0], heads = [...table.tHead.rows[0].cells], rows = [...body.rows];
+    const value = cell => cell.dataset.sort === undefined ? cell.textContent.trim() : Number(cell.dataset.sort);
+    const compare = (a, b) => typeof a === "number" && typeof b === "number" ? a - b : collator.compare(a, b);
     heads.forEach((head, column) => {
+      const first = head.classList.contains("num") ? "descending" : "ascending";
+      const second = first === "ascending" ? "descending" : "ascending";
+      const name = head.firstChild.textContent; // without its unit
       const button = document.createElement("button");
       button.type = "button";
       button.append(...head.childNodes);
       head.append(button);
       button.addEventListener("click", () => {
-        const up = head.getAttribute("aria-sort") === "descending";
-        const key = row => row.cells[column].dataset.sort ?? row.cells[column].textContent.trim();
-        const rows = [...table.tBodies[0].rows];
-        const numeric = head.classList.contains("num");
-        rows.sort((a, b) => {
-          const order = numeric ? number(key(a)) - number(key(b)) : key(a).localeCompare(key(b));
-          return (Number.isNaN(order) ? 0 : order) * (up ? 1 : -1);
-        });
-        heads.forEach(other => other.removeAttribute("aria-sort"));
-        head.setAttribute("aria-sort", up ? "ascending" : "descending");
-        table.tBodies[0].append(...rows);
+        const before = head.getAttribute("aria-sort");
+        const way = before === first ? second : before === second ? "" : first;
+        heads.forEach(each => each.removeAttribute("aria-sort"));
+        if (way) head.setAttribute("aria-sort", way);
+        const key = row => way ? value(row.cells[column]) : rows.indexOf(row);
+        const last = row => row.classList.contains("total") ? 2 : way && ["", "–"].includes(key(row)) ? 1 : 0;
+        const sign = way === "descending" ? -1 : 1;
+        body.append(...[...rows].sort((a, b) => (way ? last(a) - last(b) : 0) || sign * compare(key(a), key(b))));
+        told.textContent = way ? put(words[way], { column: name }) : words.unsorted;
       });
     });
-  }
+    if (rows.length <= 15) return;
+    const label = document.createElement("label"), input = document.createElement("input");
+    const left = document.createElement("span");
+    input.type = "search";
+    left.setAttribute("role", "status");
+    label.className = "filter";
+    label.append(words.filter, input, left);
+    table.parentElement.before(label);
+    const texts = new Map(rows.map(row => [row, row.textContent.toLowerCase()]));
+    input.addEventListener("input", () => {
+      const wanted = input.value.toLowerCase().split(/\s+/);
+      for (const [row, text] of texts) row.hidden = !wanted.every(word => text.includes(word));
+      left.textContent = put(words.left, { shown: rows.filter(row => !row.hidden).length, all: rows.length });
+    });
+  };
+  document.querySelectorAll("table.sortable").forEach(sortable);
+
+  // What does not scroll needs no stop of the tab key.
+  const boxes = document.querySelectorAll(".scroll, .chart figure, pre, .formula");
+  const stops = new ResizeObserver(entries => entries.forEach(({ target }) => {
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }));
+  boxes.forEach(box => stops.observe(box));
 })();

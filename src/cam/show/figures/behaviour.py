@@ -106,7 +106,7 @@ def week_map(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
     ax.imshow(shares, cmap="Blues", aspect="auto", vmin=0, vmax=shares.max())
     day, hour = divmod(int(shares.argmax()), 24)
     top = value_text(float(shares.max()), "share")
-    ax.text(hour, day, f"{100 * shares.max():.1f}", ha="center", va="center", color="white", fontsize=8)
+    ax.text(hour, day, f"{100 * shares.max():.1f}", ha="center", va="center", color=INK, fontsize=8)
     ax.set_xticks(range(0, 24, 3), [f"{begin:02d}:00" for begin in range(0, 24, 3)])
     by_day = shares.sum(axis=1)
     ax.set_yticks(

@@ -118,8 +118,7 @@ def cluster_heat_map(table: pd.DataFrame, *, ax: Axes, shares: list[float], n: i
     for row in range(values.shape[0]):
         for column in range(values.shape[1]):
             text = value_text(float(values[row, column]), "points")
-            dark = abs(values[row, column]) > 0.72 * most
-            ax.text(column, row, text, ha="center", va="center", color="white" if dark else INK)
+            ax.text(column, row, text, ha="center", va="center", color=INK)
     ax.set_yticks(range(len(means)), [_level_name(name) for name in means.index])
     heads = [
         f"{cluster}\n{value_text(share, 'share')}"

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from cam.language import sentence, value_text
 from cam.language import translate as _
 from cam.measures.lifecycle.retention import MIN_COHORT
-from cam.show.canvas import ACCENT, GREY, INK, describe, figure, value_grid
+from cam.show.canvas import ACCENT, GREY, INK, SOFT, describe, figure, value_grid
 
 #: What a page can hold legibly; the key figures have the rest.
 _MAX_COHORTS, _MAX_WIDE_AGES, _MAX_COHORTS_WITH_LIMITS = 18, 14, 4
@@ -148,19 +148,19 @@ def _number_cells(ax: Axes, drawn: pd.DataFrame, cohorts: list[str], top: float)
     """Write the rates into the cells, with their intervals where there is room."""
     is_wide = drawn["age"].nunique() <= _MAX_WIDE_AGES
     has_room = is_wide and len(cohorts) <= _MAX_COHORTS_WITH_LIMITS
-    size = (9 if len(cohorts) <= 2 * _MAX_COHORTS_WITH_LIMITS else 8) if is_wide else 6
+    size = (9 if len(cohorts) <= 2 * _MAX_COHORTS_WITH_LIMITS else 8) if is_wide else 7
     digits = 1 if is_wide and top < 0.995 else 0
     first = int(drawn["age"].min())
     for row in drawn.itertuples():
         x, y = row.age - first, cohorts.index(row.cohort)
         is_firm = row.n_customers >= MIN_COHORT
-        color = "white" if is_firm and row.retention_rate > 0.8 * top else INK if is_firm else "#8A8A8A"
+        color = INK if is_firm else SOFT
         rate = f"{100 * row.retention_rate:.{digits}f}"
         ax.text(x, y - 0.12 * has_room, rate, ha="center", va="center", color=color, fontsize=size)
         if has_room:
             narrow = 1 if 100 * (row.high - row.low) < 2 else 0
             limits = f"{100 * row.low:.{narrow}f}–{100 * row.high:.{narrow}f}"
-            ax.text(x, y + 0.2, limits, ha="center", va="center", color=color, fontsize=6.5)
+            ax.text(x, y + 0.2, limits, ha="center", va="center", color=color, fontsize=7)
 
 
 def _rule_cells(ax: Axes, rates: pd.DataFrame) -> None:

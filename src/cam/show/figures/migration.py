@@ -78,7 +78,7 @@ def customer_flows(table: pd.DataFrame, *, ax: Axes, dates: tuple[str, str] = ("
                 va="center",
                 fontsize=10,
                 color=ACCENT,
-                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.85},
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},
                 zorder=4,
             )
     for side, (x, align) in enumerate(((-0.02, "right"), (1.02, "left"))):
@@ -162,7 +162,7 @@ def transition_grid(table: pd.DataFrame, *, ax: Axes, dates: tuple[str, str] = (
                 ha="center",
                 va="center",
                 fontsize=11,
-                color="white" if is_rated and share > 0.55 else INK if is_rated else SOFT,
+                color=INK if is_rated else SOFT,
             )
             if befores[row] == afters[column]:
                 ax.add_patch(

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -249,7 +248,7 @@ def alive_map(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
             _certain(value),
             ha="center",
             va="center",
-            color=_readable(colormaps["Blues"](value)),
+            color=INK,
         )
     ax.set_xticks(np.arange(-0.5, counts.shape[1]), minor=True)
     ax.set_yticks(np.arange(-0.5, counts.shape[0]), minor=True)
@@ -393,11 +392,3 @@ def _certain(share: float) -> str:
     if text == "100" and share < 1:
         return ">99"
     return "<1" if text == "0" and share > 0 else text
-
-
-def _readable(color: tuple[float, float, float, float]) -> str:
-    """White or black, whichever stands out more: of the two, one always does by 4.5 to 1 (W3C, WCAG 2.1, 1.4.3)."""
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in color[:3]]
-    light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    # At this luminance both stand out alike: 1.05 / (light + 0.05) = (light + 0.05) / 0.05.
-    return "white" if light < (1.05 * 0.05) ** 0.5 - 0.05 else "black"

@@ -187,7 +187,7 @@ def loyalty_matrix(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
         x, y = _PLACES[row["quadrant"]]
         ax.add_patch(
             Rectangle(
-                (x, y), 1, 1, facecolor=ACCENT, alpha=0.06 + 0.5 * float(row["share"]), edgecolor="none"
+                (x, y), 1, 1, facecolor=ACCENT, alpha=0.06 + 0.3 * float(row["share"]), edgecolor="none"
             )
         )
         ax.add_patch(Rectangle((x, y), 1, 1, facecolor="none", edgecolor="white", linewidth=3))

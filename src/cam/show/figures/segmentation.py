@@ -143,14 +143,13 @@ def recency_frequency_grid(table: pd.DataFrame, *, ax: Axes, period: str = "") -
     ax.imshow(shares, cmap="Blues", aspect="auto", origin="lower", vmin=0, vmax=shares.max() * 1.15)
     for row in range(shares.shape[0]):
         for column in range(shares.shape[1]):
-            dark = shares[row, column] > 0.55 * shares.max()
             ax.text(
                 column,
                 row,
                 f"{100 * shares[row, column]:.1f}",
                 ha="center",
                 va="center",
-                color="white" if dark else INK,
+                color=INK,
             )
     ax.set_xticks(range(shares.shape[1]), [str(score) for score in counts.columns])
     ax.set_yticks(range(shares.shape[0]), [str(score) for score in counts.index])

@@ -136,13 +136,13 @@ def transition_grid(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
     for row in kept[kept["n_moved"] > 0].to_dict("records"):
         x, y = afters.index(row["to"]), befores.index(row["from"])
         is_firm = row["low"] == row["low"]
-        colour = "white" if is_firm and row["rate"] > 0.6 else INK if is_firm else SOFT
+        colour = INK if is_firm else SOFT
         ax.text(
             x, y - 0.13 * is_firm, _percent(row["rate"]), ha="center", va="center", color=colour, fontsize=10
         )
         if is_firm:
             limits = f"{_percent(row['low'])}–{_percent(row['high'])}"
-            ax.text(x, y + 0.25, limits, ha="center", va="center", color=colour, fontsize=7)
+            ax.text(x, y + 0.25, limits, ha="center", va="center", color=colour, fontsize=7.5)
         if row["from"] == row["to"]:
             ax.add_patch(
                 Rectangle((x - 0.48, y - 0.46), 0.96, 0.92, facecolor="none", edgecolor=INK, linewidth=1)
@@ -203,7 +203,7 @@ def revenue_heat_map(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes
     is_wide = len(rates.columns) <= _MAX_WIDE_AGES
     for row in drawn.to_dict("records"):
         is_firm = row["n_customers"] >= MIN_COHORT
-        colour = "white" if is_firm and row["revenue_retention"] > 0.8 * top else INK if is_firm else SOFT
+        colour = INK if is_firm else SOFT
         ax.text(
             list(rates.columns).index(row["age"]),
             list(rates.index).index(row["cohort"]),
@@ -211,7 +211,7 @@ def revenue_heat_map(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes
             ha="center",
             va="center",
             color=colour,
-            fontsize=8 if is_wide else 6,
+            fontsize=8 if is_wide else 7,
         )
     ax.set_xticks(range(len(rates.columns)), [str(age) for age in rates.columns])
     if not is_wide:
