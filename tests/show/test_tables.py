@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from cam.estimate import CannotSay
+from cam.language import use
 from cam.show.tables import Col, sheet_table, show_pairs, show_table
 
 FRAME = pd.DataFrame({"name": ["<b>&", "x"], "share": [0.25, None], "low": [0.1, None], "high": [0.4, None]})
@@ -53,3 +54,40 @@ def test_a_table_for_the_workbook_has_limits_beside_and_no_empty_column():
     )
     assert table.to_dict("records") == [{"A": "x", "B": 1.5, "B: lower limit": 1.0, "B: upper limit": 2.0}]
     assert table.attrs["units"] == dict.fromkeys(["B", "B: lower limit", "B: upper limit"], "CNY")
+
+
+def test_long_tables_can_be_sorted_unless_their_order_means_something():
+    frame = pd.DataFrame({"name": [*"abcdefgh", "Together"], "share": 0.25, "low": 0.2, "high": 0.3})
+    html = show_table(frame, [Col("name", "Name", whole="Together"), COLUMNS[1]], caption="Who").html
+    assert '<table class="cam sortable">' in html and 'data-sort="0.25"' in html
+    assert html.count('<tr class="total">') == 1 and '<tr class="total"><th scope="row">Together' in html
+    short, months, groups = (
+        frame.head(8),
+        COLUMNS[0],
+        frame.assign(name=["a", "", "", "b", "", "", "c", "", ""]),
+    )
+    for table, first in ((short, months), (frame, Col("name", "Name", ordered=True)), (groups, months)):
+        html = show_table(table, [first, COLUMNS[1]], caption="Who").html
+        assert '<table class="cam">' in html and "data-sort" not in html
+
+
+def test_a_row_may_have_a_unit_of_its_own():
+    frame = pd.DataFrame({"name": ["a", "b"], "value": [0.25, 1201.0], "unit": ["share", "USD"]})
+    html = show_table(
+        frame, [Col("name", "Name"), Col("value", "Value", unit_column="unit")], caption="Who"
+    ).html
+    assert '<td class="num">25.0\u00a0%</td>' in html and '<td class="num">$1,201</td>' in html
+
+
+def test_words_of_the_other_language_are_marked():
+    frame = pd.DataFrame({"name": ["很好", "good", "质量, quality, described"]})
+    columns = [Col("name", "Name")]
+    assert show_table(frame, columns, caption="Who").html.count("lang=") == 1
+    use("zh")
+    try:
+        html = show_table(
+            pd.DataFrame({"name": ["很好", "app", "it broke twice"]}), columns, caption="Who"
+        ).html
+    finally:
+        use("en")
+    assert html.count("lang=") == 1 and '<th scope="row" lang="en">it broke twice' in html

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -10,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from cam.estimate import CannotSay
-from cam.language import sentence, together, unit_text, value_text
+from cam.language import active, sentence, together, unit_text, value_text
 from cam.language import translate as _
 
 #: Rows on a page; the rest is for the workbook.
@@ -235,7 +236,8 @@ def _cell(row: Mapping[Any, Any], column: Col, *, first: bool, keyed: bool) -> s
     if unit is None:
         text = escape(_(value) if isinstance(value, str) else "" if pd.isna(value) else str(value))
         long = ' class="long"' if _width(text) > _LONG else ""
-        return f'<th scope="row"{long}>{text}</th>' if first else f"<td{long}>{text}</td>"
+        mark = long + _foreign(text)
+        return f'<th scope="row"{mark}>{text}</th>' if first else f"<td{mark}>{text}</td>"
     if pd.isna(value):
         return '<td class="num na"></td>' if column.may_be_empty else '<td class="num na">–</td>'
     number = value_text if column.unit_column else _number
@@ -251,6 +253,14 @@ def _cell(row: Mapping[Any, Any], column: Col, *, first: bool, keyed: bool) -> s
         text += f' <span class="ci">{escape(between)}</span>'
     key = f' data-sort="{float(value):.6g}"' if keyed else ""
     return f'<td class="num"{key}>{text}</td>'
+
+
+def _foreign(text: str) -> str:
+    """Mark what is said in the other language, such as a client's comment, so that it is read aloud in its own."""
+    han, words = len(re.findall(r"[\u2e80-\u9fff]", text)), len(re.findall(r"[A-Za-z]{2,}", text))
+    if active() == "zh":
+        return ' lang="en"' if words > 2 and not han else ""
+    return ' lang="zh"' if han > words else ""
 
 
 def _width(text: str) -> int:
