@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 #: Seconds without a line, where lines are all there is, after which the next cell gets one.
 _SILENCE = 60
-_STEPS = {"data": "data", "studies": "studies", "report": "overview and files", "keep": "keeping", "pdf": "PDF"}
+_STEPS = {
+    "data": "data",
+    "studies": "studies",
+    "report": "overview and files",
+    "keep": "keeping",
+    "pdf": "PDF",
+}
 _ENDS = {"done": "done", "failed": "failed", "timeout": "out of time"}
 #: What a reader opens first comes first; a report need not hold all of it.
 _FILES = ("index.html", "*.pdf", "workbook.xlsx", "customers.parquet", "key_figures.csv")

@@ -64,7 +64,7 @@ for (const svg of document.querySelectorAll(".chart svg"))
   if (svg.querySelectorAll("path, use, rect, text").length < 5) faults.push("figure: empty");
 for (const target of document.querySelectorAll("a[href], button, summary, input")) {
   const box = target.getBoundingClientRect(), words = target.textContent.trim();
-  const line = target.matches("a") && target.closest("p, li, td, dd, th");
+  const line = target.matches("a, .gloss") && target.closest("p, li, td, dd, th");
   if (!box.width || box.bottom < 0 || (line && line.textContent.trim() !== words))
     continue; // not shown, or within a line of text
   if (Math.min(box.height, box.width) < 23.5)

@@ -21,6 +21,8 @@ from cam.params import Params
 from cam.report import overview, pages
 from cam.report.customers_sheet import customer_sheets
 from cam.report.execute import Result
+from cam.report.glossary import read_glossary
+from cam.report.glosses import read_glosses
 from cam.report.page import Page
 from cam.report.processes import Aside
 from cam.report.scorecard import missing, scorecard
@@ -187,6 +189,7 @@ def frames(params: Params, prepared: Prepared, names: Sequence[str]) -> dict[str
     """
     from cam import __version__
 
+    glosses = read_glosses(read_glossary(), language=params.client.language)
     brand = {key: value for key, value in params.section("client")["brand"].items() if value}
     links = pages.navigation(names)
     provenance = (
@@ -204,6 +207,7 @@ def frames(params: Params, prepared: Prepared, names: Sequence[str]) -> dict[str
             href=f"{name}.html",
             provenance=provenance,
             brand=brand,
+            glosses=glosses,
         )
         for name in ("index", *names)
     }

@@ -14,7 +14,7 @@ _HEADER = ["Term", "中文", "Meaning, unit", "含义、单位"]
 
 
 class Term(NamedTuple):
-    """One row of the glossary, without Markdown."""
+    """One row of the glossary; names of code stand in backticks."""
 
     english: str
     chinese: str
@@ -55,7 +55,7 @@ def read_glossary() -> list[Term]:
             if rows:
                 break
             continue
-        rows.append([field.strip().replace("`", "") for field in line.strip().strip("|").split("|")])
+        rows.append([field.strip() for field in line.strip().strip("|").split("|")])
     if not rows or rows[0] != _HEADER or any(len(row) != len(_HEADER) for row in rows):
         raise CamError(
             f"GLOSSARY.md: the table of terms must have the columns {', '.join(_HEADER)} in every row."

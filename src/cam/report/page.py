@@ -28,6 +28,8 @@ class Page:
     brand
         ``color`` and ``accent`` as ``#rrggbb``, ``name`` and ``footer``, lines of text, and ``logo``, a picture as a
         ``data:`` address; each may be missing.
+    glosses
+        Words that the page explains where they come first, each with its meaning.
     """
 
     client: str
@@ -38,6 +40,7 @@ class Page:
     href: str
     provenance: tuple[tuple[str, str], ...] = ()
     brand: dict[str, str] = field(default_factory=dict)
+    glosses: tuple[tuple[str, str], ...] = ()
 
     @property
     def label(self) -> str:

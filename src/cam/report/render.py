@@ -19,6 +19,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 
 from cam.errors import StudyError
 from cam.report import brand, fonts
+from cam.report.glosses import Glosses
 from cam.report.page import Card, Page
 from cam.report.prose import Heading, Prose, scrollable
 
@@ -446,8 +447,12 @@ class _Study:
         parts = self._without_empty_sections()
         values = _frame(self.page, self.translate, self.title)
         values["contents"] = [heading for level, heading, _ in parts if heading is not None and level <= 3]
-        values["findings"] = Markup("\n".join(self._findings))
+        glosses = Glosses(self.page.glosses)
+        values["findings"] = Markup(glosses.mark("\n".join(self._findings)))
         values["findings_code"] = "\n\n".join(self._findings_code)
+        for _, heading, cell in parts:
+            if cell.cell_type == "markdown" and heading is None:
+                cell.source = glosses.mark(cell.source)
         cells = [NotebookNode(cell, id=f"part-{number:03d}") for number, (_, _, cell) in enumerate(parts)]
         notebook = new_notebook(cells=cells)
         body, _ = _exporter().from_notebook_node(notebook, resources={"cam": values})

@@ -14,7 +14,7 @@ from cam.key_figures import COLUMNS, Row
 from cam.language import active, date_text, sentence, unit_text
 from cam.language import translate as _
 from cam.report.figure_words import figure_text, segment_words
-from cam.report.glossary import read_glossary
+from cam.report.glossary import Term, read_glossary
 from cam.report.pages import label
 from cam.report.sheet import Column, In, Sheet, Styles, tab_title, write_sheet
 
@@ -220,7 +220,7 @@ _ACCOUNT = {
 
 def glossary_sheet() -> Sheet:
     """Put the glossary in a sheet, the reader's own language first."""
-    terms = read_glossary()
+    terms = [Term(*(text.replace("`", "") for text in one)) for one in read_glossary()]
     is_chinese = active() == "zh"
     rows = [(one.chinese, one.english, one.meaning) if is_chinese else one for one in terms]
     head = [_("Term"), _("In English") if is_chinese else _("In Chinese"), _("Meaning, unit")]
