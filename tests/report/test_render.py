@@ -248,7 +248,7 @@ def test_contents_list_names_every_heading_once() -> None:
 def test_code_is_folded_with_the_result_it_leads_to() -> None:
     html = a_study()
     assert "recon = reconcile()\n\nshow(recon)" in html
-    assert html.count("<pre><code>") == html.count('<details class="code">')
+    assert html.count('<pre tabindex="0"><code>') == html.count('<details class="code">')
     assert '<details class="fold">' in html
 
 
