@@ -290,7 +290,10 @@ def _svg(source: str, prefix: str) -> str:
         flags=re.S,
     )
     # Without its white ground, so that a figure that goes on beyond the edge of a phone shows it.
-    text = re.sub(r'<g id="patch_[12]">\s*<path d="[^"]*" style="fill: #ffffff"/>\s*</g>', "", text)
+    ground = (
+        r'(<g id="(?:figure|axes)_1">\s*)<g id="patch_[12]">\s*<path d="[^"]*" style="fill: #ffffff"/>\s*</g>'
+    )
+    text = re.sub(ground, r"\1", text)
     text = text.replace("xlink:href=", "href=")
     used = set(re.findall(r"url\(#([^)]+)\)|href=\"#([^\"]+)\"", text))
     names = {name for pair in used for name in pair if name}
