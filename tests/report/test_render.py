@@ -254,7 +254,10 @@ def test_code_is_folded_with_the_result_it_leads_to() -> None:
 
 def test_outputs_are_shown_in_their_best_form() -> None:
     html = a_study()
-    assert '<figure role="img" aria-label="A line &#34;falls&#34;"><svg viewBox="0 0 504 216"' in html
+    assert (
+        '<figure role="img" tabindex="0" aria-label="A line &#34;falls&#34;"><svg viewBox="0 0 504 216"'
+        in html
+    )
     assert '<p class="caption">Source: orders</p>' in html
     assert "Axes:" not in visible(html)
     assert "1 &lt; 2</pre>" in html.replace("\n", "")
