@@ -261,7 +261,7 @@ def test_outputs_are_shown_in_their_best_form() -> None:
     assert '<p class="caption">Source: orders</p>' in html
     assert "Axes:" not in visible(html)
     assert "1 &lt; 2</pre>" in html.replace("\n", "")
-    assert '<div class="scroll" tabindex="0" role="region" aria-label="Rows"><table class="cam">' in html
+    assert '<div class="scroll" tabindex="0" role="group" aria-label="Rows"><table class="cam">' in html
 
 
 def test_figures_fit_their_column_and_carry_no_baggage() -> None:
