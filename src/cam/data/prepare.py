@@ -435,11 +435,9 @@ def _reason(params: Params, parsed: Parsed, schema: Table, as_of: date) -> str:
     whens = ["WHEN _cam_why IS NOT NULL THEN _cam_why"]
     of_items = {"unreadable": "unreadable item", "outside": "item out of range"}
     for check in parsed.checks:
-        name = "refund" if check.column == "_cam_refund" else check.column
-        is_item = name == check.column and not schema.column(name)
-        whens.append(
-            f"WHEN {check.flag} THEN {literal((of_items if is_item else words)[check.fault].format(name))}"
-        )
+        name = check.column.removeprefix("_cam_")
+        said = (words if schema.column(name) or name == "refund" else of_items)[check.fault].format(name)
+        whens.append(f"WHEN {check.flag} THEN {literal(said)}")
     times = [name for name in schema.time if name in parsed.columns]
     # A refund after the last order takes off its revenue all the same, unless the parameters end the data there.
     if times and not (parsed.table == "refunds" and params.client.as_of is None):

@@ -164,7 +164,7 @@ def _papermill(job: Job, parameters: Mapping[str, Any], told: Callable[[int], No
     import papermill
     from traitlets.config import Config
 
-    from cam.report.render import normalise
+    from cam.report.normalise import normalise
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     target = job.folder / f"{job.name}.ipynb"

@@ -40,6 +40,7 @@ _STUDY_CODE = (
     "project.py",
     "reduce",
     "report/execute.py",
+    "report/normalise.py",
     "samples",
     "schema.py",
     "show",
