@@ -2,7 +2,7 @@
 PYTHON ?= python3
 CLIENT ?= demo
 OUT ?= reports
-PICTURE ?= docs/report.png
+PICTURES ?= docs
 BIN := .venv/bin
 # The stamp names the folder: a project that was moved or copied sets itself up anew.
 READY := .venv/.ready-$(shell echo "$(CURDIR)" | cksum | cut -d" " -f1)
@@ -43,8 +43,10 @@ check: lint test  ## lint, types, tests and slow proofs: what CI runs
 bench: $(READY)  ## measure speed and memory; writes benchmarks/README.md's tables
 	@$(BIN)/python benchmarks/run.py $(BENCH_OPTIONS)
 
-picture: report  ## take the README's picture anew, from the demo report (needs Chromium)
-	@PYTHONPATH=tests $(BIN)/python tests/report/browser.py $(OUT)/$(CLIENT)/index.html $(PICTURE)
+picture: report  ## take the README's pictures anew, from the demo report in both languages (needs Chromium)
+	@$(BIN)/cam report $(CLIENT) --language zh --out $(OUT)/.zh
+	@PYTHONPATH=tests $(BIN)/python tests/report/browser.py $(OUT)/$(CLIENT)/index.html $(PICTURES)/overview-en.png
+	@PYTHONPATH=tests $(BIN)/python tests/report/browser.py $(OUT)/.zh/$(CLIENT)/index.html $(PICTURES)/overview-zh.png
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab $(LAB_OPTIONS) notebooks

@@ -139,13 +139,14 @@ def test_make_bench_measures(ready, tmp_path):
 
 
 @pytest.mark.slow
-def test_make_picture_takes_a_picture(ready, tmp_path):
+def test_make_picture_takes_pictures_in_both_languages(ready, tmp_path):
     from report.browser import chromium
 
     chromium()
-    picture = tmp_path / "report.png"
-    make("picture", f"PICTURE={picture}", f"OUT={tmp_path / 'reports'}")
-    assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 20_000
+    make("picture", f"PICTURES={tmp_path}", f"OUT={tmp_path / 'reports'}")
+    for language in ("en", "zh"):
+        picture = (tmp_path / f"overview-{language}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG") and len(picture) > 20_000
 
 
 @pytest.mark.slow

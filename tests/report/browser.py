@@ -253,4 +253,4 @@ def print_pdf(path: Path, out: Path) -> Path:
 
 if __name__ == "__main__":
     # python browser.py PAGE PICTURE: the top of a page at desktop width, for the README
-    screenshot(Path(sys.argv[1]), 1280, Path(sys.argv[2]), height=1000, whole=False)
+    screenshot(Path(sys.argv[1]), 1280, Path(sys.argv[2]), height=1310, whole=False)

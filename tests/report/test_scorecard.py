@@ -72,9 +72,9 @@ def test_a_total_is_compared_in_per_cent_and_nothing_is_said_of_chance() -> None
 @pytest.mark.parametrize(
     ("last", "sign", "words"),
     [
-        (0.70, "▲", "Risen by 10.0 % points against Jul–Dec 2025: more than chance"),
-        (0.50, "▼", "Fallen by 10.0 % points against Jul–Dec 2025: more than chance"),
-        (0.61, "→", "No clear change against Jul–Dec 2025 (+1.0 % points): within chance"),
+        (0.70, "▲", "Risen by 10.0 percentage points against Jul–Dec 2025: more than chance"),
+        (0.50, "▼", "Fallen by 10.0 percentage points against Jul–Dec 2025: more than chance"),
+        (0.61, "→", "No clear change against Jul–Dec 2025 (+1.0 percentage points): within chance"),
         (0.60, "→", "The same as in Jul–Dec 2025"),
     ],
 )

@@ -46,9 +46,9 @@ def test_the_surest_changes_come_first_and_headlines_before_parts():
 def test_a_change_of_shares_is_one_of_points_with_its_sign():
     found = comparison(THEN, NOW).changes
     gaps = {change.after.figure: gap_text(change.change, interval=True) for change in found}
-    assert gaps["churn_rate"] == "−20.0 % points (−24.1 to −15.8)"  # Wilson .469-.531 and .272-.329
+    assert gaps["churn_rate"] == "−20.0 percentage points (−24.1 to −15.8)"  # Wilson .469-.531 and .272-.329
     assert gaps["n_customers"] == "+200"
-    assert change_note(found[0]) == "▼ −20.0 % points since last time"
+    assert change_note(found[0]) == "▼ −20.0 percentage points since last time"
 
 
 def test_the_page_escapes_and_counts_what_is_not_clear():

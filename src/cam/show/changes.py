@@ -124,7 +124,7 @@ def gap_text(change: Estimate, *, interval: bool = False) -> str:
     Examples
     --------
     >>> gap_text(Estimate("repeat_rate", 0.021, "share", 100, 0.01, 0.032))
-    '+2.1 % points'
+    '+2.1 percentage points'
     """
     unit, low, high = change.unit, change.low, change.high
     if unit == "share":
@@ -132,7 +132,7 @@ def gap_text(change: Estimate, *, interval: bool = False) -> str:
         change = Estimate(change.figure, 100 * change.value, "points", change.n, low, high)
     text = value_text(change.value, change.unit)
     if unit == "share":
-        text = sentence("{n} % points", n=text)
+        text = sentence("{n} percentage points", n=text)
     elif unit == "points":
         text = sentence("{n} points", n=text)
     if change.value > 0:
