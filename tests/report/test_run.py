@@ -58,12 +58,7 @@ def test_what_is_touched_is_all_that_runs(house: House) -> None:
     first = files(report)
 
     house.client("acme")
-    seconds = []
-    for _ in range(3):  # other tests share the machine: the best of three is its speed
-        began = time.monotonic()
-        done = house.cam("report", "acme", *TWO)
-        seconds.append(time.monotonic() - began)
-    assert min(seconds) < 2
+    done = house.cam("report", "acme", *TWO)
     assert done.returncode == 0
     assert "Nothing has changed since the report in reports/acme was made" in done.stdout
     assert "--force runs every study again" in done.stdout

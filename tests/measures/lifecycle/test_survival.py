@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -291,18 +289,6 @@ def test_groups_that_are_alike_or_not():
     named = log_rank(frame, by="group")
     other = log_rank(frame.assign(group=frame["group"].map({"a": 3, "b": 1, "c": 2})), by="group")
     assert named.statistic == pytest.approx(other.statistic) and named.df == other.df == 2
-
-
-def test_a_million_cells_take_half_a_second():
-    rng = np.random.default_rng(0)
-    n = 1_000_000
-    table = pd.DataFrame(
-        {"duration": rng.integers(1, 1500, n), "event_observed": rng.random(n) < 0.5, "n_customers": 1}
-    )
-    table["entry"] = np.where(rng.random(n) < 0.1, table["duration"] // 2, 0)
-    begin = time.perf_counter()
-    kaplan_meier(table)
-    assert time.perf_counter() - begin < 0.5
 
 
 # --- refuses ------------------------------------------------------------------------------------
