@@ -121,7 +121,7 @@ def test_the_figure_says_what_it_shows(client):
     shown, *_ = run(client({"contracts": contracts()}, value=RATE))
     axes = shown[3]
     assert isinstance(axes, Axes)
-    assert axes.figure.get_gid().startswith("Falling curve. After ")
+    assert axes.figure.get_gid().startswith("How long do contracts last? Falling curve. After ")
     assert len(axes.lines) >= 2
 
 

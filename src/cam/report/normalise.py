@@ -25,7 +25,7 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
 
     Examples
     --------
-    >>> from nbformat.v4 import new_code_cell
+    >>> from nbformat.v4 import new_code_cell, new_notebook
     >>> cell = normalise(new_notebook(cells=[new_code_cell("1 + 1", execution_count=7)])).cells[0]
     >>> cell.id, cell.execution_count
     ('cell-000', None)

@@ -16,6 +16,7 @@ from cam.language import use
 from cam.measures.segmentation.migration import MOVES, NOT_YET, STATES, transition_table
 from cam.show.canvas import ACCENT, svg
 from cam.show.figures import migration as figures
+from cam.show.words import move_text, state_text
 
 FLOWS = pd.DataFrame(
     [
@@ -139,7 +140,7 @@ def test_a_grid_of_small_rows_alone():
 
 
 def test_every_state_and_move_has_words(language):
-    states = [figures.state_text(state) for state in (*STATES, NOT_YET)]
-    moves = [figures.move_text(move) for move in MOVES]
+    states = [state_text(state) for state in (*STATES, NOT_YET)]
+    moves = [move_text(move) for move in MOVES]
     assert len(set(states)) == len(states) and len(set(moves)) == len(moves)
     assert not any("_" in word for word in states + moves)
