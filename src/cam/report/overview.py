@@ -130,8 +130,9 @@ def said(study: str, left: Mapping[str, Any]) -> list[Said]:
 def most_valuable(findings: Sequence[Said], *, most: int = MOST_FINDINGS) -> list[Said]:
     """Pick what matters most, the most valuable first.
 
-    First what a decision is expected to change, by size; then what customers bring anyway, by size: sums that differ
-    in kind are not compared. After them the first finding of each study that is not among them yet.
+    First what a decision is expected to change, by size; then what customers bring anyway, by size; then gains that may
+    be losses: sums that differ in kind are not compared. After them the first finding of each study that is not among
+    them yet.
 
     Parameters
     ----------
@@ -152,14 +153,18 @@ def most_valuable(findings: Sequence[Said], *, most: int = MOST_FINDINGS) -> lis
     ['d', 'a', 'b']
     """
     staked = [one for one in findings if one.stake]
-    ranked = sorted(
-        staked, key=lambda one: (not one.can_be_moved, -abs(one.stake.value if one.stake else 0.0))
-    )
+    ranked = sorted(staked, key=_rank)
     chosen = ranked[:most]
     for one in findings:
         if len(chosen) < most and one.study not in {other.study for other in chosen}:
             chosen.append(one)
     return chosen
+
+
+def _rank(one: Said) -> tuple[int, float]:
+    assert one.stake
+    is_sure = one.stake.low is None or one.stake.low > 0
+    return 1 if not one.can_be_moved else 0 if is_sure else 2, -abs(one.stake.value)
 
 
 def order_text(chosen: Sequence[Said]) -> str:
@@ -183,8 +188,8 @@ def order_text(chosen: Sequence[Said]) -> str:
         return _("No sum of money ranks these findings: this is the first one of each study.")
     return _(
         "Ranked by margin or cost, never by revenue: first what a decision is expected to change, then what the "
-        "customers concerned will bring anyway, of which a decision moves a part that only a test tells; findings "
-        "without a sum stand last."
+        "customers concerned will bring anyway, of which a decision moves a part that only a test tells, then gains "
+        "that may turn out to be losses; findings without a sum stand last."
     )
 
 

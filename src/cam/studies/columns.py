@@ -333,7 +333,7 @@ SCORE_COLUMNS: dict[str, ScoreColumn] = {
         ),
         (
             "retention_rank",
-            "Place on the retention list",
+            "Rank by expected gain",
             "count",
             "1 is the highest expected gain; empty where it is not known what the customer is worth.",
         ),

@@ -215,7 +215,7 @@ def show_list(
         Col("expected_gain", "Expected gain", unit),
     ]
     if "why" in shown.columns:
-        columns.append(Col("why", "Why the model expects them to leave"))
+        columns.append(Col("why", "Why they are on the list"))
     note = sentence(
         "n = {n} customers on the list; worth: {what}, over {months} months.",
         n=value_text(found.n, "count"),
@@ -249,7 +249,7 @@ def sheet(
         "expected_gain": _money(study, "Expected gain"),
         "expected_cost": _money(study, "Expected cost"),
         "cumulative_cost": _money(study, "Cost so far"),
-        "why": _("Why the model expects them to leave"),
+        "why": _("Why they are on the list"),
     }
     money = ["clv_if_stays", "expected_gain", "expected_cost", "cumulative_cost"]
     shares = [name for name in ("p_churn", "p_alive", "p_lost") if name in shown.columns]
