@@ -17,6 +17,9 @@ import pytest
 from report.house import House, build
 
 from cam import __version__
+from cam.progress import show_clients, show_outcome
+from cam.report.execute import Result
+from cam.report.run import Outcome
 
 LAST = "Clients in params/: acme, other. A parameter file elsewhere is named with its path, .yaml included."
 
@@ -36,6 +39,8 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "folder.yaml").mkdir()
     (tmp_path / "empty.yaml").touch()
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
+    other = "client,as_of,study,figure,segment,value,low,high,n,unit\nother,2024-01-31,s,n,,1,,,1,count\n"
+    (tmp_path / "other.csv").write_text(other)
     (tmp_path / "Upper Case.yaml").write_text("data: {transactions: {path: a.csv}}")
     yield tmp_path
 
@@ -76,6 +81,14 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
             "report acme --out /proc/x",
             "/proc/x: cannot be written (No such file or directory); choose another",
         ),
+        (
+            "report acme --since {here}/other.csv",
+            "{here}/other.csv: key figures of other, not of acme. Name an ear",
+        ),
+        ("reports --colour", "No such option: --colour"),
+        ("reports --out=", "--out names no folder."),
+        ("reports --study 01_segment", "--study 01_segment: no such study"),
+        ("reports acme", "unexpected extra argument"),
         ("report", "Missing argument 'CLIENT_OR_PATH'. `cam --help` shows what there is."),
         ("report acme other", "unexpected extra argument"),
         ("report acme --colour", "No such option: --colour"),
@@ -85,7 +98,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
 def test_a_mistake_is_said_in_a_sentence(house: House, elsewhere: Path, words: str, said: str) -> None:
     done = house.cam(*(word.format(here=elsewhere) for word in words.split()), NO_COLOR="1")
     assert done.returncode == 2
-    assert done.stdout == ""
+    assert done.stdout == "" and "--- " not in done.stderr and "reading the data" not in done.stderr
     assert said.format(here=elsewhere).replace("'", "") in done.stderr.replace("'", "")
     assert not (house.root / "reports").exists()
 
@@ -310,6 +323,44 @@ def test_all_reports_go_on_after_a_failure_and_say_how_each_ended(tmp_path: Path
     ]
     assert (house.root / "here" / "last" / "index.html").is_file()
     assert "--- fails\n" in done.stderr and "ValueError: a fault" in done.stderr
+
+
+@pytest.mark.slow
+def test_all_reports_tell_a_report_without_its_pdf_from_one_refused(tmp_path: Path) -> None:
+    house = build(tmp_path / "project")
+    house.client("acme")
+    (tmp_path / "broken").write_text("#!/bin/sh\nexit 7\n")
+    (tmp_path / "broken").chmod(0o755)
+    words = ("reports", "--study", "05_churn", "--pdf")
+    for expected in ("done, without its PDF", "done, without its PDF"):  # made, then found unchanged
+        done = house.cam(*words, CAM_CHROMIUM=str(tmp_path / "broken"))
+        assert done.returncode == 2
+        assert re.search(rf"^acme +{expected} +[\d.]+$", done.stdout, re.MULTILINE), done.stdout
+    house.client("acme", "surprise: 1")
+    done = house.cam(*words, CAM_CHROMIUM=str(tmp_path / "broken"))
+    assert done.returncode == 2 and "acme    refused: its parameters" in done.stdout
+
+
+@pytest.mark.parametrize("width", [30, 40, 60, 80])
+def test_a_narrow_terminal_cuts_names_first_and_never_how_it_ended(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    end = "refused: its parameters, or where it writes"
+    show_clients([("acme", "done", 3.25), ("a" * 40, end, 1234.5)])
+    study = Result("01_segmentation", "done", 123.4, findings=11)
+    show_outcome(Outcome(Path("none"), False, (study,), ("01_segmentation",), {"studies": 1.0}), str)
+    shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
+    clients, studies = shown.split("Study")[0], "Study" + shown.split("Study")[1]
+    assert max(map(len, shown.splitlines())) <= width
+    assert "Client" in clients.replace("…", "nt") and " 3.2" in clients and "1234.5" in clients
+    letters = "".join(line[6:] for line in clients.splitlines())
+    assert sorted(letter for letter in letters if letter in ",:") == [",", ":"]
+    assert "Seconds" in studies and "123.4" in studies
+    assert "unchanged, kept" in studies or width < 40
+    assert ("Warnings" in studies) == (width >= 60)
+    assert ("aaaa…" in clients) and (width < 80 or end in clients)
 
 
 @pytest.mark.slow

@@ -91,7 +91,7 @@ def report(
 
     params, path = _read(client, language)
     folder = out or project_root() / "reports"
-    earlier = tuple(read_figures(since, reports=folder)) if since else ()
+    earlier = tuple(read_figures(since, reports=folder, client=params.client.id)) if since else ()
     browser = find_browser() if pdf else None
     with show_progress(params.client.id) as told:
         outcome = run_report(
@@ -103,7 +103,7 @@ def report(
             progress=told,
         )
     show_outcome(outcome, _shown)
-    _print_pdf(outcome, client)
+    _say_pdf(outcome)
     raise typer.Exit(outcome.exit_code)
 
 
@@ -118,6 +118,7 @@ def report_all(context: typer.Context) -> None:
 
     from cam.progress import show_clients
 
+    out = _check_options(context.args)
     ends: list[tuple[str, str, float]] = []
     code = 0
     for path in _files():
@@ -125,10 +126,16 @@ def report_all(context: typer.Context) -> None:
             ends.append((path.stem, "not begun", 0.0))
             continue
         print(f"--- {path.stem}", file=sys.stderr, flush=True)
-        began = time.monotonic()
+        began, record = time.monotonic(), out / path.stem / "run.json"
+        before = _stamp(record)
         ended = _alone("report", str(path), *context.args)
         code = _INTERRUPTED if ended == _INTERRUPTED else max(code, ended)
-        ends.append((path.stem, _ENDS.get(ended, f"broke off ({ended})"), time.monotonic() - began))
+        end = _ENDS.get(ended, f"broke off ({ended})")
+        if (
+            ended == ParamsError.exit_code and _stamp(record) != before
+        ):  # what was refused has written nothing
+            end = "done, without its PDF"
+        ends.append((path.stem, end, time.monotonic() - began))
     if not ends:
         raise ParamsError(_NO_CLIENT)
     print()
@@ -136,6 +143,31 @@ def report_all(context: typer.Context) -> None:
     sys.exit(
         code
     )  # past what is said of an interruption: other clients were published, and the table says it
+
+
+def _check_options(words: list[str]) -> Path:
+    """Refuse what every client's run would refuse, before the first; return the folder of all reports."""
+    from typer.main import get_group
+
+    from cam.project import project_root
+    from cam.report.pdf import find_browser
+    from cam.report.run import find_studies
+
+    command = get_group(app).commands["report"]
+    given = command.make_context("report", ["client", *words]).params
+    find_studies(given["study"] or ())
+    if given["pdf"]:
+        find_browser()
+    return given["out"] or project_root() / "reports"
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Tell a file from the one that stood there before it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_ino, found.st_mtime_ns
 
 
 def _alone(*words: str) -> int:
@@ -360,12 +392,14 @@ def _shown(path: Path) -> str:
         return str(path)
 
 
-def _print_pdf(outcome: Outcome, client: str) -> None:
+def _say_pdf(outcome: Outcome) -> None:
     if outcome.pdf and outcome.is_unchanged:  # else it stands among the files
         print(f"PDF: {_shown(outcome.pdf)}")
+    if outcome.is_pdf_gone:
+        print("The PDF of the last report is gone; --pdf prints this one.")
     if outcome.pdf_fault:
         print(
-            f"{outcome.pdf_fault}\n  The report is in place without a PDF. `cam report {client} --pdf` tries again and "
+            f"{outcome.pdf_fault}\n  The report is in place without a PDF. The same command with --pdf tries again and "
             "runs no study; CAM_CHROMIUM names another browser.",
             file=sys.stderr,
         )

@@ -25,6 +25,8 @@ _STEPS = {
     "keep": "keeping",
     "pdf": "PDF",
 }
+#: Characters of a name that a narrow terminal keeps, and those between two columns.
+_LEAST, _GAP = 5, 3
 _ENDS = {"done": "done", "failed": "failed", "timeout": "out of time"}
 #: What a reader opens first comes first; a report need not hold all of it.
 _FILES = ("index.html", "*.pdf", "workbook.xlsx", "customers.parquet", "key_figures.csv")
@@ -273,19 +275,29 @@ def show_clients(ends: Sequence[tuple[str, str, float]]) -> None:
 
 def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print a table whose columns from the third on are numbers."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     if sys.stdout.isatty():
         from rich.box import SIMPLE_HEAD
         from rich.console import Console
         from rich.table import Table
 
+        console = Console(markup=False, highlight=False)
+        # A narrow terminal has the names cut first, then the last numbers left out; how it ended goes over two lines.
+        while (room := console.width - _GAP * len(widths) - sum(widths[1:])) < _LEAST and len(widths) > 3:
+            widths.pop()
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        for number, name in enumerate(head):
-            table.add_column(name, justify="left" if number < 2 else "right", no_wrap=True)
+        for number, name in enumerate(head[: len(widths)]):
+            table.add_column(
+                name,
+                justify="left" if number < 2 else "right",
+                width=min(widths[0], max(room, _LEAST)) if number == 0 else None,
+                no_wrap=number != 1,
+                overflow="fold" if number == 1 else "ellipsis",
+            )
         for row in rows:
-            table.add_row(*row)
-        Console(markup=False, highlight=False).print(table)
+            table.add_row(*row[: len(widths)])
+        console.print(table)
         return
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     for row in (head, *rows):
         cells = (
             f"{text:<{width}}" if number < 2 else f"{text:>{width}}"

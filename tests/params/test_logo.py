@@ -43,6 +43,8 @@ GOOD = {
         ).encode(),
         "svg+xml",
     ),
+    "a long head.svg": (f"<!-- {'made by hand ' * 400}-->{SVG.format('')}".encode(), "svg+xml"),
+    "size.svg": (b'<svg xmlns="http://www.w3.org/2000/svg" width="60mm" height="12.5"/>', "svg+xml"),
     "logo.png": (picture("PNG"), "png"),
     "really a jpeg.png": (picture("JPEG"), "jpeg"),
 }
@@ -57,6 +59,8 @@ def test_what_a_page_can_show_is_read_byte_for_byte(tmp_path: Path, name: str) -
     assert base64.b64decode(body) == content
 
 
+EXTENT = '<svg xmlns="http://www.w3.org/2000/svg" {}><path d="M0 0h4v1z"/></svg>'
+BOX = 'give its first element a viewBox such as "0 0 300 100"'
 BAD = {
     "script": (
         SVG.format("<script>alert(1)</script>"),
@@ -95,6 +99,22 @@ BAD = {
         + SVG.format("&i;"),
         "is no whole SVG:",
     ),
+    "no extent": (
+        EXTENT.format('height="9"'),
+        f"has no width and no viewBox, so no page can fit it in; {BOX}",
+    ),
+    "all of the page": (EXTENT.format('width="100%" height="9"'), "has no width and no viewBox"),
+    "no height": (
+        EXTENT.format('width="9" height="0mm" viewBox="0 0 1 1"'),
+        "has the height 0mm, so nothing of it",
+    ),
+    "vast": (EXTENT.format('width="9" height="9e9"'), "has a height of 9,000,000,000 pixels and no viewBox"),
+    "flat": (
+        EXTENT.format('viewBox="0 0 9 0"'),
+        f"has the viewBox '0 0 9 0', so nothing of it is drawn; {BOX}",
+    ),
+    "odd": (EXTENT.format('viewBox="0 0 9"'), "has the viewBox '0 0 9', so nothing of it is drawn"),
+    "endless": (EXTENT.format('viewBox="0 0 inf 9"'), "has the viewBox '0 0 inf 9', so nothing of it is"),
     "text": ("our logo", "is no SVG, PNG or JPEG; save the logo as one of them"),
     "empty": ("", "is no SVG, PNG or JPEG"),
     "gif": (picture("GIF"), "is no SVG, PNG or JPEG"),
@@ -133,6 +153,12 @@ def test_a_relative_path_starts_where_the_tables_do_and_a_fault_has_its_line(tmp
     path.write_text(text + "logo.svg\n")
     logo = read_params(path).client.brand.logo
     assert logo == read_logo(tmp_path / "data" / "logo.svg")
+
+    path.write_text(text + "~nosuchuser/x.png\n")
+    with pytest.raises(
+        ParamsError, match="logo  ~nosuchuser/x.png: nobody here has that home; write the path"
+    ):
+        read_params(path)
 
     path.write_text(text + "loga.svg\n")
     with pytest.raises(ParamsError) as caught:

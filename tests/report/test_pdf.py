@@ -17,6 +17,7 @@ from report.browser import chromium
 from report.house import House, build
 
 from cam.errors import OutputError, ParamsError
+from cam.report import run as runner
 from cam.report.pdf import find_browser, one_document, print_pdf
 
 BRAND = {
@@ -180,6 +181,20 @@ def test_the_environment_goes_first_then_the_path(tmp_path: Path) -> None:
     assert find_browser(path) == second
 
 
+def test_a_relative_program_is_that_of_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    there = program(tmp_path / "bin", "prog")
+    for named in ("./bin/prog", "bin/prog"):
+        assert find_browser({"PATH": "", "CAM_CHROMIUM": named}) == there
+    shown = program(tmp_path, "here")
+    assert find_browser({"PATH": "", "CAM_CHROMIUM": "./here"}) == shown
+    for named in ("here", "~nosuchuser/here"):
+        with pytest.raises(ParamsError, match=f"CAM_CHROMIUM={named}: no program is there"):
+            find_browser({"PATH": str(tmp_path / "bin"), "CAM_CHROMIUM": named})
+
+
 def test_the_usual_places_of_other_systems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -199,6 +214,12 @@ def test_without_a_browser_what_to_do_is_said(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(ParamsError, match=r"CAM_CHROMIUM=/no/such: no program is there\."):
         find_browser({"CAM_CHROMIUM": "/no/such"})
 
+
+#: Prints what it was given: that it was asked is all that the runner's tests need.
+FAKE = (
+    'for a in "$@"; do case $a in --print-to-pdf=*) to="${a#*=}";; file:*) page="${a#file://}";; esac; done\n'
+    'printf "%%PDF-1.4\\n" > "$to"; cat "$page" >> "$to"; printf "%%%%EOF" >> "$to"'
+)
 
 FAULTS = [
     ("echo boom >&2; exit 9", r"printed no PDF \(exit 9\): boom"),
@@ -236,6 +257,24 @@ def test_a_file_that_is_no_program(tmp_path: Path) -> None:
         print_pdf([tmp_path / "index.html"], tmp_path / "work", browser=tmp_path / "browser")
 
 
+def test_a_relative_folder_is_printed_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("index.html").write_text(pages.overview(), encoding="utf-8")
+    made = print_pdf([Path("index.html")], Path("work"), browser=program(tmp_path / "bin", "fake", FAKE))
+    assert made.read_text().startswith("%PDF-") and pages.overview()[:15] in made.read_text()
+
+
+def test_whatever_breaks_while_printing_is_a_fault_of_the_pdf(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object, **__: object) -> None:
+        raise LookupError("a fault of ours")
+
+    monkeypatch.setattr("cam.report.pdf.print_pdf", breaks)
+    made, said = runner._print(tmp_path, (), tmp_path, Path("/bin/true"), lambda *_: None)
+    assert made is None and said == "The PDF could not be printed (LookupError: a fault of ours)."
+
+
 # --- In a run ------------------------------------------------------------------------------------
 
 
@@ -244,13 +283,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
     house = build(tmp_path_factory.mktemp("house") / "project")
     house.client()
     return house
-
-
-#: Prints what it was given: that it was asked is all that the runner's tests need.
-FAKE = (
-    'for a in "$@"; do case $a in --print-to-pdf=*) to="${a#*=}";; file:*) page="${a#file://}";; esac; done\n'
-    'printf "%%PDF-1.4\\n" > "$to"; cat "$page" >> "$to"; printf "%%%%EOF" >> "$to"'
-)
 
 
 @pytest.mark.slow
@@ -270,6 +302,7 @@ def test_a_pdf_is_made_without_running_and_never_stands_beside_a_newer_report(
     assert done.returncode == 2, done.stderr
     assert "printed no PDF (exit 7)" in done.stderr and "The report is in place without a PDF" in done.stderr
     assert "The other studies" not in done.stderr
+    assert "The same command with --pdf tries again and runs no study" in done.stderr
     assert (place / "index.html").is_file() and not (place / "acme.pdf").exists()
 
     done = house.cam("report", "acme", *study, "--pdf", **fake)
@@ -282,6 +315,10 @@ def test_a_pdf_is_made_without_running_and_never_stands_beside_a_newer_report(
     # One that is there is that of these pages: no browser is started.
     done = house.cam("report", "acme", *study, "--pdf", **broken)
     assert done.returncode == 0 and "PDF: reports/acme/acme.pdf" in done.stdout
+    for junk in ("junk", text.replace("was run.", "was forged.")):
+        (place / "acme.pdf").write_text(junk)  # whole, or not: it is no page of this report
+        done = house.cam("report", "acme", *study, "--pdf", **fake)
+        assert "Nothing has changed" in done.stdout and (place / "acme.pdf").read_text() == text
     done = house.cam("report", "acme", *study)
     assert (
         "Nothing has changed" in done.stdout and (place / "acme.pdf").is_file() and "PDF" not in done.stdout
@@ -291,6 +328,15 @@ def test_a_pdf_is_made_without_running_and_never_stands_beside_a_newer_report(
     house.client(text="client: {brand: {footer: Other}}")
     done = house.cam("report", "acme", *study)
     assert done.returncode == 0 and (place / "notes.txt").is_file() and not (place / "acme.pdf").exists()
+    assert done.stdout.endswith("\nThe PDF of the last report is gone; --pdf prints this one.\n")
+    assert "is gone" not in house.cam("report", "acme", *study, "--force").stdout  # there was none
     done = house.cam("report", "acme", *study, "--pdf", "--force", **fake)
     assert done.returncode == 0 and "Other" in (place / "acme.pdf").read_text()
+    done = house.cam("report", "acme", *study, "--pdf", "--force", **fake)
+    assert "is gone" not in done.stdout
+
+    done = house.cam(
+        "report", "acme", *study, "--pdf", "--out", "../else where", cwd=house.root / "src", **fake
+    )
+    assert done.returncode == 0 and (house.root / "else where/acme/acme.pdf").read_text().startswith("%PDF")
     assert not [path.name for path in (house.root / "reports").iterdir() if "making" in path.name]

@@ -55,3 +55,36 @@ def test_what_is_no_key_figures_is_refused(tmp_path, content):
         read_figures(tmp_path, reports=tmp_path)
     with pytest.raises(ParamsError, match="no key figures there"):
         read_figures("nobody", reports=tmp_path)
+
+
+def test_figures_of_another_client_and_what_is_no_number_are_refused_with_the_files_name(tmp_path):
+    made = report(tmp_path / "acme", "key_figures.csv", as_of="2026-03-31", value=1)
+    place = tmp_path / "acme" / "key_figures.csv"
+    assert read_figures(place, reports=tmp_path, client="acme") == made
+    with pytest.raises(ParamsError) as caught:
+        read_figures("acme", reports=tmp_path, client="other")
+    assert (
+        str(caught.value) == f"{place}: key figures of acme, not of other. Name an earlier report of other."
+    )
+    for column in ("value", "low", "high", "n"):
+        for text in ("soon", "nan", "inf"):
+            key_figures.write(place, [made[0] | {"low": "0", "high": "2", column: text}])
+            with pytest.raises(
+                ParamsError, match=r"acme/key_figures\.csv: key figures: n \[\] cannot be read"
+            ):
+                read_figures("acme", reports=tmp_path)
+
+
+def test_a_spreadsheets_byte_order_mark_is_read(tmp_path):
+    made = report(tmp_path, "key_figures.csv", as_of="2026-03-31", value=1)
+    place = tmp_path / "key_figures.csv"
+    place.write_bytes(b"\xef\xbb\xbf" + place.read_bytes().replace(b"\n", b"\r\n"))
+    assert read_figures(place, reports=tmp_path, client="acme") == made
+
+
+def test_a_row_that_is_too_long_is_refused(tmp_path):
+    report(tmp_path, "key_figures.csv", as_of="2026-03-31", value=1)
+    with (tmp_path / "key_figures.csv").open("a") as stream:
+        stream.write("acme,2026-03-31,s,m,,1,,,,count,more\n")
+    with pytest.raises(ParamsError, match=r"key_figures.csv: no key figures"):
+        read_figures(tmp_path, reports=tmp_path)

@@ -127,13 +127,20 @@ def _with_logo(params: Params, path: Path, notes: Notes) -> Params:
     from cam.params.logo import read_logo  # here, because few clients have one
 
     try:
-        place = project_root() / Path(params.data.root).expanduser() / Path(logo).expanduser()
+        place = project_root() / _at_home(params.data.root) / _at_home(logo)
         brand = params.client.brand.model_copy(update={"logo": read_logo(place)})
-    except (ValueError, RuntimeError) as error:  # a name that no file can have, a home that nobody has
+    except ValueError as error:  # or a name that no file can have
         line = notes.get(("client", "brand", "logo"), (0, ""))[0]
         raise problem_error(str(path), [(line, "client.brand.logo", str(error))]) from None
     client = params.client.model_copy(update={"brand": brand})
     return params.model_copy(update={"client": client})
+
+
+def _at_home(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f"{path}: nobody here has that home; write the path in full") from None
 
 
 def _refuse_no_file(path: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
 from itertools import pairwise
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from cam.params.sources import Data
@@ -25,6 +26,10 @@ from cam.params.values import (
     Treatment,
 )
 
+#: Signs that turn the direction of the text around them, and what a reader of an error calls those he typed.
+_TURNS = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+_SIGNS = {"\n": "the line break", "\t": "the tab"}
+
 
 class Brand(Section):
     """Whose report it is, and how it looks."""
@@ -43,6 +48,29 @@ class Brand(Section):
     footer: str | None = Field(
         None, min_length=1, max_length=160, description="line at the foot of every page, on paper, too"
     )
+
+    @field_validator("color", "accent", mode="before")
+    @classmethod
+    def _no_comment(cls, value: Any) -> Any:
+        if value is None:  # a key that is not there is not checked
+            raise PydanticCustomError(
+                "no_color", 'has nothing in it, for # begins a comment; put it in quotes: "#1F6F8B"'
+            )
+        return value
+
+    @field_validator("name", "footer")
+    @classmethod
+    def _one_line(cls, value: str | None) -> str | None:
+        for sign in value or "":
+            if sign in _TURNS or unicodedata.category(sign) in {"Cc", "Zl", "Zp"}:
+                raise PydanticCustomError(
+                    "one_line",
+                    "must be one line of plain text; take out {sign}",
+                    {"sign": _SIGNS.get(sign, f"the sign U+{ord(sign):04X}, which is not seen")},
+                )
+        if value and all(unicodedata.category(sign) in {"Zs", "Cf"} for sign in value):
+            raise PydanticCustomError("blank", "holds only blanks; write something, or remove the key")
+        return value
 
 
 class Client(Section):

@@ -93,7 +93,9 @@ def find_browser(environment: Mapping[str, str] | None = None) -> Path:
     given = os.environ if environment is None else environment
     path = given.get("PATH")
     if named := given.get("CAM_CHROMIUM"):
-        found = shutil.which(Path(named).expanduser(), path=path)
+        # What has a folder is no name for the PATH; a home that nobody has stays as it is written.
+        place = os.path.expanduser(named)  # noqa: PTH111
+        found = shutil.which(Path(place).absolute() if Path(place).name != place else place, path=path)
         if found is None:
             raise ParamsError(
                 f"CAM_CHROMIUM={named}: no program is there. Name that of Chromium, Chrome or Edge, or unset it."
@@ -134,6 +136,7 @@ def print_pdf(pages: Sequence[Path], folder: Path, *, browser: Path, timeout: fl
     OutputError
         If the browser cannot be started, hangs, crashes or writes no whole PDF.
     """
+    folder = folder.absolute()  # an address names no place that is relative
     folder.mkdir()
     document, made = folder / "report.html", folder / "report.pdf"
     text = one_document({page.name: page.read_text(encoding="utf-8") for page in pages})

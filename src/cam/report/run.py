@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from cam.errors import OutputError, ParamsError
+from cam.errors import ParamsError
 from cam.key_figures import Row
 from cam.language import use
 from cam.params import Params
@@ -24,7 +24,7 @@ from cam.report.execute import Job, Result
 from cam.report.glossary import glossary_path
 from cam.report.pace import keep_paces
 from cam.report.processes import Progress, run_jobs, warm_up
-from cam.report.publish import switch, workplace
+from cam.report.publish import output_error, switch, workplace
 from cam.report.since import earlier_figures
 from cam.studies.client import STUDIES, prepare_client
 
@@ -69,6 +69,8 @@ class Outcome:
         The PDF beside the pages, where it was asked for and is there.
     pdf_fault : str
         Why it is not there; the report is whole without it.
+    is_pdf_gone : bool
+        Whether the last report had a PDF, and none was asked for of this one.
     """
 
     folder: Path
@@ -78,6 +80,7 @@ class Outcome:
     seconds: Mapping[str, float]
     pdf: Path | None = None
     pdf_fault: str = ""
+    is_pdf_gone: bool = False
 
     @property
     def exit_code(self) -> int:
@@ -148,12 +151,13 @@ def run_report(
         report_key = digest(report_key, json.dumps(earlier))
         pdf = final / _pdf_name(final)
         if not options.force and _is_in_place(final, report_key):
-            made, fault = (pdf if pdf.is_file() else None), ""
-            if options.browser and made is None:
-                made, fault = _print(final, names, staging.parent, options.browser, progress)
-                if made:
-                    made = made.replace(pdf)
-            return Outcome(final, True, (), tuple(names), seconds, made if options.browser else None, fault)
+            if not options.browser:
+                return Outcome(final, True, (), tuple(names), seconds)
+            if _is_printed(final):
+                return Outcome(final, True, (), tuple(names), seconds, pdf)
+            made, fault = _print(final, names, staging.parent, options.browser, progress)
+            _record_pdf(final, made, fault)
+            return Outcome(final, True, (), tuple(names), seconds, pdf if made else None, fault)
 
         kept = [name for name in names if is_sealed(places[name]) and not (options.force and name in wanted)]
         began = time.monotonic()
@@ -189,15 +193,16 @@ def run_report(
             began = time.monotonic()
             made, fault = _print(staging, names, staging.parent, options.browser, progress)
             seconds["pdf"] = time.monotonic() - began
-        outcome = Outcome(final, False, tuple(results), tuple(kept), seconds, pdf if made else None, fault)
+        is_gone = pdf.is_file() and not options.browser
+        printed = pdf if made else None
+        outcome = Outcome(final, False, tuple(results), tuple(kept), seconds, printed, fault, is_gone)
         is_whole = all(result.status == "done" for result in results)
         record = _record(outcome, params, prepared.key, keys, report_key if is_whole else None)
         record["files"] = _files(staging)
-        text = json.dumps(record, ensure_ascii=False, indent=1)
-        (staging / "run.json").write_text(text + "\n", encoding="utf-8")
+        _write_record(staging / "run.json", record)
         _keep_foreign(final, staging)
-        if made:  # after the record: it is not the same bytes twice, and may come and go
-            made.replace(staging / pdf.name)
+        if options.browser:  # after the files: it is not the same bytes twice, and may come and go
+            _record_pdf(staging, made, fault, name=pdf.name)
         switch(staging, final)
     return outcome
 
@@ -304,8 +309,34 @@ def _print(
     try:
         files = [pages / f"{name}.html" for name in ("index", *names)]
         return print_pdf(files, room / "printing", browser=browser), ""
-    except OutputError as error:
-        return None, str(error)
+    except Exception as error:  # whatever it is: the report is made, and must not be lost with its PDF
+        known = output_error(error, room)
+        return None, str(known or f"The PDF could not be printed ({type(error).__name__}: {error}).")
+
+
+def _is_printed(place: Path) -> bool:
+    """Whether the PDF in *place* is the one that was printed from this report."""
+    try:
+        record = json.loads((place / "run.json").read_text(encoding="utf-8"))
+        return bool(record.get("pdf") == digest(place / _pdf_name(place)))
+    except (OSError, ValueError):
+        return False
+
+
+def _record_pdf(place: Path, made: Path | None, fault: str, *, name: str = "") -> None:
+    """Put a printed PDF beside its pages, and into their record which file it is, or why there is none."""
+    record = json.loads((place / "run.json").read_text(encoding="utf-8"))
+    record |= {"pdf": digest(made) if made else None, "pdf_fault": fault}
+    if made:
+        made.replace(place / (name or _pdf_name(place)))
+    _write_record(place / "run.json", record)
+
+
+def _write_record(path: Path, record: Mapping[str, Any]) -> None:
+    text = json.dumps(record, ensure_ascii=False, indent=1) + "\n"
+    aside = path.with_name(f".{path.name}")  # in one step: a record cut short would be that of no report
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
 
 
 def _keep_foreign(place: Path, staging: Path) -> None:

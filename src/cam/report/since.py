@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 from cam import key_figures
-from cam.errors import ParamsError
+from cam.changes import estimate_of
+from cam.errors import DataError, ParamsError
 
 #: The figures that a report was compared with, kept beside its own.
 EARLIER = "key_figures_before.csv"
 
 
-def read_figures(where: str | Path, *, reports: Path) -> list[key_figures.Row]:
+def read_figures(where: str | Path, *, reports: Path, client: str = "") -> list[key_figures.Row]:
     """Read the key figures of a report.
 
     Parameters
@@ -22,6 +25,8 @@ def read_figures(where: str | Path, *, reports: Path) -> list[key_figures.Row]:
         A ``key_figures.csv``, a folder that holds one, or a client whose report stands in *reports*.
     reports : Path
         Folder of all reports.
+    client : str, optional
+        The id of the client that they must be of; by default they may be any client's.
 
     Returns
     -------
@@ -30,7 +35,7 @@ def read_figures(where: str | Path, *, reports: Path) -> list[key_figures.Row]:
     Raises
     ------
     ParamsError
-        If there is none, or the file is no ``key_figures.csv``.
+        If there is none, the file is no ``key_figures.csv``, holds what is no figure, or another client's.
     """
     path = Path(where)
     places = [path, path / "key_figures.csv", reports / str(where) / "key_figures.csv"]
@@ -40,13 +45,24 @@ def read_figures(where: str | Path, *, reports: Path) -> list[key_figures.Row]:
             f"{where}: no key figures there. Name a key_figures.csv, a report's folder, or a client with a report."
         )
     try:
-        rows = key_figures.read(found)
-    except (UnicodeDecodeError, OSError) as error:
+        text = found.read_bytes().decode("utf-8-sig")  # a spreadsheet begins it with a mark of its own
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    except (UnicodeDecodeError, OSError, csv.Error) as error:
         raise ParamsError(f"{found}: cannot be read: {error}.") from None
-    if not _are_figures(rows) or any(None in row.values() for row in rows):
+    if not _are_figures(rows) or any(None in row or None in row.values() for row in rows):
         raise ParamsError(
             f"{found}: no key figures. Such a file has the columns {', '.join(key_figures.COLUMNS)}."
         )
+    others = sorted({row["client"] for row in rows} - {client})
+    if client and others:
+        raise ParamsError(
+            f"{found}: key figures of {others[0] or 'no client'}, not of {client}. Name an earlier report of {client}."
+        )
+    for row in rows:
+        try:
+            estimate_of(row)
+        except DataError as error:
+            raise ParamsError(f"{found}: {error}") from None
     return rows
 
 
