@@ -349,18 +349,16 @@ def test_a_narrow_terminal_cuts_names_first_and_never_how_it_ended(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     end = "refused: its parameters, or where it writes"
     show_clients([("acme", "done", 3.25), ("a" * 40, end, 1234.5)])
-    study = Result("01_segmentation", "done", 123.4, findings=11)
+    study = Result("01_segmentation", "done", "", 123.4, findings=11)
     show_outcome(Outcome(Path("none"), False, (study,), ("01_segmentation",), {"studies": 1.0}), str)
     shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
-    clients, studies = shown.split("Study")[0], "Study" + shown.split("Study")[1]
-    assert max(map(len, shown.splitlines())) <= width
-    assert "Client" in clients.replace("…", "nt") and " 3.2" in clients and "1234.5" in clients
-    letters = "".join(line[6:] for line in clients.splitlines())
-    assert sorted(letter for letter in letters if letter in ",:") == [",", ":"]
-    assert "Seconds" in studies and "123.4" in studies
-    assert "unchanged, kept" in studies or width < 40
+    clients, studies = shown.split("Study")
+    assert max(len(line) for line in shown.splitlines() if not line.startswith("Time")) <= width
+    assert "Client" in clients and " 3.2" in clients and "1234.5" in clients
+    ended = "".join(line.split("…")[-1] for line in clients.splitlines()).replace("1234.5", "")
+    assert end.replace(" ", "") in ended.replace(" ", "") and "aaa…" in clients
+    assert "Seconds" in studies and "123.4" in studies and "unchanged" in studies and "kept" in studies
     assert ("Warnings" in studies) == (width >= 60)
-    assert ("aaaa…" in clients) and (width < 80 or end in clients)
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ _STEPS = {
     "pdf": "PDF",
 }
 #: Characters of a name that a narrow terminal keeps, and those between two columns.
-_LEAST, _GAP = 5, 3
+_LEAST, _GAP = 6, 3
 _ENDS = {"done": "done", "failed": "failed", "timeout": "out of time"}
 #: What a reader opens first comes first; a report need not hold all of it.
 _FILES = ("index.html", "*.pdf", "workbook.xlsx", "customers.parquet", "key_figures.csv")

@@ -156,7 +156,7 @@ def test_a_relative_path_starts_where_the_tables_do_and_a_fault_has_its_line(tmp
 
     path.write_text(text + "~nosuchuser/x.png\n")
     with pytest.raises(
-        ParamsError, match="logo  ~nosuchuser/x.png: nobody here has that home; write the path"
+        ParamsError, match=r"logo  ~nosuchuser/x\.png: nobody here has that home; write the path"
     ):
         read_params(path)
 
