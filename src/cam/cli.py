@@ -131,9 +131,7 @@ def report_all(context: typer.Context) -> None:
         ended = _alone("report", str(path), *context.args)
         code = _INTERRUPTED if ended == _INTERRUPTED else max(code, ended)
         end = _ENDS.get(ended, f"broke off ({ended})")
-        if (
-            ended == ParamsError.exit_code and _stamp(record) != before
-        ):  # what was refused has written nothing
+        if ended == ParamsError.exit_code and _stamp(record) != before:  # a refusal writes nothing
             end = "done, without its PDF"
         ends.append((path.stem, end, time.monotonic() - began))
     if not ends:
