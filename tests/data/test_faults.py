@@ -26,3 +26,15 @@ def test_rows_are_not_to_be_dropped_where_hardly_any_would_be_left(client, maske
 def test_rows_may_be_dropped_where_enough_are_left(client) -> None:
     ids = [f"c{k}" for k in range(3)] + [""] * 17
     assert "drop_missing_ids: true" in client.refused(lambda: client.orders(orders(ids)))
+
+
+@pytest.mark.parametrize(
+    ("revenue", "is_told"), [("4898911679901", True), ("999999999999", None), ("much", False)]
+)
+def test_an_amount_without_room_is_told_its_limit(client, revenue, is_told) -> None:
+    text = f"customer_id,order_date,revenue\nc1,2024-01-05,{revenue}\nc2,2024-01-05,1\n"
+    if is_told is None:
+        client.orders(text)
+    else:
+        told = client.refused(lambda: client.orders(text))
+        assert ("Numbers of 1,000,000,000,000 and more have no room" in told) is is_told

@@ -68,6 +68,11 @@ def test_no_hyphen_stands_for_minus_and_zero_has_no_sign(value, unit):
     assert not text.startswith("−") or any(sign in text for sign in "123456789")
 
 
+@pytest.mark.parametrize("unit", ["USD", "share", "count", "points", "days", "ratio"])
+def test_a_zero_has_no_sign(unit):
+    assert value_text(-0.0, unit) == value_text(0.0, unit)
+
+
 def test_intervals():
     assert interval_text(Estimate("a", 0.3, "share", 100, 0.219, 0.396)) == "21.9\u00a0% to 39.6\u00a0%"
     assert interval_text(Estimate("a", 5, "count", 5)) == ""

@@ -111,6 +111,10 @@ def test_studies_without_a_result_say_why() -> None:
         "05_churn": {"findings": ["12 % left."], "cannot_say": []},
     }
     assert assemble._silent(results, findings) == [
-        ("Segmentation", "01_segmentation.html", [("", "ValueError: x")]),
+        (
+            "Segmentation",
+            "01_segmentation.html",
+            [("", "The study stopped before its end: its page says why.")],
+        ),
         ("Lifecycle", "02_lifecycle.html", [("", "This needs orders."), ("", "Add them.")]),
     ]

@@ -88,11 +88,12 @@ def test_a_list_says_its_size_its_sum_what_to_do_and_where_it_is() -> None:
 def test_a_list_of_which_no_sum_is_known() -> None:
     lines = [
         {"what": "Write.", "whom": "New", "n": 3, "stake": None},
+        {"what": "Ask.", "whom": "Stars", "n": 1, "stake": None},
         {"what": "Wait.", "whom": "", "n": None, "stake": None},
     ]
     (one,) = announced("05_churn", [a_list(stake=None, lines=lines, caption="Elsewhere")], PAGE)
     assert (one.amount, one.interval, one.what) == ("", "", "")
-    assert one.lines == (("Write.", "New: 3 customers"), ("Wait.", ""))
+    assert one.lines == (("Write.", "New: 3 customers"), ("Ask.", "Stars: 1 customer"), ("Wait.", ""))
     assert (one.href, one.section) == ("05_churn.html", "Churn")
 
 

@@ -27,6 +27,17 @@ def test_a_cell_where_nothing_belongs_stays_blank():
     assert '<td class="num na"></td>' in show_table(FRAME, columns, caption="Who").html
 
 
+@pytest.mark.parametrize(("low", "high"), [(2.0, None), (None, 9.0)])
+def test_an_interval_with_one_end_is_none(low, high):
+    frame = pd.DataFrame({"name": ["New"], "months": [4.0], "low": [low], "high": [high]}).astype(
+        {"low": float, "high": float}
+    )
+    html = show_table(
+        frame, [Col("name", "Stage"), Col("months", "Stay", "months", "low", "high")], caption="Who"
+    ).html
+    assert '<td class="num">4</td>' in html and "nan" not in html.lower()
+
+
 def test_rows_that_are_left_out_are_said():
     frame = pd.DataFrame({"name": [str(i) for i in range(30)]})
     html = show_table(frame, [Col("name", "Name")], caption="Who").html

@@ -113,7 +113,12 @@ def test_the_overview_is_told_the_first_treatments(shops):
     assert [line.stake.value for line in told.lines] == placed["value_at_stake"].tolist()
     assert told.n == 400 and told.stake is None  # of all at once nobody decides
     assert told.caption in actions.show_actions(study, table).html
-    assert actions.announce(study, CannotSay("No table.")) is None
+    assert told.about.endswith("the most at stake first.")
+    unknown = table.assign(value_at_stake=np.nan, stake_low=np.nan, stake_high=np.nan)
+    assert "at stake" not in actions.announce(study, unknown).about
+    few = table.assign(n_customers=np.where(table.index == 0, 29, 0))
+    for nothing in (CannotSay("No table."), table.assign(is_unplaced=True), few):
+        assert actions.announce(study, nothing) is None
 
 
 def test_the_sheet_has_a_row_per_treatment_segment_and_quadrant(shops):

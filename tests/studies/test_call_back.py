@@ -86,6 +86,7 @@ def test_without_orders_the_latest_come_first(client):
     called = steps.to_call(study, ahead("contractual"))
     assert called.table["customer_id"].tolist() == ["c002", "c001"] and called.total is None
     assert "the latest first" in steps.findings(study, called)[0]
+    assert steps.announce(study, called).about.endswith("the latest first.")
     assert "Comment, masked" not in steps.sheet(study, called).columns
 
 

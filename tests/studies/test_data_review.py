@@ -11,6 +11,7 @@ from cam.data.profile import profile
 from cam.language import use
 from cam.studies.data_review import DataReview, review
 from cam.studies.data_review_shown import show_account, show_amounts, show_columns, show_tables
+from cam.studies.reconciliation import notes
 
 LAST = date(2026, 6, 30)
 
@@ -106,6 +107,29 @@ def test_copies_zero_values_and_dropped_rows(client) -> None:
     assert zero.startswith("41 rows have a value of zero, 10.0\u00a0%")
     assert "data.transactions.options.drop_duplicates: true" in copies
     assert found.all_kept == ""
+
+
+def test_a_small_share_of_copies_is_told_and_a_chance_one_is_not(client) -> None:
+    log = orders(2_000)
+    for n, told in ((10, 1), (9, 0)):
+        found = reviewed(client({"transactions": pd.concat([log, log.head(n)])}))
+        assert sum("exact copies" in said for said in found.cautions) == told
+
+
+def test_contracts_that_end_after_the_last_start_are_told_unless_the_day_is_given(client) -> None:
+    starts = [LAST - timedelta(days=k) for k in range(60)]
+    ends = [day + timedelta(days=40) if k % 2 else None for k, day in enumerate(starts)]
+    table = pd.DataFrame({"customer_id": range(60), "start_date": starts, "end_date": ends})
+    study = client({"contracts": table}, client={"id": "small"})
+    (said,) = reviewed(study).cautions
+    assert said == (
+        "Take care: 20 of 60 contracts end after the last day seen, 30 Jun 2026, and count as running. Set "
+        "client.as_of if they have ended."
+    )
+    assert said in notes(study.prepared)
+    assert (
+        reviewed(client({"contracts": table}, client={"id": "small", "as_of": "2026-06-30"})).cautions == ()
+    )
 
 
 def test_full_refunds_are_no_gifts_and_lines_that_are_alike_no_mistakes(client) -> None:

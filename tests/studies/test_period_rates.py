@@ -194,6 +194,27 @@ def test_nobody_in_the_base_is_told(client):
         assert "Nobody bought in the period 1 Jan 2026 to 31 Mar 2026" in counted.reason
     else:
         raise AssertionError("somebody was there")
+    there = [
+        figure.value
+        for figure in found.figures
+        if isinstance(figure, Estimate) and figure.figure == "n_customers"
+    ]
+    assert there[-2] == 0 < there[-1]  # that nobody came is in the history
+
+
+def test_where_all_have_stopped_the_last_periods_have_nobody_and_no_revenue(client):
+    log = orders(60)
+    found = walk(
+        client({"transactions": log[log["order_date"] < "2025-10-01"]}, lifecycle={"rate_months": 3})
+    )
+    totals = {
+        (figure.figure, figure.segment["period"]): figure.value
+        for figure in found.figures
+        if isinstance(figure, Estimate)
+    }
+    for name in ("n_customers", "revenue"):
+        assert totals[name, "2025-07/2025-09"] > 0
+        assert totals[name, "2026-01/2026-03"] == totals[name, "2026-04/2026-06"] == 0
 
 
 @pytest.mark.parametrize("revenue", [-5, 0])

@@ -10,6 +10,8 @@ from cam.schema import TABLES
 
 #: Where a drop for want of an id would leave no more than this share of the rows, it is no cure.
 _HARDLY_ANY = 0.1
+#: Numbers are kept exactly to six decimals, in 18 digits: from here on there is no room.
+_TOO_LARGE = 10**12
 
 
 def find_faults(
@@ -107,7 +109,11 @@ def _fault_text(source: Source, parsed: Parsed, check: Check, only_way: str, pla
     options = source.options
     if column and check.fault == "unreadable" and column.kind in {"money", "number", "integer"}:
         other = "," if options.decimal == "." else "."
-        if other in (check.example or ""):
+        if _is_too_large(check.example, options.decimal):
+            cure += (
+                f"\n    Numbers of {_TOO_LARGE:,} and more have no room: give them in thousands or millions."
+            )
+        elif other in (check.example or ""):
             noun = "comma" if other == "," else "point"
             cure += f'\n    If the {noun} is a decimal sign: data.{parsed.table}.options.decimal: "{other}".'
     elif column and check.fault == "unreadable" and column.kind in {"date", "datetime"}:
@@ -120,6 +126,14 @@ def _fault_text(source: Source, parsed: Parsed, check: Check, only_way: str, pla
     verb = "has" if check.n == 1 else "have"
     head = f"{parsed.table}: {check.n:,} of {parsed.n_rows:,} rows {verb} {what}"
     return f"{head} (first rows: {rows}{example}).\n{cure}"
+
+
+def _is_too_large(example: str | None, decimal: str) -> bool:
+    plain = (example or "").replace("," if decimal == "." else ".", "").replace(",", ".")
+    try:
+        return abs(float(plain)) >= _TOO_LARGE
+    except ValueError:
+        return False
 
 
 def _article(noun: str) -> str:

@@ -395,8 +395,10 @@ def _clean(
                 "revenue_kept": amount(settled.revenue),
                 "of_orders": settled.n_netted,
             }
-        copies = connection.execute(f"SELECT count(*) - count(DISTINCT {COPY}) FROM {kept}").fetchone()
-        review["exact_copies"] = copies[0] if copies else 0
+        is_open = parsed.table == "contracts" and params.client.as_of is None
+        later = f"count(*) FILTER (end_date::DATE > DATE '{as_of}')" if is_open else "0"
+        seen = connection.execute(f"SELECT count(*) - count(DISTINCT {COPY}), {later} FROM {kept}").fetchone()
+        review["exact_copies"], review["ends_later"] = seen or (0, 0)
         listed = ", ".join(identifier(name) for name in parsed.columns)
         # Joins and windows hand rows over in any order: the same rows must be the same bytes.
         is_mixed = parsed.table == "refunds" or params.data.sources[parsed.table].options.drop_duplicates
@@ -481,9 +483,7 @@ def _refuse_doubled_keys(
 def _match(connection: duckdb.DuckDBPyConnection, parsed: dict[str, Parsed], folder: Path) -> list[Review]:
     """How many customer ids of each other table are known in the first table that has them."""
     keyed = [name for name in parsed if "customer_id" in parsed[name].columns]
-    if len(keyed) < 2:
-        return []
-    base = keyed[0]
+    base = next(iter(keyed), "")
     ids = {
         name: f"(SELECT DISTINCT customer_id FROM read_parquet({literal(str(folder / f'{name}.parquet'))}) "
         "WHERE customer_id IS NOT NULL)"

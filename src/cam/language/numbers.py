@@ -33,6 +33,7 @@ def value_text(value: float, unit: str) -> str:
     >>> value_text(35.9, "CNY"), value_text(-1.26, "points")
     ('¥35.90', '−1.3')
     """
+    value += 0.0  # a zero has no sign
     if len(unit) == 3 and unit.isupper():
         return _money(value, unit)
     if unit == "share":

@@ -81,7 +81,8 @@ class Client(Section):
     language: Literal["en", "zh"] = Field("en", description="language of the report: en or zh")
     currency: Currency = Field("USD", description="currency of all amounts, ISO code")
     as_of: IsoDate | None = Field(
-        None, description="last day seen, to its end; by default the last day in the data"
+        None,
+        description="last day seen, to its end; by default that of the last order, or start of a contract",
     )
     customer_ids: Literal["plain", "hashed"] = Field(
         "plain", description="how customers are named in reports: by their ids, or by keyed hashes of them"

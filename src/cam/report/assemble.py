@@ -218,9 +218,10 @@ def _silent(
 ) -> list[tuple[str, str, list[tuple[str, str]]]]:
     """Studies that failed or had nothing to say, each with the reasons."""
     rows = []
+    stopped = translate("The study stopped before its end: its page says why.")  # in no words of the machine
     for name, result in results.items():
         if result.status != "done":
-            rows.append((pages.label(name), f"{name}.html", [("", result.message.splitlines()[0])]))
+            rows.append((pages.label(name), f"{name}.html", [("", stopped)]))
         elif not findings[name]["findings"]:
             rows.append((pages.label(name), f"{name}.html", overview.wanted(findings[name])))
     return rows

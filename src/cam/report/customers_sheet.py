@@ -49,7 +49,7 @@ def customer_sheets(path: Path, *, currency: str) -> tuple[Sheet, Sheet]:
     remark = ""
     if n > MAX_CUSTOMERS:
         remark = sentence(
-            "The first {shown} of {all} customers; all are in customers.parquet.",
+            "The first {shown} of {all} customers, in the order of their ids; all are in customers.parquet.",
             shown=MAX_CUSTOMERS,
             all=n,
         )

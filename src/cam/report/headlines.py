@@ -107,7 +107,7 @@ CARDS: tuple[tuple[Kind, ...], ...] = (
             "Still there after 12 months",
             "survival_rate",
             "02_lifecycle#how-long-do-customers-stay",
-            "{n}",
+            "of new customers, from how long those in the snapshot have been there; {n}",
             "basis=snapshot;months=12",
         ),
     ),
@@ -136,7 +136,12 @@ CARDS: tuple[tuple[Kind, ...], ...] = (
             "of the customers in the snapshot have left; {n}",
             "basis=snapshot",
         ),
-        Kind("Churn rate", "churn_rate", "05_churn#what-counts-as-leaving", "{n}"),
+        Kind(
+            "Churn rate",
+            "churn_rate",
+            "05_churn#what-counts-as-leaving",
+            "of those who were there had left {days} days later; {n}",
+        ),
     ),
     (
         Kind(

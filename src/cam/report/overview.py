@@ -244,7 +244,7 @@ def _announced(study: str, title: str, about: Mapping[str, Any], page: str) -> A
     return Announced(
         title=title,
         about=about["about"],
-        size=sentence("{n} customers", n=value_text(about["n"], "count")),
+        size=_how_many(about["n"]),
         amount=value_text(stake.value, stake.unit) if stake else "",
         interval=interval_text(stake) if stake else "",
         what=about["stake_text"] if stake else "",
@@ -260,9 +260,15 @@ def _whom(line: Mapping[str, Any]) -> str:
     if not line["whom"]:
         return ""
     if not line["stake"]:
-        return sentence("{whom}: {n} customers", whom=line["whom"], n=line["n"])
+        return sentence("{whom}: {size}", whom=line["whom"], size=_how_many(line["n"]))
     stake = replace(Estimate(**line["stake"]), n=None)
-    return sentence("{whom}: {n} customers, {stake} at stake", whom=line["whom"], n=line["n"], stake=stake)
+    return sentence(
+        "{whom}: {size}, {stake} at stake", whom=line["whom"], size=_how_many(line["n"]), stake=stake
+    )
+
+
+def _how_many(n: int) -> str:
+    return sentence("{n} customers", n=n) if n != 1 else _("1 customer")
 
 
 def _section(page: str, caption: str) -> tuple[str, str]:

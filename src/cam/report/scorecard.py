@@ -223,6 +223,7 @@ def _card(
         else sentence("over {months} months", months=params.value.horizon_months),
         n=f"n\u00a0=\u00a0{estimate.n:,}" if estimate.n else "",
         months=params.value.horizon_months,
+        days=params.churn.horizon_days,
     )
     has_trend = len(shown.history) > 1
     return Card(

@@ -231,7 +231,7 @@ def _write_row(page: Any, styles: Styles, place: int, row: Sequence[Any]) -> Non
         elif kind is int:
             page.write_number(place, at, value)
         elif kind is str:
-            page.write_string(place, at, _text(value))
+            _write_text(page, styles, place, at, _text(value))
         elif kind is In:
             if value.value is not None:
                 whole = float(value.value).is_integer()
@@ -243,7 +243,16 @@ def _write_row(page: Any, styles: Styles, place: int, row: Sequence[Any]) -> Non
         elif isinstance(value, date):
             page.write_datetime(place, at, value)
         else:
-            page.write_string(place, at, _text(str(value)))
+            _write_text(page, styles, place, at, _text(str(value)))
+
+
+def _write_text(page: Any, styles: Styles, place: int, at: int, text: str) -> None:
+    # The library takes such a text for markup of its own, and would write it into the file as it is; in two parts it
+    # stays a text, and the same one.
+    if text.startswith("<r>") and text.endswith("</r>"):
+        page.write_rich_string(place, at, text[:3], styles.top, text[3:])
+    else:
+        page.write_string(place, at, text)
 
 
 def _column_format(
@@ -272,9 +281,6 @@ def _width(column: Column, values: Sequence[Any], sheet: Sheet) -> float:
 
 def _text(text: str) -> str:
     """A text that a cell can hold; what does not fit is said, never lost in silence."""
-    # The library takes such a text for markup of its own, and would write it into the file as it is.
-    if text.startswith("<r>") and text.endswith("</r>"):
-        text += " "
     if len(text) > MOST_CHARACTERS // 2 and len(text.encode("utf-16-le")) > 2 * MOST_CHARACTERS:
         mark = _(" … (cut: a cell holds no more than {n} characters)").format(n=f"{MOST_CHARACTERS:,}")
         room = 2 * (MOST_CHARACTERS - len(mark))

@@ -242,7 +242,8 @@ def _cell(row: Mapping[Any, Any], column: Col, *, first: bool, keyed: bool) -> s
         return '<td class="num na"></td>' if column.may_be_empty else '<td class="num na">–</td>'
     number = value_text if column.unit_column else _number
     text = escape(number(float(value), unit))
-    if column.low and column.high and not pd.isna(row[column.low]):
+    # An interval has two ends: where one is not known, it is none.
+    if column.low and column.high and not (pd.isna(row[column.low]) or pd.isna(row[column.high])):
         low, high = (number(float(row[name]), unit) for name in (column.low, column.high))
         # A dash beside a minus cannot be read.
         between = (

@@ -17,6 +17,7 @@ from cam.measures.segmentation.rules import SEGMENTS
 from cam.measures.segmentation.value_matrix import QUADRANTS
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.action_lists import ActionList, Line
+from cam.studies.segmentation import MIN_CUSTOMERS
 from cam.studies.study import Study, join_customers, needs
 from cam.studies.value_potential import strategy
 from cam.studies.valued import Ahead, Stakes, at_stake, stakes
@@ -234,11 +235,18 @@ def announce(study: Study, table: pd.DataFrame | CannotSay) -> ActionList | None
     """Say in a few lines what the action table holds; nothing where there is none."""
     if isinstance(table, CannotSay):
         return None
+    placed = table[~table["is_unplaced"]]
+    if int(placed["n_customers"].sum()) < MIN_CUSTOMERS:
+        return None  # nothing to do for anybody, or too few to advise on
     lines = [
         Line(str(row["treatment"]), str(row["for_whom"]), int(row["n_customers"]), _stake_of(study, row))
-        for row in table[~table["is_unplaced"]].head(_MOST_LINES).to_dict("records")
+        for row in placed.head(_MOST_LINES).to_dict("records")
     ]
-    about = _("What to do for each group of customers, the most at stake first.")
+    about = (
+        _("What to do for each group of customers, the most at stake first.")
+        if placed["value_at_stake"].notna().any()
+        else _("What to do for each group of customers, the largest group first.")
+    )
     # Of all customers together nobody decides: what is at stake stands with each group.
     return ActionList(about, int(table["n_customers"].sum()), None, "", tuple(lines), _(_CAPTION))
 

@@ -248,6 +248,9 @@ def announce(study: Study, called: CallBack | CannotSay) -> ActionList | None:
     said += [*_late(called), *_unnamed(called)]
     about = sentence(
         "Customers whose last answer was low ({score} up to {low}) and is at most {days} days old, the most at stake "
+        "first."
+        if called.total is not None
+        else "Customers whose last answer was low ({score} up to {low}) and is at most {days} days old, the latest "
         "first.",
         score=called.score.upper(),
         low=_LOW[called.score],

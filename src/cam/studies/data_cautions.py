@@ -17,8 +17,10 @@ from cam.schema import TABLES
 from cam.studies.reconciliation import gaps, reason_text
 
 #: From these shares on, something is worth a word.
-_DROPPED, _UNJOINED, _COPIED, _OUT_OF_LINE = 0.01, 0.05, 0.005, 0.01
+_DROPPED, _UNJOINED, _COPIED, _OUT_OF_LINE = 0.01, 0.05, 0.001, 0.01
 _ONE_CUSTOMER, _ZERO, _LOOSE, _EMPTY = 0.10, 0.05, 0.05, 0.5
+#: Fewer copies than these are chance.
+_FEWEST_COPIES = 10
 #: A month with less than this of a usual one, over so many months, may be there in part only.
 _SLACK, _USUAL_MONTHS, _FEWEST_MONTHS = 0.5, 12, 4
 #: Where orders come on most days, a week without any is a hole.
@@ -220,7 +222,7 @@ def _crowd(log: TableProfile) -> list[str]:
 def _copies(prepared: Prepared, seen: Profile) -> list[str]:
     said = []
     for name, made in prepared.review["tables"].items():
-        if made["exact_copies"] <= _COPIED * made["rows_kept"]:
+        if made["exact_copies"] < max(_COPIED * made["rows_kept"], _FEWEST_COPIES):
             continue
         words = (
             "{table}: {n} rows ({share}) are exact copies of another, and count. If they were exported twice, set "

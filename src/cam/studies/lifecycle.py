@@ -172,8 +172,18 @@ def key_figures(
     return figures
 
 
-def _came_back(repeat: pd.DataFrame) -> str:
+def _came_back(repeat: pd.DataFrame) -> str | CannotSay:
     rate = _repeat_rate(repeat)
+    if (rate.n or 0) < MIN_COHORT:
+        return CannotSay(
+            sentence(
+                "What to do about coming back cannot be said: that takes at least {least} customers, and there are "
+                "{n}.",
+                least=MIN_COHORT,
+                n=rate.n or 0,
+            ),
+            _("Run the report again when there are more."),
+        )
     if rate.value >= _NEARLY_ALL:
         words = (
             "{rate} of customers came back on another day. Hardly anybody is lost after the first purchase: work on "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import pandas as pd
@@ -72,6 +72,13 @@ class Counts:
         """The later period of a pair as key figures name it, such as ``2026-04/2026-06``."""
         months = [f"{day:%Y-%m}" for day in self.days(pair)]
         return "/".join(dict.fromkeys(months))
+
+
+@dataclass(frozen=True, slots=True)
+class NoBase(CannotSay):
+    """Nobody was there in the last but one period: no rate, but *counted* says how many there were in each."""
+
+    counted: Counts | None = field(default=None, compare=False)
 
 
 #: By way of leaving; what has no rates says why.
@@ -235,20 +242,16 @@ def _with_base(counted: Counts) -> Counts | CannotSay:
     if int(counted.pairs["n_base"].iloc[-1]):
         return counted
     earlier = counted.ends[counted.last - 1]
-    if counted.basis == "contract":
-        return CannotSay(
-            sentence(
-                "No contract ran on {day}, so nobody can have stayed or left since.", day=date_text(earlier)
-            ),
-            _("Set a longer lifecycle.rate_months."),
-        )
-    return CannotSay(
-        sentence(
+    first = _end_before(earlier, counted.fit.months) + timedelta(days=1)
+    reason = (
+        sentence("No contract ran on {day}, so nobody can have stayed or left since.", day=date_text(earlier))
+        if counted.basis == "contract"
+        else sentence(
             "Nobody bought in the period {period}, so nobody can have stayed or left since.",
-            period=period_text(_end_before(earlier, counted.fit.months) + timedelta(days=1), earlier),
-        ),
-        _("Set a longer lifecycle.rate_months."),
+            period=period_text(first, earlier),
+        )
     )
+    return NoBase(reason, _("Set a longer lifecycle.rate_months."), counted)
 
 
 def _fit(

@@ -14,7 +14,7 @@ from cam.language import translate as _
 from cam.measures.lifecycle.period_rates import bridge_table, rate_trend, revenue_parts
 from cam.reduce.cohort_revenue import cohort_revenue
 from cam.reduce.states import month_of
-from cam.studies.period_rates import Counts, Ways
+from cam.studies.period_rates import Counts, NoBase, Ways
 from cam.studies.stages import YEAR
 from cam.studies.study import Study
 
@@ -34,9 +34,12 @@ def findings(study: Study, ways: Ways, table: pd.DataFrame | CannotSay) -> list[
 
 def key_figures(study: Study, ways: Ways, table: pd.DataFrame | CannotSay) -> list[Estimate | CannotSay]:
     """List all rates by basis and period, the totals of each period, and the amounts that both sums are made of."""
-    if isinstance(table, CannotSay):
-        return [table]
     figures: list[Estimate | CannotSay] = [way for way in ways.values() if isinstance(way, CannotSay)]
+    for way in ways.values():
+        if isinstance(way, NoBase) and way.counted:
+            figures += _totals(study, way.counted)  # that nobody is there any more is no reason to hide it
+    if isinstance(table, CannotSay):
+        return figures
     for basis, counted in ways.items():
         if isinstance(counted, CannotSay):
             continue

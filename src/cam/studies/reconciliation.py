@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from cam.data import Prepared
-from cam.language import active, listed, sentence
+from cam.language import active, date_text, listed, sentence
 from cam.language import translate as _
 from cam.params import Params
 from cam.show.tables import Col, ShownTable, show_table
@@ -292,7 +292,7 @@ def matches(prepared: Prepared) -> list[str]:
 
 
 def gaps(prepared: Prepared) -> list[str]:
-    """Notice a last day that no other supports: every recency and churn rate would rest on it.
+    """Notice a last day seen that the data do not support: every recency and churn rate would rest on it.
 
     Parameters
     ----------
@@ -306,7 +306,7 @@ def gaps(prepared: Prepared) -> list[str]:
     """
     table = prepared.review["tables"].get("transactions")
     if not table:
-        return []
+        return _ends_later(prepared)
     last, said = date.fromisoformat(table["last_date"]), []
     if (prepared.as_of - last).days > _GAP_DAYS:
         words = (
@@ -319,3 +319,15 @@ def gaps(prepared: Prepared) -> list[str]:
         words = "Take care: the last day with an order stands alone, {n} days after the one before. Is its date right?"
         said.append(sentence(words, n=(last - date.fromisoformat(before)).days))
     return said
+
+
+def _ends_later(prepared: Prepared) -> list[str]:
+    """Contracts alone end the data with the last start: who has left since then would count as running."""
+    table = prepared.review["tables"].get("contracts", {})
+    if not table.get("ends_later"):
+        return []
+    words = (
+        "Take care: {n} of {all} contracts end after the last day seen, {day}, and count as running. Set "
+        "client.as_of if they have ended."
+    )
+    return [sentence(words, n=table["ends_later"], all=table["rows_kept"], day=date_text(prepared.as_of))]

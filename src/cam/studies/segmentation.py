@@ -351,7 +351,8 @@ def headline(study: Study) -> Sequence[Estimate]:
     """
     review = study.prepared.review["tables"].get("transactions")
     if review:
-        n = review["n_customers"]
+        # Whom only refunds name has not bought.
+        n = review["n_customers"] if review["n_orders"] else 0
         return (
             Estimate("n_customers", n, "count", n),
             Estimate("n_transactions", review["n_orders"], "count", review["n_orders"]),
