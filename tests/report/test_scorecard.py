@@ -174,6 +174,12 @@ def test_a_snapshot_has_a_churn_rate_and_no_history() -> None:
     found = cards(figures)
     assert list(found) == ["Still there after 12 months", "Churn rate"]
     assert "in the snapshot have left" in found["Churn rate"].detail and not found["Churn rate"].trend
+    assert found["Still there after 12 months"].detail.startswith("of new customers")
+
+
+def test_no_card_says_n_of_nobody_knows_whom() -> None:
+    for kind in (kind for kinds in CARDS for kind in kinds):
+        assert {kind.words, kind.of_period} != {""} and "{n}" not in (kind.words, kind.of_period)
 
 
 def test_worth_for_ever_goes_with_the_ratio_that_is_made_of_it() -> None:

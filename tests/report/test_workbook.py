@@ -251,7 +251,7 @@ def test_nobody_and_more_than_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(customers_sheet, "MAX_CUSTOMERS", 4)
     path = write(tmp_path / "many.xlsx")
     said, head, *body = table(path, title)
-    words = f"The first 4 of {len(IDS)} customers; all are in customers.parquet."
+    words = f"The first 4 of {len(IDS)} customers, in the order of their ids; all are in customers.parquet."
     assert said[0] == words and head[0] == "Customer" and len(body) == 4
     assert [row for row in table(path, "About this workbook") if row[0] == title and words in str(row[1])]
     (pane,) = part(path, "xl/worksheets/sheet6.xml").iterfind(".//x:pane", SPACE)

@@ -100,6 +100,17 @@ def test_it_says_that_customers_drift_away_over_the_same_customers(client):
     assert "more than chance, and worse" in found[0]
 
 
+@pytest.mark.parametrize(("n", "is_told"), [(1, False), (29, False), (30, True)])
+def test_too_few_customers_carry_no_advice_on_coming_back(client, n, is_told):
+    repeat = pd.DataFrame({"n_customers": [n, 0]})
+    (said,) = steps.lesser_findings(
+        client({"transactions": orders({"2026-01-01": [1]})}), repeat, CannotSay("x")
+    )
+    assert isinstance(said, str) is is_told
+    if not is_told:
+        assert "at least 30 customers" in said.reason and said.cure
+
+
 def test_steady_customers_are_not_said_to_drift(client):
     found, *_ = run(client({"transactions": orders({"2026-01-01": [60, 20, 21, 19, 20, 20]})}))
     assert "no drift beyond chance" in found[0]

@@ -82,7 +82,7 @@ class Client(Section):
     currency: Currency = Field("USD", description="currency of all amounts, ISO code")
     as_of: IsoDate | None = Field(
         None,
-        description="last day seen, to its end; by default that of the last order, or start of a contract",
+        description="last day seen, to its end; by default of the last order, or contract start",
     )
     customer_ids: Literal["plain", "hashed"] = Field(
         "plain", description="how customers are named in reports: by their ids, or by keyed hashes of them"
