@@ -69,6 +69,11 @@ def test_a_total_is_compared_in_per_cent_and_nothing_is_said_of_chance() -> None
     )
 
 
+def test_a_total_that_has_run_dry_says_since_when() -> None:
+    card = cards(some(*map(total, (80, 0, 0), HALVES)))["Customers"]
+    assert (card.value, card.sign, card.direction) == ("0", "▼", "None since Jan–Jun 2025")
+
+
 @pytest.mark.parametrize(
     ("last", "sign", "words"),
     [

@@ -253,6 +253,9 @@ def _direction(shown: _Shown, move: Change | None) -> tuple[str, str]:
         return "", ""
     period = shown.span(-2)
     if move.verdict == "same":
+        some = [at for at, each in enumerate(shown.history) if each.value]
+        if some and shown.estimate.value == 0 and shown.estimate.low is None:  # a total that has run dry
+            return sentence("None since {period}", period=shown.span(some[-1])), _SIGNS["down"]
         return sentence("The same as in {period}", period=period), _SIGNS[""]
     if move.verdict == "not clear":
         words = _("No clear change against {period} ({gap}): within chance")
