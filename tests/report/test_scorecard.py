@@ -196,7 +196,7 @@ def test_worth_for_ever_goes_with_the_ratio_that_is_made_of_it() -> None:
     found = cards(some(near, ever, ratio), horizon_months=24)
     assert found["CLV of a new customer"].value == "$120.00"
     assert "$40.00 of it in the first 24 months" in found["CLV of a new customer"].detail
-    assert found["CLV to CAC"].detail.startswith("CLV for ever per unit of CAC")
+    assert found["CLV to CAC"].detail.startswith("CLV for ever over the CAC of all who were won so far")
     only = cards(some(near, ratio), horizon_months=24)
     assert only["CLV of a new customer"].detail.startswith("in discounted margin over 24 months")
     assert only["CLV to CAC"].detail.startswith("CLV over 24 months per unit")
@@ -273,6 +273,19 @@ def test_a_stand_in_under_another_name_does_not_hide_what_is_missing() -> None:
     assert "Customer equity" in missing(
         figures, params=client(), tables={"transactions"}, studies=["03_clv_cac"]
     )
+
+
+def test_what_margin_rests_on_is_said_where_a_card_is_made_of_it() -> None:
+    worth = some(Estimate("customer_equity", 9e6, "USD", 50, 8e6, 1e7), study="03_clv_cac")
+    _cards, told = scorecard(worth, params=client(margin_rate=0.3, cost_to_serve={"order": 2}))
+    assert told == (
+        "Margin is an assumption: 30.0\u00a0% of revenue. The cost to serve is not taken off margin still to come, nor "
+        "off what is made of it."
+    )
+    assert scorecard(worth, params=client())[1] == ""
+    known = [*worth, *some(rate(0.4, figure="margin_rate"), study="03_clv_cac")]
+    assert scorecard(known, params=client(margin_rate=0.3))[1] == ""
+    assert scorecard([], params=client(margin_rate=0.3))[1] == ""
 
 
 def test_no_figures_no_cards() -> None:

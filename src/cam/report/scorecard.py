@@ -18,6 +18,8 @@ from cam.report.page import Card
 from cam.show.changes import change_note, gap_text
 from cam.show.sparkline import sparkline
 
+#: Cards of margin that is still to come.
+_OF_MARGIN = {"clv", "clv_to_cac", "payback_months", "customer_equity", "residual_clv_total"}
 _SIGNS = {"up": "▲", "down": "▼", "": "→"}
 
 
@@ -87,7 +89,9 @@ def scorecard(
         )
         for each in shown
     ]
-    return cards, _how_to_read(moves)
+    return cards, together(
+        *_how_to_read(moves), *_made_of([each.kind.figure for each in shown], whole, params)
+    )
 
 
 def missing(
@@ -225,7 +229,10 @@ def _card(
         months=params.value.horizon_months,
         days=params.churn.horizon_days,
     )
-    has_trend = len(shown.history) > 1
+    # Two values that come and go, such as 1 and 2 months, are no line to look at.
+    has_trend = len(shown.history) > 1 and (
+        len({each.value for each in shown.history}) > 2 or len(shown.history) == 2
+    )
     return Card(
         name=_(kind.name),
         value=value_text(estimate.value, estimate.unit),
@@ -300,9 +307,23 @@ def _alt(shown: _Shown) -> str:
     return together(said, _("The band is the 95 % interval.") if has_band else "")
 
 
-def _how_to_read(moves: Sequence[Change]) -> str:
+def _made_of(shown: Sequence[str], figures: Mapping[tuple[str, str], Row], params: Params) -> list[str]:
+    """What amounts of margin rest on, which no card has room for."""
+    if not set(shown) & _OF_MARGIN:
+        return []
+    said = []
+    if params.value.margin_rate is not None and ("margin_rate", "") not in figures:
+        assumed = Estimate("margin_rate", params.value.margin_rate, "share", None)
+        said.append(sentence("Margin is an assumption: {rate} of revenue.", rate=assumed))
+    serving = params.value.cost_to_serve
+    if serving.order or serving.refund or serving.ticket:
+        said.append(_("The cost to serve is not taken off margin still to come, nor off what is made of it."))
+    return said
+
+
+def _how_to_read(moves: Sequence[Change]) -> list[str]:
     if not moves:
-        return ""
+        return []
     said = [
         _(
             "Arrows compare the last complete period with the one before; shorter ones than a year differ in season."
@@ -315,7 +336,7 @@ def _how_to_read(moves: Sequence[Change]) -> str:
                 "band is the 95 % interval; totals have none."
             )
         )
-    return together(*said)
+    return said
 
 
 def _or(words: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate, Finding
-from cam.language import listed, named, sentence, value_text
+from cam.language import listed, named, sentence, together, value_text
 from cam.language import translate as _
 from cam.measures.segmentation.rules import SEGMENTS
 from cam.measures.segmentation.value_matrix import QUADRANTS
@@ -247,6 +247,10 @@ def announce(study: Study, table: pd.DataFrame | CannotSay) -> ActionList | None
         if placed["value_at_stake"].notna().any()
         else _("What to do for each group of customers, the largest group first.")
     )
+    if more := table.iloc[len(lines) :]["n_customers"].sum():
+        about = together(
+            about, sentence("The sheet has the other {n}, too.", n=value_text(int(more), "count"))
+        )
     # Of all customers together nobody decides: what is at stake stands with each group.
     return ActionList(about, int(table["n_customers"].sum()), None, "", tuple(lines), _(_CAPTION))
 
