@@ -196,10 +196,10 @@ def test_worth_for_ever_goes_with_the_ratio_that_is_made_of_it() -> None:
     found = cards(some(near, ever, ratio), horizon_months=24)
     assert found["CLV of a new customer"].value == "$120.00"
     assert "$40.00 of it in the first 24 months" in found["CLV of a new customer"].detail
-    assert found["CLV to CAC"].detail.startswith("CLV for ever over the CAC of all who were won so far")
+    assert found["CLV to CAC"].detail.startswith("CLV for ever, divided by the CAC of all who")
     only = cards(some(near, ratio), horizon_months=24)
     assert only["CLV of a new customer"].detail.startswith("in discounted margin over 24 months")
-    assert only["CLV to CAC"].detail.startswith("CLV over 24 months per unit")
+    assert only["CLV to CAC"].detail.startswith("CLV over 24 months, divided by")
 
 
 # --- consistent ---------------------------------------------------------------------------------

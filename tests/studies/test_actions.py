@@ -113,7 +113,9 @@ def test_the_overview_is_told_the_first_treatments(shops):
     assert [line.stake.value for line in told.lines] == placed["value_at_stake"].tolist()
     assert told.n == 400 and told.stake is None  # of all at once nobody decides
     assert told.caption in actions.show_actions(study, table).html
-    assert told.about.endswith("the most at stake first.")
+    assert "the most at stake first." in told.about
+    left = told.n - sum(line.n for line in told.lines)
+    assert told.about.endswith(f"The sheet has the other {left}, too.") and left > 0
     unknown = table.assign(value_at_stake=np.nan, stake_low=np.nan, stake_high=np.nan)
     assert "at stake" not in actions.announce(study, unknown).about
     few = table.assign(n_customers=np.where(table.index == 0, 29, 0))

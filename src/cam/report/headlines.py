@@ -177,7 +177,7 @@ CARDS: tuple[tuple[Kind, ...], ...] = (
             "CLV to CAC",
             "clv_to_cac",
             "03_clv_cac#is-a-new-customer-worth-its-cost",
-            "CLV {horizon} over the CAC of all who were won so far, all channels together; {n}",
+            "CLV {horizon}, divided by the CAC of all who were won so far, all channels together; {n}",
             "channel=all",
             needs=(*_SALES, "spend"),
         ),
