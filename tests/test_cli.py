@@ -40,7 +40,7 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "empty.yaml").touch()
     (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\x00")
     other = "client,as_of,study,figure,segment,value,low,high,n,unit\nother,2024-01-31,s,n,,1,,,1,count\n"
-    (tmp_path / "other.csv").write_text(other)
+    (tmp_path / "figures_of_another.csv").write_text(other)
     (tmp_path / "Upper Case.yaml").write_text("data: {transactions: {path: a.csv}}")
     yield tmp_path
 
@@ -82,8 +82,8 @@ def elsewhere(tmp_path: Path) -> Iterator[Path]:
             "/proc/x: cannot be written (No such file or directory); choose another",
         ),
         (
-            "report acme --since {here}/other.csv",
-            "{here}/other.csv: key figures of other, not of acme. Name an ear",
+            "report acme --since {here}/figures_of_another.csv",
+            "{here}/figures_of_another.csv: key figures of other, not of acme. Name an ear",
         ),
         ("reports --colour", "No such option: --colour"),
         ("reports --out=", "--out names no folder."),
