@@ -156,7 +156,7 @@ def test_a_study_that_fails_is_told_and_the_others_are_published(own_house: Hous
     assert any(output["output_type"] == "error" for output in outputs)
 
     index = (report / "index.html").read_text()
-    assert "Studies without a result" in index and "margin" not in index
+    assert "Studies without a result" in index and "&lt;b&gt;unknown" not in index
     assert "The study stopped before its end: its page says why." in index
     assert "04_satisfaction_nps was run." in index
     figures = (report / "key_figures.csv").read_text()
