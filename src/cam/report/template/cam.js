@@ -73,10 +73,14 @@
   document.querySelectorAll("table.sortable").forEach(sortable);
 
   // What does not scroll needs no stop of the tab key.
-  const boxes = document.querySelectorAll(".scroll, .chart figure, pre, .formula");
-  const stops = new ResizeObserver(entries => entries.forEach(({ target }) => {
-    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
-    else target.removeAttribute("tabindex");
-  }));
-  boxes.forEach(box => stops.observe(box));
+  const kinds = ".scroll, .chart figure, pre, .formula";
+  const boxes = document.querySelectorAll(kinds);
+  const check = box => {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  };
+  // What is inside grows on its own, as a table does when its font has come.
+  const stops = new ResizeObserver(entries => entries.forEach(({ target }) => check(target.closest(kinds))));
+  boxes.forEach(box => [box, ...box.children].forEach(part => stops.observe(part)));
+  document.fonts.ready.then(() => boxes.forEach(check));
 })();
