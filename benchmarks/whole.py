@@ -57,6 +57,7 @@ class Project:
         ignore = shutil.ignore_patterns("__pycache__", "*.egg-info", ".ipynb_checkpoints")
         for part in ("src", "notebooks", "params"):
             shutil.copytree(ROOT / part, self.root / part, ignore=ignore)
+        shutil.copy(ROOT / "GLOSSARY.md", self.root)
         self.params = self.root / "params" / "demo.yaml"
         self.given = yaml.safe_load(self.params.read_text(encoding="utf-8"))
 

@@ -78,6 +78,7 @@ KEYS = {
     "recency": "Days since last purchase",
     "region": "Region",
     "rfm_segment": "RFM segment",
+    "score": "Score",
     "segment": "RFM segment",
     "stage": "Stage",
     "step": "Step",
@@ -92,6 +93,7 @@ KEYS = {
 
 #: What *from* and *to* are in these figures; in others they are the client's own words.
 _MOVES = {"migration_share": state_text, "transition_rate": stage_text}
+_SCORES = {"nps": "NPS", "csat": "CSAT", "ces": "CES"}
 #: Codes of ours in front of a reader.
 CODES: Mapping[str, Mapping[str, str]] = {
     "against": {
@@ -138,8 +140,9 @@ CODES: Mapping[str, Mapping[str, str]] = {
     "of": {"margin": "gross margin", "revenue": "revenue"},
     "order": {"risk": "risk alone"},
     "period": {"calibration": "the calibration period"},
-    "outcome": {"nps": "NPS", "csat": "CSAT", "ces": "CES"},
+    "outcome": _SCORES,
     "over": {"recency": "days since last purchase alone", "silence": "silence alone"},
+    "score": _SCORES,
     "step": {
         "earlier": "the period before",
         "later": "the period itself",

@@ -112,7 +112,6 @@ class Styles:
         self.remark = book.add_format({"bold": True, "font_color": "#9C3D00"})
         self.title = book.add_format({"bold": True, "font_size": 16})
         self.bold = book.add_format({"bold": True, "valign": "top"})
-        self.link = book.add_format({"font_color": "#00639C", "underline": 1, "valign": "top"})
         # A little way from a number that stands before it.
         self.wrap = book.add_format({"text_wrap": True, "valign": "top", "indent": 1})
         self.top = book.add_format({"valign": "top", "indent": 1})

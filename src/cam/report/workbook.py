@@ -285,8 +285,7 @@ def _write_about(book: Any, styles: Styles, title: str, about: About, sheets: Se
         page.write_string(at, place, words, styles.head)
     for sheet in sheets:
         at += 1
-        quoted = sheet.title.replace("'", "''")
-        page.write_url(at, 0, f"internal:'{quoted}'!A1", styles.link, sheet.title)
+        page.write_string(at, 0, sheet.title, styles.wrap)
         page.write_string(at, 1, f"{sheet.holds} {sheet.remark}".strip(), styles.wrap)
         page.write_number(at, 2, sheet.n_rows, styles.of("count"))
     at += 2
