@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from cam.changes import compare
 from cam.data import Prepared
 from cam.data.engine import identifier, literal
 from cam.key_figures import Row
-from cam.language import date_text, period_text, translate, use
+from cam.language import translate, use
 from cam.params import Params
 from cam.report import overview, pages
 from cam.report.customers_sheet import customer_sheets
@@ -37,7 +36,7 @@ from cam.report.workbook import (
     write_workbook,
 )
 from cam.schema import STARTING_TABLES
-from cam.studies.reconciliation import reconcile, show_reconciliation
+from cam.studies.reconciliation import data_period, reconcile, show_reconciliation
 
 
 def assemble(
@@ -86,7 +85,7 @@ def assemble(
         customers, explained = customer_sheets(staging / "customers.parquet", currency=params.client.currency)
         write_workbook(
             staging / "workbook.xlsx",
-            about=About(params.client.title, _period(prepared), prepared.as_of, params.client.currency),
+            about=About(params.client.title, data_period(prepared), prepared.as_of, params.client.currency),
             sheets=[
                 findings_sheet(
                     [(pages.label(name), text) for name in done for text in findings[name]["findings"]]
@@ -201,7 +200,7 @@ def frames(params: Params, prepared: Prepared, names: Sequence[str]) -> dict[str
         name: Page(
             client=params.client.title,
             language=params.client.language,
-            period=_period(prepared),
+            period=data_period(prepared),
             as_of=prepared.as_of.isoformat(),
             navigation=links,
             href=f"{name}.html",
@@ -256,14 +255,6 @@ def _write_customers(staging: Path, prepared: Prepared, done: Sequence[str]) -> 
             f"COPY (SELECT {', '.join(columns)} FROM ({ids}) AS everyone{joins} ORDER BY everyone.customer_id) "
             f"TO {target} (FORMAT parquet, COMPRESSION zstd)"
         )
-
-
-def _period(prepared: Prepared) -> str:
-    """First to last day of the transactions, ready to print; the last day seen where there are none."""
-    review = prepared.review["tables"].get("transactions")
-    if not review:
-        return date_text(prepared.as_of)
-    return period_text(date.fromisoformat(review["first_date"]), prepared.as_of)
 
 
 def _plain(value: Any) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from cam.show.light import light
+
 _DEFAULTS = {"color": "#16324f", "accent": "#0072b2"}
 #: Contrast of text with white that WCAG 2 asks for (level AA).
 _READABLE = 4.5
@@ -54,9 +56,9 @@ def readable(colour: str) -> str:
     ('#0072b2', '#767676')
     """
     channels = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
-    for light in range(255, -1, -1):
-        shade = [round(channel * light / 255) for channel in channels]
-        if 1.05 / (_luminance(shade) + 0.05) >= _READABLE:
+    for strength in range(255, -1, -1):
+        shade = [round(channel * strength / 255) for channel in channels]
+        if 1.05 / (sum(light([channel / 255 for channel in shade])) + 0.05) >= _READABLE:
             break
     return colour if shade == channels else "#" + "".join(f"{channel:02x}" for channel in shade)
 
@@ -84,12 +86,3 @@ def signature(brand: Mapping[str, str], *, translate: Callable[[str], str]) -> s
     name, footer = brand.get("name"), brand.get("footer")
     signed = translate("Prepared by {name}").replace("{name}", name) if name else ""
     return " · ".join(part for part in (signed, footer) if part)
-
-
-def _luminance(channels: list[int]) -> float:
-    """Relative luminance of an sRGB colour (WCAG 2.2)."""
-    linear = [
-        value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
-        for value in (channel / 255 for channel in channels)
-    ]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from cam.language import active, listed, sentence, together, translate
+from cam.language import active, sentence, together, translate
 from cam.params import Params
 from cam.report import pages
 from cam.report.data_review import state_text
@@ -44,9 +44,8 @@ def check_lines(params: Params, found: DataReview) -> list[str]:
     for study, name in zip(found.studies, names, strict=True):
         lines.append(f"  {padded(name, widest)}  {state_text(study)}")
         for missing in study.missing:
-            words = "{parts} (in part):" if missing.is_partly else "{parts}:"
-            said = together(missing.reason, missing.cure)
-            words = together(sentence(words, parts=listed(missing.parts)), said)
+            parts = pages.parts_text(missing.parts, is_partly=missing.is_partly)
+            words = together(parts, together(missing.reason, missing.cure))
             lines += _broken(words, first="    - ", rest="      ")
     remarks = [*found.left_out, *found.remarks]
     if remarks:

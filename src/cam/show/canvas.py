@@ -6,7 +6,7 @@ import functools
 import io
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +21,7 @@ from matplotlib.text import Text
 
 from cam.estimate import CannotSay
 from cam.language import together
+from cam.show.light import WEIGHTS, light
 
 FONT = "Noto Sans SC"
 INK, SOFT, RULE, GREY = "#222222", "#555555", "#DDDDDD", "#B8B8B8"
@@ -28,7 +29,6 @@ INK, SOFT, RULE, GREY = "#222222", "#555555", "#DDDDDD", "#B8B8B8"
 ACCENT = "#0072B2"
 PALETTE = (ACCENT, "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 
-_WEIGHTS = (0.2126, 0.7152, 0.0722)  # of red, green and blue in a colour's light
 _DARK_ENOUGH = 1.05 / 4.7 - 0.05  # light of a text on white, with a little to spare
 
 _STYLE = {
@@ -103,25 +103,17 @@ def _legible(text: Text) -> Any:
                 color
                 if not alpha
                 else "white"
-                if sum(_light(shade)) < (1.05 * 0.05) ** 0.5 - 0.05
+                if sum(light(shade)) < (1.05 * 0.05) ** 0.5 - 0.05
                 else "black"
             )
-    parts = _light(to_rgb(color))
-    light = sum(parts)
-    if not _DARK_ENOUGH < light < 0.9:  # what is white is written on something dark
+    parts = light(to_rgb(color))
+    whole = sum(parts)
+    if not _DARK_ENOUGH < whole < 0.9:  # what is white is written on something dark
         return color
-    shares = [part / weight * _DARK_ENOUGH / light for part, weight in zip(parts, _WEIGHTS, strict=True)]
+    shares = [part / weight * _DARK_ENOUGH / whole for part, weight in zip(parts, WEIGHTS, strict=True)]
     return to_hex(
         [12.92 * share if share <= 0.0031308 else 1.055 * share ** (1 / 2.4) - 0.055 for share in shares]
     )
-
-
-def _light(color: Sequence[float]) -> list[float]:
-    """What red, green and blue give to a colour's light, from 0 to 1 in sum."""
-    return [
-        weight * (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
-        for part, weight in zip(color, _WEIGHTS, strict=True)
-    ]
 
 
 def new_axes(*, width: float = 7.2, height: float = 4.0) -> Axes:

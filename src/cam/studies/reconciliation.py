@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from cam.data import Prepared
-from cam.language import active, date_text, listed, sentence
+from cam.language import active, date_text, listed, period_text, sentence
 from cam.language import translate as _
 from cam.params import Params
 from cam.show.tables import Col, ShownTable, show_table
@@ -26,6 +26,24 @@ _COLUMNS = {
 }
 #: A silence of more days than this before the last day seen is no chance.
 _GAP_DAYS = 30
+
+
+def data_period(prepared: Prepared) -> str:
+    """Write the first to the last day of the transactions; the last day seen where there are none.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The client's checked tables.
+
+    Returns
+    -------
+    str
+    """
+    review = prepared.review["tables"].get("transactions")
+    if not review:
+        return date_text(prepared.as_of)
+    return period_text(date.fromisoformat(review["first_date"]), prepared.as_of)
 
 
 def reason_text(reason: str) -> str:

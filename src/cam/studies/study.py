@@ -19,7 +19,7 @@ from cam import key_figures
 from cam.data import Prepared, read_prepared
 from cam.errors import ParamsError
 from cam.estimate import CannotSay, Estimate, Finding
-from cam.language import date_text, period_text, sentence, together, use
+from cam.language import sentence, together, use
 from cam.language import translate as _
 from cam.params import SECTIONS, Params, params_from_sections, read_params
 from cam.project import project_root
@@ -27,7 +27,7 @@ from cam.show.notebook import install_formatters
 from cam.show.tables import Col, ShownTable, show_pairs, show_table
 from cam.studies.action_lists import ActionList
 from cam.studies.client import STUDIES, prepare_client
-from cam.studies.reconciliation import show_reconciliation
+from cam.studies.reconciliation import data_period, show_reconciliation
 
 #: Key figures on a page, which must stay under 2 MB; all are in ``key_figures.csv``.
 _MOST_FIGURES = 1500
@@ -79,10 +79,7 @@ class Study:
     @property
     def period(self) -> str:
         """First to last day of the transactions, ready to print; the last day seen where there are none."""
-        review = self.prepared.review["tables"].get("transactions")
-        if not review:
-            return date_text(self.as_of)
-        return period_text(date.fromisoformat(review["first_date"]), self.as_of)
+        return data_period(self.prepared)
 
     def lacks(self, table: str) -> CannotSay | None:
         """Say that a table is missing, or nothing if it is there."""
