@@ -56,6 +56,12 @@ def test_a_byte_order_mark_windows_line_ends_and_comments_are_read(read):
     assert read(b"\xef\xbb\xbf" + text.encode()).client.name == "甲公司"
 
 
+@pytest.mark.parametrize("brand", ["", "client: {brand: {color: '#1F6F8B'}}\n"])
+def test_sections_as_they_are_told_are_read_again(read, brand):
+    params = read(ORDERS + brand)
+    assert params_from_sections({name: params.section(name) for name in ("client", "data")}) == params
+
+
 @pytest.mark.parametrize("name", ["cdnow", "demo", "grocery", "telecom"])
 def test_the_clients_that_are_shipped_can_be_read(name):
     assert read_params(project_root() / f"params/{name}.yaml").client.id == name

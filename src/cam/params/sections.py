@@ -6,7 +6,7 @@ import unicodedata
 from itertools import pairwise
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from cam.params.sources import Data
@@ -57,6 +57,11 @@ class Brand(Section):
                 "no_color", 'has nothing in it, for # begins a comment; put it in quotes: "#1F6F8B"'
             )
         return value
+
+    @model_serializer(mode="wrap")
+    def _given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What was given alone: a colour that is none would not be read again."""
+        return {key: value for key, value in dump(self).items() if value is not None}
 
     @field_validator("name", "footer")
     @classmethod

@@ -189,7 +189,6 @@ def frames(params: Params, prepared: Prepared, names: Sequence[str]) -> dict[str
     from cam import __version__
 
     glosses = read_glosses(read_glossary(), language=params.client.language)
-    brand = {key: value for key, value in params.section("client")["brand"].items() if value}
     links = pages.navigation(names)
     provenance = (
         (translate("Client"), params.client.title),
@@ -205,7 +204,7 @@ def frames(params: Params, prepared: Prepared, names: Sequence[str]) -> dict[str
             navigation=links,
             href=f"{name}.html",
             provenance=provenance,
-            brand=brand,
+            brand=params.section("client")["brand"],
             glosses=glosses,
         )
         for name in ("index", *names)

@@ -106,7 +106,7 @@ def write_refusal(params: Params, fault: DataError, *, out: Path) -> Path:
         navigation=(),
         href="",
         provenance=(("cam", __version__),),
-        brand={key: value for key, value in params.section("client")["brand"].items() if value},
+        brand=params.section("client")["brand"],
     )
     try:
         place = _write(params, page, {"faults": str(fault)}, out)
