@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import zipfile
 from collections.abc import Iterator
@@ -330,3 +331,17 @@ def test_a_glossary_of_another_shape_is_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(glossary, "project_root", lambda: tmp_path)
     with pytest.raises(CamError, match=r"GLOSSARY\.md: the table of terms must have the columns Term, 中文"):
         glossary.read_glossary()
+
+
+def test_a_long_text_has_the_room_that_its_lines_need(tmp_path):
+    path = tmp_path / "book.xlsx"
+    texts = ["short", "words " * 60, "一" * 200, "a\nb\nc"]
+    with xlsxwriter.Workbook(str(path), {"constant_memory": True}) as book:
+        write_sheet(book, Styles(book), Sheet("t", (Column("text"),), [[text] for text in texts], "It."))
+    root = ElementTree.fromstring(zipfile.ZipFile(path).read("xl/worksheets/sheet1.xml"))
+    width = float(root.find("x:cols/x:col", SPACE).get("width"))
+    heights = [float(row.get("ht", 0)) for row in root.findall("x:sheetData/x:row", SPACE)][1:]
+    lines = [0, *(math.ceil(n / width) for n in (359, 400)), 3]
+    assert heights[0] == 0
+    assert all(height >= 15 * n for height, n in zip(heights, lines, strict=True))
+    assert max(heights) < 15 * (max(lines) + 2)

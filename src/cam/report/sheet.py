@@ -18,6 +18,8 @@ from cam.show.lines import display_width
 MOST_COLUMNS, MOST_CHARACTERS, MOST_IN_TITLE = 16_384, 32_767, 31
 #: Characters of a column: of a short text, of one that is wrapped, of one that is not; of a page that is printed.
 _LEAST, _WRAPPED, _WHOLE, _PRINTED = 9, 84, 120, 240
+#: Of a line, and of the highest row that a sheet can have, in points.
+_LINE, _HIGHEST = 15, 409
 #: Rows by whose texts the width of a column is chosen.
 _MEASURED = 10_000
 _FORMATS = {
@@ -107,14 +109,14 @@ class Styles:
         self._book = book
         self._made: dict[tuple[str, bool], Any] = {}
         head = {"bold": True, "bottom": 1, "bg_color": "#EEF2F5", "text_wrap": True, "valign": "top"}
-        self.head = book.add_format(head)
         self.number_head = book.add_format(head | {"align": "right"})
+        self.text_head = book.add_format(head | {"align": "left", "indent": 1})
         self.remark = book.add_format({"bold": True, "font_color": "#9C3D00"})
-        self.title = book.add_format({"bold": True, "font_size": 16})
-        self.bold = book.add_format({"bold": True, "valign": "top"})
+        self.title = book.add_format({"bold": True, "font_size": 16, "align": "left", "indent": 1})
+        self.name = book.add_format({"bold": True, "align": "left", "valign": "top", "indent": 1})
         # A little way from a number that stands before it.
-        self.wrap = book.add_format({"text_wrap": True, "valign": "top", "indent": 1})
-        self.top = book.add_format({"valign": "top", "indent": 1})
+        self.wrap = book.add_format({"text_wrap": True, "align": "left", "valign": "top", "indent": 1})
+        self.top = book.add_format({"align": "left", "valign": "top", "indent": 1})
 
     def of(self, unit: str, *, whole: bool = False) -> Any:
         """Return the format of a unit; a whole number of days or months has no decimals."""
@@ -199,8 +201,10 @@ def write_sheet(book: Any, styles: Styles, sheet: Sheet) -> None:
     # Words break earlier than letters would: where there are lines, one more.
     page.set_row(top, 16 * (lines + (lines > 1)) + 3)
     for place, column in enumerate(columns):
-        is_text = column.unit in {"text", "date"}
-        page.write_string(top, place, _text(column.label), styles.head if is_text else styles.number_head)
+        is_text = column.unit == "text"
+        page.write_string(
+            top, place, _text(column.label), styles.text_head if is_text else styles.number_head
+        )
         if column.note:
             size = {"width": 300, "height": 22 + 18 * math.ceil(display_width(column.note) / 42)}
             page.write_comment(top, place, column.note, size)
@@ -208,6 +212,8 @@ def write_sheet(book: Any, styles: Styles, sheet: Sheet) -> None:
     last = top
     for row in chain(first, rows):
         last += 1
+        if sheet.wraps:
+            give_room(page, last, row, widths)
         _write_row(page, styles, last, row)
     if last > top and columns:
         page.autofilter(top, 0, last, len(columns) - 1)
@@ -216,6 +222,30 @@ def write_sheet(book: Any, styles: Styles, sheet: Sheet) -> None:
         page.set_paper(9)
         page.fit_to_pages(1, 0)
     page.repeat_rows(top)
+
+
+def give_room(page: Any, place: int, row: Sequence[Any], widths: Sequence[float]) -> None:
+    """Make a row as high as its longest wrapped text needs: LibreOffice and WPS do not when they open a file.
+
+    Parameters
+    ----------
+    page : xlsxwriter.Worksheet
+        The sheet.
+    place : int
+        The row, from 0; nothing is written in it yet.
+    row : sequence
+        Its cells.
+    widths : sequence of float
+        Of the columns, in characters.
+    """
+    lines = 1
+    for value, width in zip(row, widths, strict=False):
+        if type(value) is str and (len(value) * 2 > width or "\n" in value):
+            room = max(width - 2, 1)  # the indent takes some, and words break before the edge
+            parts = (max(1, math.ceil(display_width(part) / room)) for part in value.split("\n"))
+            lines = max(lines, sum(parts))
+    if lines > 1:
+        page.set_row(place, min(_LINE * lines, _HIGHEST))
 
 
 def _write_row(page: Any, styles: Styles, place: int, row: Sequence[Any]) -> None:

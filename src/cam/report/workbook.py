@@ -16,7 +16,7 @@ from cam.language import translate as _
 from cam.report.figure_words import figure_text, segment_words
 from cam.report.glossary import Term, read_glossary
 from cam.report.pages import label
-from cam.report.sheet import Column, In, Sheet, Styles, tab_title, write_sheet
+from cam.report.sheet import Column, In, Sheet, Styles, give_room, tab_title, write_sheet
 
 __all__ = [
     "About",
@@ -277,20 +277,22 @@ def _write_about(book: Any, styles: Styles, title: str, about: About, sheets: Se
     )
     at = 2
     for name, text in facts:
-        page.write_string(at, 0, name, styles.bold)
+        page.write_string(at, 0, name, styles.name)
         page.write_string(at, 1, text, styles.wrap)
         at += 1
     at += 1
     for place, words in enumerate((_("Sheet"), _("What it holds"), _("Rows"))):
-        page.write_string(at, place, words, styles.head)
+        page.write_string(at, place, words, styles.number_head if place == 2 else styles.text_head)
     for sheet in sheets:
         at += 1
-        page.write_string(at, 0, sheet.title, styles.wrap)
-        page.write_string(at, 1, f"{sheet.holds} {sheet.remark}".strip(), styles.wrap)
+        row = (sheet.title, f"{sheet.holds} {sheet.remark}".strip())
+        give_room(page, at, row, (26, 96))
+        page.write_string(at, 0, row[0], styles.wrap)
+        page.write_string(at, 1, row[1], styles.wrap)
         page.write_number(at, 2, sheet.n_rows, styles.of("count"))
     at += 2
-    page.write_string(at, 0, _("How to read it"), styles.head)
-    page.write_string(at, 1, "", styles.head)
+    page.write_string(at, 0, _("How to read it"), styles.text_head)
+    page.write_string(at, 1, "", styles.text_head)
     for text in (
         _(
             "A lower and an upper limit are those of the 95 % interval: chance alone would rarely put the truth "
@@ -303,6 +305,7 @@ def _write_about(book: Any, styles: Styles, title: str, about: About, sheets: Se
         _("Every header has a filter; the first column and the header stay in sight."),
     ):
         at += 1
+        give_room(page, at, ("", text), (26, 96))
         page.write_string(at, 1, text, styles.wrap)
 
 
