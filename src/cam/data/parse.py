@@ -35,8 +35,11 @@ from cam.data.types.expressions import (
     currency_sign,
     is_dressed,
     is_numeric,
+    is_rounded,
     number,
     number_tests,
+    plain_id,
+    plain_number,
     text,
 )
 from cam.data.types.scores import Score, read_scores
@@ -232,7 +235,7 @@ def _readings(
         if TABLES[raw.table].column(name):
             _refuse_nested(raw, column, origin, place)
         given, kind = identifier(origin), raw.columns[origin]
-        is_blank, odd, is_bare = blank(given, kind), None, False
+        is_blank, odd, quick, is_bare = blank(given, kind), None, None, False
         if name in scores:
             column, is_blank = scores[name].column, scores[name].blank
         if name in scores and (read := scores[name].value):
@@ -241,9 +244,11 @@ def _readings(
             value = text(given, kind, is_id=name.endswith("_id"))
             is_bare = kind == "VARCHAR" and not name.endswith("_id")
             if name.endswith("_id"):
-                odd = _rounded(given, kind)
+                odd = is_rounded(given, kind)
             if name in attributes and origin in numeric:
                 value = as_number(given, kind, numeric[origin])
+            elif name.endswith("_id") and kind == "VARCHAR":
+                quick = plain_id(given, is_somebody=name == "customer_id")
             elif name in attributes and kind != "VARCHAR":
                 value = given  # an attribute keeps the type that its source gave it
         elif column.kind in {"date", "datetime"}:
@@ -257,8 +262,11 @@ def _readings(
                 value = f"CASE WHEN {value} = floor({value}) THEN CAST({value} AS BIGINT) END"
             elif column.kind == "money" and kind == "VARCHAR":
                 odd = is_dressed(given)
+                quick = plain_number(given) if source.options.decimal != "," else None
         guests = tuple(source.options.guests)
-        readings[name] = Reading(column, value, is_blank, origin, is_bare=is_bare, odd=odd, guests=guests)
+        readings[name] = Reading(
+            column, value, is_blank, origin, is_bare=is_bare, odd=odd, quick=quick, guests=guests
+        )
     return readings
 
 
@@ -477,21 +485,10 @@ def _example(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str, row: 
     return found[0] if found else None
 
 
-def _rounded(name: str, kind: str) -> str | None:
-    """Whether an id has lost its last digits to a spreadsheet, where its type lets it."""
-    if kind == "VARCHAR":
-        # Few ids have either sign, and to look for a sign is quick.
-        form = f"regexp_full_match({name}, '[0-9]([.][0-9]+[eE][+]?|[eE][+])[0-9]+')"
-        return f"CASE WHEN contains({name}, '+') OR contains({name}, '.') THEN {form} ELSE false END"
-    if kind in {"DOUBLE", "FLOAT"}:
-        return f"abs({name}) >= {'9007199254740992' if kind == 'DOUBLE' else '16777216'}"
-    return None
-
-
 def _refuse_rounded_ids(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str) -> None:
     name = identifier(origin)
     found = connection.execute(
-        f"SELECT {name}, count(*) OVER () FROM {raw.relation} WHERE {_rounded(name, raw.columns[origin])} LIMIT 1"
+        f"SELECT {name}, count(*) OVER () FROM {raw.relation} WHERE {is_rounded(name, raw.columns[origin])} LIMIT 1"
     ).fetchone()
     assert found is not None
     raise DataError(

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from cam.data.engine import identifier, literal
+from cam.data.one_pass import few_values
 from cam.data.orders.refunds import PURCHASE
 from cam.data.outliers import MoneyProfile, money_profile
 from cam.data.people.joins import Join, in_memory, joined
@@ -272,11 +273,8 @@ def _distinct(
             if key in review and name in names
         }
         # A column with few values is stored by a dictionary, and then counting is quick.
-        few = connection.execute(
-            "SELECT path_in_schema FROM parquet_metadata(?) GROUP BY 1 HAVING count(stats_distinct_count) = count(*)",
-            [str(prepared.path(table))],
-        ).fetchall()
-        counts = {name: (name,) not in few for name in names if name not in known}
+        few = few_values(connection, literal(str(prepared.path(table))))
+        counts = {name: name not in few for name in names if name not in known}
     if counts:
         asked = ", ".join(
             f"approx_count_distinct({identifier(name)})"

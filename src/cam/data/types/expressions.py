@@ -56,6 +56,8 @@ _MASK = "|".join(
         f"(?i:^[<(\\[]?({'|'.join(map(re.escape, _NOBODY))})[>)\\]]?$)",
     )
 )
+#: An id that no spreadsheet has wrapped; shorter ones may be words for none.
+_BARE = "[0-9A-Za-z_-]{5,}"
 #: Up to eight letters and then digits alone: neither masked nor a word.
 _SOMEBODY = "[A-Za-z]{0,8}[-_]?[0-9]+"
 _BAR_CODE = "[*][0-9A-Z. $/+%-]{3,}[*]"
@@ -116,7 +118,7 @@ def text(given: str, kind: str, *, is_id: bool) -> str:
     if not is_id:
         return f"nullif({value}, '')"
     return (
-        f"CASE WHEN regexp_full_match({given}, '[0-9A-Za-z_-]{{5,}}') THEN {given} "  # nothing to take off
+        f"CASE WHEN regexp_full_match({given}, '{_BARE}') THEN {given} "  # nothing to take off
         f"WHEN {value} IN {_BLANKS} THEN NULL "
         f"WHEN starts_with({value}, '=\"') THEN nullif(trim({value}, '=\"'), '') "
         f"WHEN starts_with({value}, '''') THEN nullif(substr({value}, 2), '') "
@@ -131,13 +133,44 @@ def nobody(value: str, guests: Iterable[str] = ()) -> str:
 
     A text between two stars is a bar code, not a mask.
     """
-    own = [literal(guest.strip().lower()) for guest in guests]
     masked = f"regexp_matches({value}, '{_MASK}') AND NOT regexp_full_match({value}, '{_BAR_CODE}')"
     # Most ids end in digits, and then no more needs asking.
-    quick = f"lower({value}) IN ({', '.join(own)})" if own else "false"
+    quick = is_guest(value, guests)
     return (
         f"(CASE WHEN regexp_full_match({value}, '{_SOMEBODY}') THEN {quick} ELSE ({masked}) OR {quick} END)"
     )
+
+
+def is_guest(value: str, guests: Iterable[str]) -> str:
+    """Whether an id is one of those that the parameters call guests."""
+    own = [literal(guest.strip().lower()) for guest in guests]
+    return f"lower({value}) IN ({', '.join(own)})" if own else "false"
+
+
+def plain_id(given: str, *, is_somebody: bool) -> str:
+    """The id where nothing needs to be taken off it, and NULL where that must be asked at length.
+
+    Then it is neither blank nor rounded; and if *is_somebody*, neither masked nor a word for nobody.
+    """
+    form = f"regexp_full_match({given}, '{_SOMEBODY if is_somebody else _BARE}')"
+    return f"CASE WHEN strlen({given}) >= 5 THEN CASE WHEN {form} THEN {given} END END"
+
+
+def is_rounded(given: str, kind: str) -> str | None:
+    """Whether an id has lost its last digits to a spreadsheet, where its type lets it."""
+    if kind == "VARCHAR":
+        # Few ids have either sign, and to look for a sign is quick.
+        form = f"regexp_full_match({given}, '[0-9]([.][0-9]+[eE][+]?|[eE][+])[0-9]+')"
+        return f"CASE WHEN contains({given}, '+') OR contains({given}, '.') THEN {form} ELSE false END"
+    if kind in {"DOUBLE", "FLOAT"}:
+        return f"abs({given}) >= {'9007199254740992' if kind == 'DOUBLE' else '16777216'}"
+    return None
+
+
+def plain_number(given: str) -> str:
+    """The amount where it is a plain number, and NULL where it is dressed or none."""
+    # The engine reads "- " as 0.
+    return f"CASE WHEN NOT ends_with({given}, ' ') THEN TRY_CAST({given} AS {_EXACT}) END"
 
 
 def number(given: str, kind: str, *, decimal: str) -> str:
@@ -162,7 +195,7 @@ def number(given: str, kind: str, *, decimal: str) -> str:
         # A cell that holds a number, and no text, keeps its point: see sheet_reader and sources.
         quick = f"contains({given}, '.') AND regexp_full_match({given}, '-?[0-9]+[.][0-9]{{7,}}')"
         return f"CASE WHEN {quick} THEN TRY_CAST({given} AS {_EXACT}) ELSE {slow} END"
-    return f"coalesce({_plain(given)}, {slow})"
+    return f"coalesce({plain_number(given)}, {slow})"
 
 
 def number_tests(given: str, kind: str) -> tuple[str, str]:
@@ -196,17 +229,12 @@ def currency_sign(given: str) -> str:
     """The sign or code of a currency in an amount, or ''."""
     plain = f"translate({given}, {literal(_FULL_WIDTH)}, {literal(_HALF_WIDTH)})"
     found = f"upper(regexp_extract({plain}, {literal(_SIGN)}))"
-    return f"CASE WHEN {_plain(given)} IS NULL THEN {found} ELSE '' END"
+    return f"CASE WHEN {plain_number(given)} IS NULL THEN {found} ELSE '' END"
 
 
 def is_dressed(given: str) -> str:
     """Whether an amount is more than a plain number, and so may name its currency."""
-    return f"({given} <> '' AND {_plain(given)} IS NULL)"
-
-
-def _plain(given: str) -> str:
-    # The engine reads "- " as 0.
-    return f"CASE WHEN NOT ends_with({given}, ' ') THEN TRY_CAST({given} AS {_EXACT}) END"
+    return f"({given} <> '' AND {plain_number(given)} IS NULL)"
 
 
 def boolean(given: str, kind: str, words: Mapping[str, int] | None = None) -> str:
