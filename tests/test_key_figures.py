@@ -100,6 +100,13 @@ def test_the_bytes_of_a_file(tmp_path):
     ).encode()
 
 
+def test_a_file_that_a_spreadsheet_saved(tmp_path):
+    made = rows([Estimate("nps", 30, "points", 100, 14, 44)], **WHERE)
+    write(tmp_path / "k.csv", made)
+    (tmp_path / "k.csv").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "k.csv").read_bytes())
+    assert read(tmp_path / "k.csv") == made
+
+
 def test_a_figure_given_twice():
     with pytest.raises(ValueError) as caught:
         rows([Estimate("nps", 1, "points", segment={"a": "b"})] * 2, **WHERE)

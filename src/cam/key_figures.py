@@ -143,7 +143,7 @@ def read(path: Path) -> list[Row]:
     Parameters
     ----------
     path : Path
-        An existing file.
+        An existing file; a spreadsheet may have put a byte-order mark before it.
 
     Returns
     -------
@@ -158,7 +158,7 @@ def read(path: Path) -> list[Row]:
     --------
     See :func:`write`.
     """
-    with path.open(encoding="utf-8", newline="") as stream:
+    with path.open(encoding="utf-8-sig", newline="") as stream:
         return list(csv.DictReader(stream))
 
 

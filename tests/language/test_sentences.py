@@ -41,3 +41,24 @@ def test_names():
     assert named("nps") == "Net promoter score (NPS)"
     assert named("no_such_figure") == "no_such_figure"
     assert all(name and name == name.strip() for name in NAMES.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("{n} customers", "1 customer"),
+        ("{n} rows have a value of zero.", "1 row has a value of zero."),
+        ("Only {n} new customers were won.", "Only 1 new customer was won."),
+        ("{n} of its answers", "1 of its answers"),
+        ("{n} days in 3 weeks", "1 day in 3 weeks"),
+    ],
+)
+@pytest.mark.parametrize("one", [1, "1", Estimate("n_customers", 1, "count")])
+def test_one_of_something_is_no_plural(words, said, one):
+    assert sentence(words, n=one) == said
+    assert sentence(words, n=11) == words.replace("{n}", "11")
+
+
+def test_an_estimate_of_one_with_its_interval_keeps_the_plural():
+    days = Estimate("days", 1, "count", 9, 0, 3)
+    assert sentence("{n} days", n=days).endswith(") days")

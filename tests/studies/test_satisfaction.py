@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from cam.estimate import CannotSay, Estimate
+from cam.language import value_text
 from cam.measures.satisfaction.scores import nps
 from cam.studies import satisfaction as steps
 from cam.studies import satisfaction_groups as groups
@@ -84,6 +85,27 @@ def test_scores_in_all_and_by_group(client):
     assert all(one.low is not None and one.n for one in known.values() if one.figure != "wave_place")
     assert not unsaid(found)
     assert any("within chance" in one for one in found if "from b to a" in one)
+
+
+def test_the_first_finding_leads_with_the_latest_wave_and_says_what_all_together_give(client):
+    found, known, _ = run(client({"responses": TWO_WAVES}))
+    latest, pooled = (value_text(known["nps", *place].value, "points") for place in (("wave", "a"), ("", "")))
+    assert found[0].startswith(f"In the latest wave, a, the net promoter score is {latest} (")
+    assert f"All waves together give {pooled} (" in found[0]
+    once, _, _ = run(client({"responses": answers(50, 30, 20)}))
+    assert once[0].startswith("The net promoter score is") and "All waves" not in once[0]
+
+
+def test_a_trend_beyond_chance_stands_with_the_last_step(client):
+    waves = [
+        answers(10 + 12 * k, 50 - 6 * k, 40 - 6 * k, wave=f"w{k}", day=f"2026-0{k + 1}-05") for k in range(5)
+    ]
+    found, known, _ = run(client({"responses": pd.concat(waves)}))
+    trend = known["nps_trend", "", ""]
+    assert trend.low > 0
+    step = next(one for one in found if isinstance(one, str) and "from w3 to w4" in one)
+    assert f"changed by {value_text(trend.value, 'points')} ({value_text(trend.low, 'points')} to" in step
+    assert sum("per wave" in one for one in found if isinstance(one, str)) == 1
 
 
 def test_key_figures_tell_which_wave_came_first(client):
@@ -348,7 +370,7 @@ def test_a_column_of_too_many_values_is_no_grouping(client):
 
 def test_one_answer_and_all_the_same_answer(client):
     found, known, _ = run(client({"responses": answers(1, 0, 0)}))
-    assert not known and any("1 answers are too few" in text for text in unsaid(found))
+    assert not known and any("1 answer is too few" in text for text in unsaid(found))
     frame = pd.concat([answers(60, 0, 0, wave="a"), answers(60, 0, 0, wave="b", day="2026-06-05")])
     found, known, _ = run(client({"responses": frame}))
     assert known["nps", "", ""].value == 100 and known["nps", "", ""].low < 100

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 from cam.estimate import Estimate
 from cam.language.catalogue import active, translate
@@ -331,8 +332,13 @@ def sentence(message: str, /, **values: Estimate | str | float | int) -> str:
     >>> rate = Estimate("repeat_rate", 0.3, "share", 100, 0.219, 0.396)
     >>> sentence("{rate} of the customers came back.", rate=rate)
     '30.0\xa0% (21.9\xa0% to 39.6\xa0%, n\xa0=\xa0100) of the customers came back.'
+    >>> sentence("{n} customers have left.", n=1)
+    '1 customer has left.'
     """
-    return translate(message).format(**{name: _Filled(value) for name, value in values.items()})
+    filled = {name: _Filled(value) for name, value in values.items()}
+    words = translate(message)
+    # Chinese has one form for all numbers.
+    return (_of_one(words, filled) if active() == "en" else words).format(**filled)
 
 
 def together(*sentences: str) -> str:
@@ -373,6 +379,34 @@ def listed(words: Iterable[str]) -> str:
     'app, web'
     """
     return ("、" if active() == "zh" else ", ").join(words)
+
+
+#: What is counted in sentences, and the verbs that follow it; words in between go with any number.
+_COUNTED = (
+    "answers|arms|attitudes|attributes|cells|changes|channels|clusters|cohorts|columns|comments|complaints|contracts|"
+    "customers|days|drivers|factors|features|figures|gaps|groups|hours|items|leads|months|occasions|orders|others|"
+    "periods|places|purchases|questions|refunds|rows|tests|themes|tickets|values|waves|weeks|years"
+)
+_VERBS = {"are": "is", "were": "was", "have": "has", "do": "does", "match": "matches", "go": "goes"} | {
+    verb: f"{verb}s" for verb in ("come", "count", "lie", "make", "say", "stand", "want")
+}
+_COUNT = re.compile(
+    rf"(?P<number>\{{(?P<name>\w+)(?:\.short)?\}}) (?P<kind>(?:(?!of|in|with|from)[a-z-]+ )??)"
+    rf"(?P<noun>{_COUNTED})\b(?P<verb> (?:{'|'.join(_VERBS)})\b)?"
+)
+
+
+def _of_one(words: str, filled: Mapping[str, _Filled]) -> str:
+    """English with the noun, and the verb right behind it, in the singular wherever the number is 1."""
+
+    def one(match: re.Match[str]) -> str:
+        value = filled.get(match["name"])
+        if value is None or match["number"].format(**{match["name"]: value}) != "1":
+            return match[0]
+        noun, verb = match["noun"].removesuffix("s"), match["verb"]
+        return f"{match['number']} {match['kind']}{noun}" + (f" {_VERBS[verb.strip()]}" if verb else "")
+
+    return _COUNT.sub(one, words)
 
 
 class _Filled:

@@ -31,6 +31,20 @@ _TURNS = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
 _SIGNS = {"\n": "the line break", "\t": "the tab"}
 
 
+def _one_line(value: str | None) -> str | None:
+    """Refuse what would break a line, turn the text around it, or not be seen at all."""
+    for sign in value or "":
+        if sign in _TURNS or unicodedata.category(sign) in {"Cc", "Zl", "Zp"}:
+            raise PydanticCustomError(
+                "one_line",
+                "must be one line of plain text; take out {sign}",
+                {"sign": _SIGNS.get(sign, f"the sign U+{ord(sign):04X}, which is not seen")},
+            )
+    if value and all(unicodedata.category(sign) in {"Zs", "Cf"} for sign in value):
+        raise PydanticCustomError("blank", "holds only blanks; write something, or remove the key")
+    return value
+
+
 class Brand(Section):
     """Whose report it is, and how it looks."""
 
@@ -63,19 +77,7 @@ class Brand(Section):
         """What was given alone: a colour that is none would not be read again."""
         return {key: value for key, value in dump(self).items() if value is not None}
 
-    @field_validator("name", "footer")
-    @classmethod
-    def _one_line(cls, value: str | None) -> str | None:
-        for sign in value or "":
-            if sign in _TURNS or unicodedata.category(sign) in {"Cc", "Zl", "Zp"}:
-                raise PydanticCustomError(
-                    "one_line",
-                    "must be one line of plain text; take out {sign}",
-                    {"sign": _SIGNS.get(sign, f"the sign U+{ord(sign):04X}, which is not seen")},
-                )
-        if value and all(unicodedata.category(sign) in {"Zs", "Cf"} for sign in value):
-            raise PydanticCustomError("blank", "holds only blanks; write something, or remove the key")
-        return value
+    _lines = field_validator("name", "footer")(_one_line)
 
 
 class Client(Section):
@@ -95,6 +97,8 @@ class Client(Section):
     brand: Brand = Field(
         default_factory=lambda: Brand.model_validate({}), description="name, logo, colours, footer"
     )
+
+    _lines = field_validator("name")(_one_line)
 
     @property
     def title(self) -> str:

@@ -268,7 +268,7 @@ def _whom(line: Mapping[str, Any]) -> str:
 
 
 def _how_many(n: int) -> str:
-    return sentence("{n} customers", n=n) if n != 1 else _("1 customer")
+    return sentence("{n} customers", n=n)
 
 
 def _section(page: str, caption: str) -> tuple[str, str]:

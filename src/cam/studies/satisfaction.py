@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate, proportion
-from cam.language import listed, named, period_text, sentence, together, value_text
+from cam.language import listed, named, period_text, sentence, span_text, together, value_text
 from cam.language import translate as _
 from cam.measures.satisfaction.scores import (
     DETRACTOR_TO,
@@ -407,20 +407,30 @@ def _level(study: Study, counts: pd.DataFrame, estimates: list[Estimate]) -> str
     if whole is None:
         n = counts.loc[(counts["figure"] == "nps") & (counts["grouping"] == ""), "n"].sum()
         return _too_few(study, int(n))
-    row = counts[(counts["figure"] == "nps") & (counts["grouping"] == "")].iloc[0]
-    if not row["down"]:
-        return sentence(
-            "The net promoter score is {nps}: {promoters} of answers are from promoters, none from detractors.",
-            nps=whole,
-            promoters=value_text(row["up"] / row["n"], "share"),
-        )
-    return sentence(
-        "The net promoter score is {nps}: {promoters} of answers are from promoters, {detractors} from detractors. "
-        "Ask the detractors what went wrong within days of their answer, while it can still be mended.",
-        nps=whole,
+    own = counts[counts["figure"] == "nps"]
+    waves = _of(estimates, "nps", "wave")
+    # The scorecard shows the latest wave, so a reader meets that number first here, too.
+    is_latest = len(waves) > 1
+    place = _place(waves[-1] if is_latest else whole)
+    row = (
+        own[(own["grouping"] == place[0]) & (own["group"] == place[1])].iloc[0] if is_latest else own.iloc[0]
+    )
+    said = (
+        "In the latest wave, {wave}, the net promoter score is {nps}: {promoters} of its answers are from promoters, "
+        "{detractors} from detractors."
+        if is_latest
+        else "The net promoter score is {nps}: {promoters} of answers are from promoters, {detractors} from detractors."
+    )
+    pooled = "All waves together give {nps}, for there old answers count as much as new ones."
+    todo = _("Ask the detractors what went wrong within days of their answer, while it can still be mended.")
+    said = sentence(
+        said,
+        nps=waves[-1] if is_latest else whole,
+        wave=span_text(place[1]),
         promoters=value_text(row["up"] / row["n"], "share"),
         detractors=value_text(row["down"] / row["n"], "share"),
     )
+    return together(said, sentence(pooled, nps=whole) if is_latest else "", todo if row["down"] else "")
 
 
 def _by_touchpoint(

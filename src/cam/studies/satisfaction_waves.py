@@ -179,13 +179,14 @@ def findings(
     points: pd.DataFrame | CannotSay,
 ) -> list[str | CannotSay]:
     """Say whether the score moved at the last wave, and what the control chart signals."""
-    said: list[str | CannotSay] = [
-        changed if isinstance(changed, CannotSay) else _moved(study, changed, points)
-    ]
+    moved = changed if isinstance(changed, CannotSay) else _moved(study, changed, points)
     if isinstance(points, CannotSay):
-        return said
-    words = trend_words(points) if is_moving(points) else None
-    return [*said, *_signals(points), *([] if words is None else [words])]
+        return [moved]
+    trend = [words] if is_moving(points) and (words := trend_words(points)) else []
+    if isinstance(moved, str) and points["by"].iloc[0] == "wave":
+        # In one breath with the last step, or a reader of the first findings would never meet it.
+        return [together(moved, *trend), *_signals(points)]
+    return [moved, *_signals(points), *trend]
 
 
 def _leading(changed: pd.DataFrame) -> pd.DataFrame:
@@ -221,7 +222,7 @@ def _moved(study: Study, changed: pd.DataFrame, points: pd.DataFrame | CannotSay
     if more and not row["differs"]:
         words = (
             "{score}: from {before} to {after} it moved by {change} points; as one of {looked} changes looked at, that "
-            "is within chance. All waves together show more than this one step: judge by their trend."
+            "is within chance. All waves together show more than this one step."
         )
         return sentence(words, **names, change=last, looked=len(rows))
     if last.low <= 0 <= last.high:

@@ -453,7 +453,8 @@ def _weighted_words(score: str, weighted: Weighting) -> str:
     shift = weighted.shift[score]
     assert shift.low is not None and shift.high is not None
     first = sentence(
-        "{name}, weighted to what is known of all customers: {after} instead of {before}, a change of {shift} points.",
+        "{name} of the last answer of each customer, of whatever wave, weighted to what is known of all customers: "
+        "{after} instead of {before} unweighted, a change of {shift} points.",
         name=named(score),
         after=weighted.after[score],
         before=weighted.before[score],
