@@ -195,7 +195,7 @@ def test_check_accounts_for_every_row_and_runs_nothing(house: House, tmp_path: P
     assert lines[0].startswith("Yes: the data can be used.")
     (row,) = [line.split() for line in lines if line.split()[:1] == ["transactions"]]
     assert row == ["transactions", "5", "0", "5", "2024-01-05", "2024-04-30", "4"]
-    assert "  1 rows have a value of zero; they count as purchases." in lines
+    assert "  1 row has a value of zero; they count as purchases." in lines
     assert "Last day seen: 30 Apr 2024." in done.stdout
     assert lines[-1] == f"Page: {tmp_path}/acme.check.html"
     assert [path.name for path in tmp_path.iterdir()] == ["acme.check.html"]

@@ -78,6 +78,21 @@ def test_intervals():
     assert interval_text(Estimate("a", 5, "count", 5)) == ""
 
 
+@pytest.mark.parametrize(
+    ("language", "value", "low", "high", "text"),
+    [
+        ("zh", 120_000, 98_000, 142_000, "¥9.8万至¥14.2万"),
+        ("zh", 98_000, 76_000, 120_000, "¥76,000至¥120,000"),
+        ("zh", 105_340, -9_073, 333_340, "−¥0.9万至¥33.3万"),
+        ("en", 1_200, 467.39, 2_100, "¥467 to ¥2,100"),
+        ("en", 990, 467.39, 1_512.5, "¥467.39 to ¥1,512.50"),
+    ],
+)
+def test_an_amount_and_its_limits_are_on_one_scale(language, value, low, high, text):
+    use(language)
+    assert interval_text(Estimate("clv", value, "CNY", 9, low, high)) == text
+
+
 def test_units():
     assert [unit_text(unit) for unit in ("share", "CNY", "CHF", "weeks")] == ["%", "¥", "CHF", "weeks"]
 

@@ -49,6 +49,7 @@ def test_names():
         ("{n} customers", "1 customer"),
         ("{n} rows have a value of zero.", "1 row has a value of zero."),
         ("Only {n} new customers were won.", "Only 1 new customer was won."),
+        ("They need 30, there are {n} tickets.", "They need 30, there is 1 ticket."),
         ("{n} of its answers", "1 of its answers"),
         ("{n} days in 3 weeks", "1 day in 3 weeks"),
     ],

@@ -54,7 +54,7 @@ def test_a_change_of_shares_is_one_of_points_with_its_sign():
 def test_the_page_escapes_and_counts_what_is_not_clear():
     shown = show_changes(comparison(THEN, NOW), study="02_lifecycle").html
     assert "&lt;b&gt;loyal" in shown and "<b>loyal" not in shown
-    assert "1 more figures moved by no more than chance may" in shown
+    assert "1 more figure moved by no more than chance may" in shown
     assert "Repeat rate" not in shown
 
 

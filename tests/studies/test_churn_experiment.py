@@ -165,7 +165,7 @@ def test_the_control_may_be_called_in_chinese_and_the_order_of_rows_does_not_mat
         (trial(control=(1, 90), none=(1, 90), x=(1, 90)), {}, "several arms may be the control", "churn.test.control"),
         (trial(control=(9, 90)), {}, "one arm only, control", "left alone"),
         (AMOUNTS, {}, "3 of its outcomes are neither 0 nor 1, such as 37.5", "value"),
-        (trial(control=(9, 90), offer=(9, 90), x=(1, 1)), {}, "of arm x there are 1 customers, and 20", "slip"),
+        (trial(control=(9, 90), offer=(9, 90), x=(1, 1)), {}, "of arm x there is 1 customer, and 20", "slip"),
         (trial(control=(90, 900), offer=(70, 1100)), {}, "control: 900 (planned: 1,000)", "churn.test.planned"),
         (trial(**KEPT), {"planned": {"control": 0.2, "offer": 0.8}}, "offer: 1,000 (planned: 1,600)", "who is missing"),
         (trial(**KEPT), {"planned": {"control": 0.2, "x": 0.8}}, "has no share for offer", "by its name"),

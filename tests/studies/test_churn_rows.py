@@ -236,7 +236,7 @@ def test_a_history_for_one_cut_off_only_cannot_test_a_model(client):
             assert told(said) == (
                 "A model learns at one cut-off and is tested at a later one: that takes 240 days of data, 120 to see "
                 "who was there and twice 60 to see who left. There are 239: 1 too few. Add older rows, or shorten "
-                "churn.horizon_days by 1 days or churn.observation_days by 1."
+                "churn.horizon_days by 1 day or churn.observation_days by 1."
             )
         else:
             assert isinstance(said, Rows) and len(said.cut_offs) == 2

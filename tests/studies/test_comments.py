@@ -180,7 +180,7 @@ def test_what_is_shown_is_masked_before_it_is_cut(contact):
 @pytest.mark.parametrize(
     ("comments", "reason"),
     [
-        (["very slow delivery"], "1 comments with words of their own are too few for themes"),
+        (["very slow delivery"], "1 comment with words of their own are too few for themes"),
         (["too slow"] * 300, "too few for themes"),
         (["👍👍"] * 300, "too few for themes"),
         (["n/a"] * 300, "too few for themes"),

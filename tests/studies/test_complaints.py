@@ -226,7 +226,7 @@ def test_contradictions_are_counted_and_dates_rule(client):
 
 def test_one_ticket_all_open_none_open_and_nothing_known(client):
     one = walk(study_of(client, tickets(1)))
-    assert "there are 1 tickets whose times can be read, and 30 are needed" in one["text"]
+    assert "there is 1 ticket whose times can be read, and 30 are needed" in one["text"]
     assert one["known"]["tickets_open"].value in (0, 1)
 
     every = walk(study_of(client, tickets(200).assign(closed=None)))

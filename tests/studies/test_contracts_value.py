@@ -179,7 +179,7 @@ def test_one_period_is_too_little(client):
     frame = contracts(400).assign(start_date=pd.Timestamp("2026-05-15"))
     frame["end_date"] = np.where(np.arange(400) % 3 == 0, "2026-06-15", None)
     _, found, known, _ = run(client({"contracts": frame}, value=RATE))
-    assert any("contracts have ended, over 1 months" in text for text in unsaid(found))
+    assert any("contracts have ended, over 1 month" in text for text in unsaid(found))
     assert not known
 
 

@@ -178,7 +178,7 @@ def test_a_column_of_customers_can_be_the_value(bank):
     assert held["m_score"].tolist() == [2, 1, 1, 1, 2]  # the third of five values, 80, is the limit
     assert float(segments["value"].sum()) == 1200 and abs(segments["value_share"].sum() - 1) < 1e-12
     shown = steps.show_bins(study, steps.summarise(study), values, fit)
-    assert "1 customers have nothing in the column assets: they have no score and no segment." in shown.html
+    assert "1 customer has nothing in the column assets: they have no score and no segment." in shown.html
     names = {f.figure for f in steps.key_figures(study, fit, segments)}
     assert "rfm_segment_value_share" in names and "rfm_segment_revenue_share" not in names
     assert "value" in steps.scores(study, scored).columns

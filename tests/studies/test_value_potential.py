@@ -241,7 +241,7 @@ def test_what_is_asked_for_must_be_there_and_not_be_the_same_twice(client):
 
 def test_one_customer_is_too_few(client):
     words = said(run(client({"transactions": shop.orders(1), "customers": people(1)})))
-    assert "1 customers can be placed, 30 are needed" in words
+    assert "1 customer can be placed, 30 are needed" in words
 
 
 def test_when_everybody_costs_more_than_they_bring_there_is_no_high_value(client):

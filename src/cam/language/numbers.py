@@ -12,7 +12,7 @@ _SYMBOLS = {"CNY": "¥", "USD": "$", "EUR": "€", "GBP": "£", "JPY": "JP¥", "
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def value_text(value: float, unit: str) -> str:
+def value_text(value: float, unit: str, *, of: float | None = None) -> str:
     r"""Write a value with its unit, rounded to what a reader can use.
 
     Parameters
@@ -21,6 +21,8 @@ def value_text(value: float, unit: str) -> str:
         In *unit*.
     unit : str
         As in :class:`cam.estimate.Estimate`.
+    of : float, optional
+        The value that this one is a limit of: amounts are then written on one scale, to as many digits.
 
     Returns
     -------
@@ -35,7 +37,7 @@ def value_text(value: float, unit: str) -> str:
     """
     value += 0.0  # a zero has no sign
     if len(unit) == 3 and unit.isupper():
-        return _money(value, unit)
+        return _money(value, unit, value if of is None else of)
     if unit == "share":
         text = f"{100 * value:.1f}"
         return _minus(text + ("%" if active() == "zh" else "\u00a0%"))
@@ -73,7 +75,8 @@ def interval_text(estimate: Estimate) -> str:
     if estimate.low is None or estimate.high is None:
         return ""
     return translate("{low} to {high}").format(
-        low=value_text(estimate.low, estimate.unit), high=value_text(estimate.high, estimate.unit)
+        low=value_text(estimate.low, estimate.unit, of=estimate.value),
+        high=value_text(estimate.high, estimate.unit, of=estimate.value),
     )
 
 
@@ -182,13 +185,13 @@ def span_text(span: str) -> str:
     ) + f"\u2013{_MONTHS[int(last_month) - 1]} {last_year}"
 
 
-def _money(value: float, currency: str) -> str:
+def _money(value: float, currency: str, scale: float) -> str:
     symbol = _SYMBOLS.get(currency, f"{currency} ")
-    if active() == "zh" and abs(value) >= 100_000:
+    if active() == "zh" and abs(scale) >= 100_000:
         return _minus(
             f"{symbol}{value / 10_000:,.1f}万" if value >= 0 else f"-{symbol}{-value / 10_000:,.1f}万"
         )
-    digits = 0 if abs(value) >= 1_000 else 2
+    digits = 0 if abs(scale) >= 1_000 else 2
     return _minus(f"{symbol}{value:,.{digits}f}" if value >= 0 else f"-{symbol}{-value:,.{digits}f}")
 
 

@@ -180,6 +180,10 @@ NAMES = {
     "place_revenue": "Revenue per customer by place",
     "wallet": "Estimated spend in the whole category",
     "city_tier": "City tier",
+    "contract_type": "Contract type",
+    "month_to_month": "Month to month",
+    "one_year": "One year",
+    "two_years": "Two years",
     "region": "Region",
     "age": "Age",
     "gender": "Gender",
@@ -302,14 +306,14 @@ def named(name: str) -> str:
     Returns
     -------
     str
-        The name itself where no other is known.
+        The name itself, or what the catalogue calls it, where no other is known.
 
     Examples
     --------
     >>> named("nps")
     'Net promoter score (NPS)'
     """
-    return translate(NAMES[name]) if name in NAMES else name
+    return translate(NAMES.get(name, name))
 
 
 def sentence(message: str, /, **values: Estimate | str | float | int) -> str:
@@ -387,11 +391,17 @@ _COUNTED = (
     "customers|days|drivers|factors|features|figures|gaps|groups|hours|items|leads|months|occasions|orders|others|"
     "periods|places|purchases|questions|refunds|rows|tests|themes|tickets|values|waves|weeks|years"
 )
-_VERBS = {"are": "is", "were": "was", "have": "has", "do": "does", "match": "matches", "go": "goes"} | {
-    verb: f"{verb}s" for verb in ("come", "count", "lie", "make", "say", "stand", "want")
-}
+_VERBS = {
+    "are exact copies": "is an exact copy",
+    "are": "is",
+    "were": "was",
+    "have": "has",
+    "do": "does",
+    "match": "matches",
+    "go": "goes",
+} | {verb: f"{verb}s" for verb in ("come", "count", "lie", "make", "say", "stand", "want")}
 _COUNT = re.compile(
-    rf"(?P<number>\{{(?P<name>\w+)(?:\.short)?\}}) (?P<kind>(?:(?!of|in|with|from)[a-z-]+ )??)"
+    rf"(?P<there>[Tt]here (?:are|were) (?:only )?)?(?P<number>\{{(?P<name>\w+)(?:\.short)?\}}) (?P<kind>(?:(?!of|in|with|from)[a-z-]+ )??)"
     rf"(?P<noun>{_COUNTED})\b(?P<verb> (?:{'|'.join(_VERBS)})\b)?"
 )
 
@@ -404,7 +414,10 @@ def _of_one(words: str, filled: Mapping[str, _Filled]) -> str:
         if value is None or match["number"].format(**{match["name"]: value}) != "1":
             return match[0]
         noun, verb = match["noun"].removesuffix("s"), match["verb"]
-        return f"{match['number']} {match['kind']}{noun}" + (f" {_VERBS[verb.strip()]}" if verb else "")
+        there = (match["there"] or "").replace(" are", " is").replace(" were", " was")
+        return f"{there}{match['number']} {match['kind']}{noun}" + (
+            f" {_VERBS[verb.strip()]}" if verb else ""
+        )
 
     return _COUNT.sub(one, words)
 

@@ -259,6 +259,9 @@ def _whom(line: Mapping[str, Any]) -> str:
     """For whom a line is, how many these are, and what is at stake with them."""
     if not line["whom"]:
         return ""
+    if line.get("note"):
+        size = _how_many(line["n"])
+        return sentence("{whom}: {size}. {note}", whom=line["whom"], size=size, note=line["note"])
     if not line["stake"]:
         return sentence("{whom}: {size}", whom=line["whom"], size=_how_many(line["n"]))
     stake = replace(Estimate(**line["stake"]), n=None)

@@ -240,11 +240,11 @@ def _cell(row: Mapping[Any, Any], column: Col, *, first: bool, keyed: bool) -> s
         return f'<th scope="row"{mark}>{text}</th>' if first else f"<td{mark}>{text}</td>"
     if pd.isna(value):
         return '<td class="num na"></td>' if column.may_be_empty else '<td class="num na">–</td>'
-    number = value_text if column.unit_column else _number
-    text = escape(number(float(value), unit))
+    number = _with_unit if column.unit_column else _number
+    text = escape(number(float(value), unit, float(value)))
     # An interval has two ends: where one is not known, it is none.
     if column.low and column.high and not (pd.isna(row[column.low]) or pd.isna(row[column.high])):
-        low, high = (number(float(row[name]), unit) for name in (column.low, column.high))
+        low, high = (number(float(row[name]), unit, float(value)) for name in (column.low, column.high))
         # A dash beside a minus cannot be read.
         between = (
             f"{low}–{high}"
@@ -269,9 +269,13 @@ def _width(text: str) -> int:
     return sum(2 if character > "\u2e7f" else 1 for character in text)
 
 
-def _number(value: float, unit: str) -> str:
-    """The value without its unit, which stands in the header."""
-    text = value_text(float(value), unit)
+def _with_unit(value: float, unit: str, of: float) -> str:
+    return value_text(value, unit, of=of)
+
+
+def _number(value: float, unit: str, of: float) -> str:
+    """The value without its unit, which stands in the header; a limit on the scale of the value that it is *of*."""
+    text = value_text(value, unit, of=of)
     marks = {unit_text(unit), "%", " %"} if unit not in {"count", "points", "ratio"} else set()
     for mark in sorted(marks, key=len, reverse=True):
         text = text.replace(mark, "")

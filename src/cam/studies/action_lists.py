@@ -21,12 +21,15 @@ class Line:
         How many customers these are.
     stake : Estimate or None
         What is at stake with them.
+    note : str
+        What must be known of them beside that, ready to print; takes the place of *stake* in front of a reader.
     """
 
     what: str
     whom: str = ""
     n: int | None = None
     stake: Estimate | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import ibis
@@ -107,6 +108,7 @@ def action_table(study: Study, assigned: ir.Table, at: Stakes) -> pd.DataFrame:
             {
                 "treatment": str(treatment),
                 "for_whom": _whom(study, part),
+                "is_losing": bool((part["value_quadrant"] == "negative_value").all()),
                 "is_unplaced": bool((part["value_quadrant"] == NOT_PLACED).all() and not by_name),
                 **_added(part),
                 **_limits(at_stake(study, at, chosen)),
@@ -152,9 +154,14 @@ def show_actions(study: Study, table: pd.DataFrame) -> ShownTable | CannotSay:
                 months=study.params.value.horizon_months,
             )
         )
-        serving = study.params.value.cost_to_serve
-        if serving.order or serving.refund or serving.ticket:
+        if _is_served(study):
             notes.append(_("The cost to serve is taken off current value, not off value at stake."))
+        if table["is_losing"].any():
+            words = (
+                "Of customers who have cost more than they brought, value at stake is no gain: it is the margin that "
+                "goes with them if they are let go. Hold it against what serving them costs."
+            )
+            notes.append(_(words))
     else:
         notes.append(_("What is at stake is not shown: residual CLV is not known."))
     return show_table(shown, columns, caption=_CAPTION, notes=notes, max_rows=20)
@@ -239,7 +246,13 @@ def announce(study: Study, table: pd.DataFrame | CannotSay) -> ActionList | None
     if int(placed["n_customers"].sum()) < MIN_CUSTOMERS:
         return None  # nothing to do for anybody, or too few to advise on
     lines = [
-        Line(str(row["treatment"]), str(row["for_whom"]), int(row["n_customers"]), _stake_of(study, row))
+        Line(
+            str(row["treatment"]),
+            str(row["for_whom"]),
+            int(row["n_customers"]),
+            _stake_of(study, row),
+            _losing_note(study, row),
+        )
         for row in placed.head(_MOST_LINES).to_dict("records")
     ]
     about = (
@@ -348,6 +361,27 @@ def _stake_of(study: Study, row: Mapping[Any, Any]) -> Estimate | None:
         return None
     numbers = (float(row["value_at_stake"]), study.currency, int(row["n_customers"]))
     return Estimate("value_at_stake", *numbers, float(row["stake_low"]), float(row["stake_high"]))
+
+
+def _is_served(study: Study) -> bool:
+    serving = study.params.value.cost_to_serve
+    return bool(serving.order or serving.refund or serving.ticket)
+
+
+def _losing_note(study: Study, row: Mapping[Any, Any]) -> str:
+    """Say of customers who cost money what they have cost, and that what is expected of them is no gain."""
+    stake = _stake_of(study, row)
+    if not row["is_losing"] or stake is None or _value_unit(study) == "count":
+        return ""
+    words = (
+        "So far they have cost {lost} more than they brought. In the next {months} months {stake} of margin is "
+        "expected of them, before what serving them costs: that is no gain, but what goes with them if they are let go."
+        if _is_served(study)
+        else "So far they have cost {lost} more than they brought. In the next {months} months {stake} of margin is "
+        "expected of them: that is no gain, but what goes with them if they are let go."
+    )
+    lost = Estimate("lost_so_far", -float(row["current_value"]), study.currency)
+    return sentence(words, lost=lost, stake=replace(stake, n=None), months=study.params.value.horizon_months)
 
 
 def _whom(study: Study, part: pd.DataFrame) -> str:

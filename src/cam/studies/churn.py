@@ -201,7 +201,13 @@ def show_recency(study: Study, buckets: pd.DataFrame) -> ShownTable | CannotSay:
         Col("churn_rate", "Churn rate", "share", "low", "high"),
         Col("share", "of all who left", "share"),
     ]
-    left = buckets.assign(share=buckets["n_churned"] / max(buckets["n_churned"].sum(), 1))
+    left = buckets.assign(
+        share=buckets["n_churned"] / max(buckets["n_churned"].sum(), 1),
+        recency=[
+            sentence("{n} or more", n=name.removesuffix("+")) if name.endswith("+") else name
+            for name in buckets["recency"]
+        ],
+    )
     return show_table(left, columns, caption="Where those who left had stood")
 
 
@@ -354,16 +360,16 @@ def _by_recency(buckets: pd.DataFrame) -> str:
     )
     change = difference("churn_change", last, first)
     words = (
-        "Customers whose last purchase lay {old} days back at the cut-off left in {last} of cases, those of {new} days "
-        "in {first}. The order of a calling list starts here, and a model has to beat it."
+        "Customers whose last purchase lay {old} back at the cut-off left in {last} of cases, those of {new} in "
+        "{first}. The order of a calling list starts here, and a model has to beat it."
         if change.low is not None and change.low > 0
-        else "Days since the last purchase do not tell who leaves here: {last} after {old} days, {first} after {new}. "
+        else "Days since the last purchase do not tell who leaves here: {last} after {old}, {first} after {new}. "
         "Do not call by recency; find another sign first."
     )
     return sentence(
         words,
-        old=str(buckets["recency"].iloc[-1]).replace("-", "–"),
-        new=str(buckets["recency"].iloc[0]).replace("-", "–"),
+        old=sentence("{n} days or more", n=str(buckets["recency"].iloc[-1]).removesuffix("+")),
+        new=sentence("{n} days", n=str(buckets["recency"].iloc[0]).replace("-", "–")),
         first=first,
         last=last,
     )

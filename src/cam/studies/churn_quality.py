@@ -457,7 +457,7 @@ def _step(rows: pd.DataFrame, row: object) -> tuple[str, float]:
     if part == "other":
         return _("a rare level"), 1 / sd
     if part == "level":
-        return _(str(level)), 1 / sd
+        return named(str(level)), 1 / sd
     if set(pd.unique(as_numbers(rows[feature].dropna()))) <= {0.0, 1.0}:
         return _("yes, against no"), 1 / sd
     return "+" + (f"{sd:,.0f}" if sd >= 100 else f"{sd:.3g}"), 1.0

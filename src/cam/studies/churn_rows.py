@@ -42,6 +42,7 @@ _UNUSED = {
 }
 _WORDS = {
     "days_since_last": "days since the last purchase",
+    "contract_type": "contract type",
     "n_purchase_days": "days with a purchase",
     "n_purchase_days_lately": "days with a purchase lately",
     "purchase_trend": "pace of buying lately against the whole window",

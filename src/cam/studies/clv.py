@@ -402,8 +402,8 @@ def findings(
     if worth.looks_for_ever:
         said.append(
             sentence(
-                "Of {n} customers who ever bought, {active} are still active. The others are most likely gone: plan "
-                "for those who are left.",
+                "Of {n} customers who ever bought, {active} are still active by their own rhythm of buying. The others "
+                "are most likely gone: plan for those who are left.",
                 n=value_text(n, "count"),
                 active=known["active_customers"],
             )

@@ -111,7 +111,7 @@ def show_hazards(study: Study, found: Hazards) -> ShownTable | CannotSay:
     """Show the hazard ratios, and whether each stays the same over time."""
     table = found.table
     shown = table.assign(
-        attribute=table["attribute"].map(named),
+        **{name: table[name].map(str).map(named) for name in ("attribute", "level", "reference")},
         same=[_("yes") if steady else _("no") for steady in table["is_steady"]],
     )
     columns = [
@@ -164,7 +164,7 @@ def findings(study: Study, found: Hazards | CannotSay | None) -> list[str | Cann
             sentence(
                 "No level of {attribute} leaves sooner or later than {reference} by more than chance.",
                 attribute=named(found.compared).lower(),
-                reference=_(str(own["reference"].iloc[0])),
+                reference=named(str(own["reference"].iloc[0])),
             )
         ]
     parts = []
@@ -349,8 +349,8 @@ def _sized(table: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
 def _pace(words: str, row: dict[Any, Any]) -> str:
     return sentence(
         words,
-        level=_(str(row["level"])),
-        reference=_(str(row["reference"])),
+        level=named(str(row["level"])),
+        reference=named(str(row["reference"])),
         ratio=_ratio(row),
         early=f"{row['early']:.2f}",
         late=f"{row['late']:.2f}",

@@ -6,7 +6,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate, difference, proportion
-from cam.language import sentence, together
+from cam.language import sentence, span_text, together
 from cam.language import translate as _
 from cam.measures.lifecycle.retention import MIN_COHORT, cohorts_of_age, pooled_retention, retention_table
 from cam.measures.lifecycle.stages import activity_by_cohort
@@ -299,7 +299,7 @@ def _newest(table: pd.DataFrame) -> tuple[str | CannotSay, bool]:
             "{other} (months with at least {least} new customers): within chance, so newer customers are not shown to "
             "differ."
         )
-    said = sentence(words, cohort=str(newest["cohort"]), one=one, other=other, least=MIN_COHORT)
+    said = sentence(words, cohort=span_text(str(newest["cohort"])), one=one, other=other, least=MIN_COHORT)
     return said, is_better or is_worse
 
 
@@ -317,7 +317,7 @@ def _crowded_start(table: pd.DataFrame) -> str | None:
     return sentence(
         "{first} holds {share.short} of all customers, and no later month comes near: most of them bought before these "
         "data start. What is said of new customers leaves that month out; add older orders to judge it too.",
-        first=str(sizes.index[0]),
+        first=span_text(str(sizes.index[0])),
         share=share,
     )
 

@@ -91,7 +91,7 @@ def at_risk(study: Study, watched: Watched) -> pd.DataFrame:
 def show_groups(study: Study, watched: Watched) -> ShownTable | CannotSay:
     """Show all customers and each group: the shares after some time, the median, and whether groups differ."""
     rows = [_row(watched, _("All customers"), kaplan_meier(watched.cells))]
-    rows += [_row(watched, _(name), kaplan_meier(cells)) for name, cells in _groups(watched).items()]
+    rows += [_row(watched, named(name), kaplan_meier(cells)) for name, cells in _groups(watched).items()]
     # How leaving shows has been said beside it.
     notes = [*(watched.notes if watched.basis == "second" else []), *_group_notes(watched)]
     caption = (
@@ -371,9 +371,9 @@ def _extremes(watched: Watched, at: int) -> str:
     return sentence(
         words,
         column=named(str(watched.by)).lower(),
-        most=_(most),
+        most=named(most),
         high=rates[most],
-        least=_(least),
+        least=named(least),
         low=rates[least],
     )
 

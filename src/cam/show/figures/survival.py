@@ -160,7 +160,7 @@ def _survival_curves(table: pd.DataFrame, *, ax: Axes, at_risk: pd.DataFrame, pe
         {key: y for key, (_x, y) in ends.items()}, _LABEL * ceiling, ceiling
     ).items():
         ax.annotate(
-            f"{_(name) if name else _('All')} {shares[name]}",
+            f"{named(name) if name else _('All')} {shares[name]}",
             ends[name],
             xytext=(top * 1.02, height),
             color=colours[name] if name else SOFT,
@@ -183,7 +183,7 @@ def _survival_curves(table: pd.DataFrame, *, ax: Axes, at_risk: pd.DataFrame, pe
         else "Kaplan-Meier (band: 95 % interval; number: after {time}); n = {n}, {period}"
     )
     parts = [
-        sentence("{group}: {share}", group=_(name) if name else _("All customers"), share=share)
+        sentence("{group}: {share}", group=named(name) if name else _("All customers"), share=share)
         for name, share in shares.items()
     ]
     alt = "Rising curves. After {time}: {parts}." if is_rising else "Falling curves. After {time}: {parts}."
@@ -234,7 +234,7 @@ def _hazard_ratios(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
             sentence(
                 "{attribute}, against {reference}",
                 attribute=named(row["attribute"]),
-                reference=_(row["reference"]),
+                reference=named(row["reference"]),
             ),
             (0, height),
             xycoords=("axes fraction", "data"),
@@ -255,7 +255,7 @@ def _hazard_ratios(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: f"{value:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.minorticks_off()
-    ax.set_yticks(places, [broken_name(_(str(row["level"])), 20) for row in rows])
+    ax.set_yticks(places, [broken_name(named(str(row["level"])), 20) for row in rows])
     ax.set_ylim(place - 0.4, -0.6)
     ax.set_xlabel(_("Hazard ratio: below 1 leaves later, above 1 leaves sooner"))
     value_grid(ax, "x")
@@ -271,8 +271,8 @@ def _hazard_ratios(table: pd.DataFrame, *, ax: Axes, period: str = "") -> Axes:
         alt=sentence(
             "Dot chart. The ratio farthest from 1 is that of {level} against {reference}: {ratio}, {low} to {high}; "
             "{n} of {all} differ by more than chance.",
-            level=_(str(steep["level"])),
-            reference=_(str(steep["reference"])),
+            level=named(str(steep["level"])),
+            reference=named(str(steep["reference"])),
             ratio=f"{steep['hazard_ratio']:.2f}",
             low=f"{steep['low']:.2f}",
             high=f"{steep['high']:.2f}",
@@ -305,7 +305,7 @@ def _numbers_below(
         down = start - _ROW_POINTS * place
         if len(groups) > 1:
             ax.annotate(
-                _(name) if name else _("All"),
+                named(name) if name else _("All"),
                 (0, 0),
                 xycoords="axes fraction",
                 xytext=(-22, down),
