@@ -79,7 +79,9 @@ def report(
     ] = None,
     pdf: Annotated[
         bool,
-        typer.Option("--pdf", help="print the report to CLIENT.pdf, too; needs Chromium, Chrome or Edge"),
+        typer.Option(
+            "--pdf", help="print the report to CLIENT.pdf, too, within 300 s; needs Chromium, Chrome or Edge"
+        ),
     ] = False,
 ) -> None:
     """Run a client's studies and publish the report."""

@@ -297,6 +297,5 @@ def test_contracts_that_stand_twice_are_named(client):
     client.write("c.csv", f"customer_id,start_date,end_date,fee\n{row}{row}b,2026-01-02,,10\n")
     said = notes(client.prepare({"contracts": {"path": "c.csv"}}, as_of="2026-06-30"))
     assert any(
-        "1 row is an exact copy" in note and "data.contracts.options.drop_duplicates" in note
-        for note in said
+        "1 row is an exact copy" in note and "data.contracts.options.drop_duplicates" in note for note in said
     )

@@ -85,6 +85,24 @@ def test_a_list_says_its_size_its_sum_what_to_do_and_where_it_is() -> None:
     assert one.where == "sheet Actions of workbook.xlsx"
 
 
+def test_a_note_takes_the_place_of_the_stake() -> None:
+    line = {"what": "Release.", "whom": "Few", "n": 1, "stake": asdict(money(90)), "note": "They cost €5.00."}
+    (one,) = announced("05_churn", [a_list(lines=[line])], PAGE)
+    assert one.lines == (("Release.", "Few: 1 customer. They cost €5.00."),)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("It takes 90 days (churn.gap_days and churn.horizon_days).", "It takes 90 days."),
+        ("需要90天（churn.gap_days和churn.horizon_days）。", "需要90天。"),
+        ("Of 5 (3 to 7, n = 9) customers (see 3.5).", "Of 5 (3 to 7, n = 9) customers (see 3.5)."),
+    ],
+)
+def test_names_of_parameters_are_not_for_the_overview(text: str, shown: str) -> None:
+    assert [one.text for one in said("05_churn", {"findings": [text]})] == [shown]
+
+
 def test_a_list_of_which_no_sum_is_known() -> None:
     lines = [
         {"what": "Write.", "whom": "New", "n": 3, "stake": None},

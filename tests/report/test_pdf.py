@@ -286,6 +286,18 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
 
 
 @pytest.mark.slow
+def test_a_folder_where_the_pdf_goes_is_refused_before_anything_runs(house: House, tmp_path: Path) -> None:
+    fake = {"CAM_CHROMIUM": str(program(tmp_path / "bin", "fake", FAKE))}
+    (tmp_path / "out" / "acme" / "acme.pdf").mkdir(parents=True)
+    done = house.cam("report", "acme", "--pdf", "--out", str(tmp_path / "out"), **fake)
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    assert (
+        "acme.pdf: a folder stands where the PDF goes" in done.stderr
+        and "reading the data" not in done.stderr
+    )
+
+
+@pytest.mark.slow
 def test_a_pdf_is_made_without_running_and_never_stands_beside_a_newer_report(
     house: House, tmp_path: Path
 ) -> None:

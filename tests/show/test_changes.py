@@ -94,3 +94,21 @@ def test_in_chinese_the_columns_still_stand_under_each_other():
 
 def test_a_text_that_is_too_long_is_cut_with_a_sign():
     assert text_lines([["客" * 40]], header=["a"], widest=11)[2] == "客客客客客…"
+
+
+def test_a_terminal_shows_the_name_that_scripts_know_beside_the_words():
+    lines = change_lines(comparison(THEN, NOW), parts=False, label=str)
+    assert any(line.startswith("Churn rate [churn_rate]") for line in lines)
+    assert not any("[bg_nbd_r]" in line for line in lines)
+
+
+def test_amounts_in_two_currencies_are_not_compared_and_it_is_said():
+    then = [Estimate("clv", 100, "USD", 9, 90, 110), Estimate("revenue", 900, "USD"), THEN[0]]
+    now = [Estimate("clv", 700, "CNY", 9, 630, 770), Estimate("revenue", 6300, "CNY"), THEN[0]]
+    lines = change_lines(comparison(then, now), parts=True, label=str)
+    assert "The earlier report is in USD, the later in CNY: 2 amounts are not compared." in lines
+    assert not any(line.startswith("Only in") for line in lines)
+    assert not any(
+        "currencies" in line or "USD" in line
+        for line in change_lines(comparison(THEN, NOW), parts=True, label=str)
+    )

@@ -38,10 +38,17 @@ def test_an_interval_with_one_end_is_none(low, high):
     assert '<td class="num">4</td>' in html and "nan" not in html.lower()
 
 
+def test_a_table_that_sorts_says_that_it_reaches_the_rows_shown_alone():
+    frame = pd.DataFrame({"name": [f"c{n}" for n in range(30)], "n": range(30)})
+    html = show_table(frame, [Col("name", "Name"), Col("n", "n", "count")], caption="C").html
+    assert "The first 15 of 30 rows; sorting and searching reach these alone." in html
+    assert "reach these" not in show_table(frame.head(15), [Col("name", "Name")], caption="C").html
+
+
 def test_rows_that_are_left_out_are_said():
     frame = pd.DataFrame({"name": [str(i) for i in range(30)]})
     html = show_table(frame, [Col("name", "Name")], caption="Who").html
-    assert "The first 15 of 30 rows." in html and html.count("<tr>") == 16
+    assert "The first 15 of 30 rows; " in html and html.count("<tr>") == 16
 
 
 def test_passes_on_what_cannot_be_said():

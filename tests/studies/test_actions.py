@@ -123,6 +123,21 @@ def test_the_overview_is_told_the_first_treatments(shops):
         assert actions.announce(study, nothing) is None
 
 
+def test_who_costs_more_than_he_brings_has_no_gain_at_stake(shops):
+    study, ahead, everybody, _four, assigned = shops
+    table = actions.action_table(study, assigned, actions.groups(study, everybody, ahead, assigned))
+    row = table.iloc[0].to_dict() | {"treatment": "Let go.", "for_whom": "Nobody", "current_value": -1234.0}
+    losing = pd.concat([pd.DataFrame([row | {"is_losing": True}]), table], ignore_index=True)
+    first, *others = actions.announce(study, losing).lines
+    assert (
+        first.note.startswith("So far they have cost €1,234 more than they brought.")
+        and "no gain" in first.note
+    )
+    assert "before what serving them costs" in first.note and not any(line.note for line in others)
+    assert "value at stake is no gain" in actions.show_actions(study, losing).html
+    assert table["is_losing"].tolist() == [whom == "Negative-value customers" for whom in table["for_whom"]]
+
+
 def test_the_sheet_has_a_row_per_treatment_segment_and_quadrant(shops):
     study, ahead, everybody, _four, assigned = shops
     at = actions.groups(study, everybody, ahead, assigned)

@@ -106,6 +106,8 @@ def test_silence_is_the_label_where_there_are_only_orders(client):
     assert ("churn_rate", "purchases", "31-90") not in rates
     assert all(rate.low is not None and rate.n for rate in rates.values())
     assert "bought in the 365 days up to 1 Apr 2026, and not in the 90 days after" in label.html
+    assert "Which rate is which" in label.html and "bought nothing in the 90 days after it" in label.html
+    assert "(page Lifecycle)" in label.html and "by contract" not in label.html
     assert "rank customers by risk" in found[0]
     assert "last purchase lay 181 days or more back at the cut-off left in 75.0" in found[1]
     assert len(found) <= 5

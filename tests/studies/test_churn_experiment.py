@@ -15,6 +15,7 @@ from cam.show.figures import experiment as figures
 from cam.show.tables import ShownTable
 from cam.studies import churn_experiment as steps
 from cam.studies import churn_experiment_findings as words
+from cam.studies import churn_profit
 from cam.studies import churn_test_size as sizing
 
 NO_MODEL = CannotSay("No model.")
@@ -76,7 +77,7 @@ def test_the_effect_its_save_rate_and_the_words(client):
     assert found["experiment_outcome", "control"].value == 0.12
     text = said(study, tested)[0]
     assert text.startswith("The offer keeps customers: in the test 8.0")
-    assert "30.0\u00a0% that churn.offer.save_rate assumes lies within" in text
+    assert "30.0\u00a0% that the list assumes (churn.offer.save_rate) lies within" in text
     shown = steps.show_test(study, tested)
     assert (
         isinstance(shown, ShownTable) and "2,000 of the 2,000 customers in the test are known" in shown.html
@@ -381,3 +382,10 @@ def test_limits_hold_the_telecoms_truth_on_other_clients():
         ]
     # Four standard errors of a share of 150 about 95 %.
     assert (held / 150 > 0.95 - 4 * np.sqrt(0.95 * 0.05 / 150)).all()
+
+
+def test_a_list_names_the_measured_save_rate_beside_the_assumed_one(client):
+    said_ = churn_profit.save_rate_text(study_of(client, trial(**KEPT), churn=LEFT))
+    assert "is an assumption (churn.offer.save_rate)" in said_
+    assert "A finished test measured that the arm offer kept 33.3" in said_
+    assert not churn_profit.measured_text(client({"snapshot": snapshot()}))

@@ -92,9 +92,11 @@ def test_known_figures(client):
 
 def test_it_says_that_customers_drift_away_over_the_same_customers(client):
     # The young cohort is worse; over all customers its arrival would look like drift.
-    found, *_ = run(
+    found, key, *_ = run(
         client({"transactions": orders({"2026-01-01": [90] * 5 + [40], "2026-04-01": [60, 3, 3]})})
     )
+    same = {one.segment["age"]: one for one in key if one.figure == "retention_same_customers"}
+    assert {age: (one.value, one.n) for age, one in same.items()} == {"1": (1.0, 90), "5": (40 / 90, 90)}
     assert "n = 90) of new customers bought in the month after their first" in found[0].replace("\xa0", " ")
     assert "They drift away, and half of that fall is done by month 5" in found[0]
     assert "more than chance, and worse" in found[0]
@@ -130,7 +132,7 @@ def test_where_nobody_comes_back_nothing_is_said_to_need_no_rescue(client, n):
 def test_old_customers_who_look_new_are_noticed_and_left_out(client):
     cohorts = {"2026-01-01": [900] * 6, "2026-02-01": [60] + [20] * 4, "2026-03-01": [50] + [15] * 3}
     found, *_ = run(client({"transactions": orders(cohorts)}))
-    assert "2026-01 holds 89.1" in found[0] and "bought before these data start" in found[0]
+    assert "Jan 2026 holds 89.1" in found[0] and "bought before these data start" in found[0]
     assert "n = 60" in found[0].replace("\xa0", " ")
     assert "within chance, so newer customers are not shown to differ" in found[1]
 
@@ -176,7 +178,7 @@ def test_figures_say_what_they_draw(client, n_cohorts):
     ax = figures.cohort_heat_map(table, period=study.period)
     assert len(ax.get_yticklabels()) == min(n_cohorts, 18)
     assert ("the latest 18 of 24 cohorts are drawn" in words_of(ax)) == (n_cohorts == 24)
-    assert ax.figure.get_gid().partition("? ")[2].startswith(f"Grid of {min(n_cohorts, 18)} cohorts")
+    assert ax.figure.get_gid().partition("? ")[2].startswith(f"Grid of {min(n_cohorts, 18)} cohort")
     curve = figures.retention_curve(steps.retention_by_age(study, table), cohorts=table, period=study.period)
     assert curve.get_ylim()[0] == 0 and len(curve.collections) == 1
 

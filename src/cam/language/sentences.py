@@ -46,6 +46,7 @@ NAMES = {
     "rfm_segment_revenue_share": "Share of revenue by RFM segment",
     "repeat_rate": "Repeat rate",
     "retention_rate": "Retention rate",
+    "retention_same_customers": "Retention rate of those who have reached both months of age",
     "period_retention_rate": "Retention from period to period",
     "period_repeat_rate": "Repeat rate of the period",
     "period_churn_rate": "Churn from period to period",
@@ -387,7 +388,7 @@ def listed(words: Iterable[str]) -> str:
 
 #: What is counted in sentences, and the verbs that follow it; words in between go with any number.
 _COUNTED = (
-    "answers|arms|attitudes|attributes|cells|changes|channels|clusters|cohorts|columns|comments|complaints|contracts|"
+    "amounts|answers|arms|attitudes|attributes|cells|changes|channels|clusters|cohorts|columns|comments|complaints|contracts|"
     "customers|days|drivers|factors|features|figures|gaps|groups|hours|items|leads|months|occasions|orders|others|"
     "periods|places|purchases|questions|refunds|rows|tests|themes|tickets|values|waves|weeks|years"
 )
@@ -401,8 +402,8 @@ _VERBS = {
     "go": "goes",
 } | {verb: f"{verb}s" for verb in ("come", "count", "lie", "make", "say", "stand", "want")}
 _COUNT = re.compile(
-    rf"(?P<there>[Tt]here (?:are|were) (?:only )?)?(?P<number>\{{(?P<name>\w+)(?:\.short)?\}}) (?P<kind>(?:(?!of|in|with|from)[a-z-]+ )??)"
-    rf"(?P<noun>{_COUNTED})\b(?P<verb> (?:{'|'.join(_VERBS)})\b)?"
+    r"(?P<there>[Tt]here (?:are|were) (?:only )?)?(?P<number>\{(?P<name>\w+)(?:\.short)?\}) "
+    rf"(?P<kind>(?:(?!of|in|with|from)[a-z-]+ )??)(?P<noun>{_COUNTED})\b(?P<verb> (?:{'|'.join(_VERBS)})\b)?"
 )
 
 

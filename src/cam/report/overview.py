@@ -16,6 +16,8 @@ from cam.report import pages
 #: Findings that a reader takes in at once.
 MOST_FINDINGS = 6
 _WORKBOOK = "workbook.xlsx"
+#: Names of parameters in brackets: they are for who writes the file, and he reads them on the study's page.
+_PARAMETERS = re.compile(r"\s*[(（][a-z]+(?:\.[a-z_]+)+(?:(?: and |, |、|和|与)[a-z]+(?:\.[a-z_]+)+)*[)）]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +112,14 @@ def said(study: str, left: Mapping[str, Any]) -> list[Said]:
     Returns
     -------
     list of Said
-        In the study's order.
+        In the study's order, without the names of parameters that stand in brackets.
 
     Examples
     --------
     >>> [one.amount for one in said("05_churn", {"findings": ["Call them."]})]
     ['']
     """
-    texts = left["findings"]
+    texts = [_PARAMETERS.sub("", text) for text in left["findings"]]
     stakes = left.get("stakes") or [None] * len(texts)
     return [
         Said(study, text, Estimate(**stake["estimate"]), stake["can_be_moved"])

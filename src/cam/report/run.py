@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from cam.errors import ParamsError
+from cam.errors import OutputError, ParamsError
 from cam.key_figures import Row
 from cam.language import use
 from cam.params import Params
@@ -124,6 +124,9 @@ def run_report(
     """
     wanted = find_studies(studies)
     use(params.client.language)
+    sheet = out / params.client.id / _pdf_name(out / params.client.id)
+    if options.browser and sheet.is_dir():
+        raise OutputError(f"{sheet}: a folder stands where the PDF goes; move or rename it. Nothing was run.")
     seconds: dict[str, float] = {}
     with workplace(out, params.client.id) as staging:
         began = time.monotonic()

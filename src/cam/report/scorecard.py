@@ -90,7 +90,9 @@ def scorecard(
         for each in shown
     ]
     return cards, together(
-        *_how_to_read(moves), *_made_of([each.kind.figure for each in shown], whole, params)
+        *_how_to_read(moves),
+        *_other_rates(figures),
+        *_made_of([each.kind.figure for each in shown], whole, params),
     )
 
 
@@ -337,6 +339,22 @@ def _how_to_read(moves: Sequence[Change]) -> list[str]:
             )
         )
     return said
+
+
+def _other_rates(figures: Sequence[Row]) -> list[str]:
+    """Say where the rates of leaving are told apart, where there is more than one."""
+    bases = {
+        row["figure"]
+        for row in figures
+        if row["figure"] in ("churn_rate", "period_churn_rate", "lapsed_share")
+    }
+    if len(bases) < 2 or "churn_rate" not in bases:
+        return []
+    return [
+        _(
+            "Other rates of leaving count other customers over other days: see “Which rate is which” on the page Churn."
+        )
+    ]
 
 
 def _or(words: Iterable[str]) -> str:

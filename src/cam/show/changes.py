@@ -49,8 +49,8 @@ def change_table(comparison: Comparison, *, study: str | None = None) -> pd.Data
     Returns
     -------
     DataFrame
-        *study*, *figure*, *before*, *after*, *change*, *verdict* (text), *is_headline*; a row per figure that is
-        not the same.
+        *study*, *name* (in ``key_figures.csv``), *figure*, *before*, *after*, *change*, *verdict* (text),
+        *is_headline*; a row per figure that is not the same.
 
     Examples
     --------
@@ -68,6 +68,7 @@ def change_table(comparison: Comparison, *, study: str | None = None) -> pd.Data
     rows = [
         {
             "study": change.study,
+            "name": change.after.figure,
             "figure": _called(change),
             "before": _with_interval(change.before),
             "after": _with_interval(change.after),
@@ -77,7 +78,7 @@ def change_table(comparison: Comparison, *, study: str | None = None) -> pd.Data
         }
         for change in shown
     ]
-    return pd.DataFrame(rows, columns=["study", *COLUMNS, "is_headline"])
+    return pd.DataFrame(rows, columns=["study", "name", *COLUMNS, "is_headline"])
 
 
 def change_note(change: Change) -> str:
@@ -216,12 +217,17 @@ def change_lines(comparison: Comparison, *, parts: bool, label: Callable[[str], 
     >>> row = dict(client="a", study="s", figure="n_customers", segment="", low="", high="", n="", unit="count")
     >>> then, now = row | dict(as_of="2025-12-31", value="100"), row | dict(as_of="2026-06-30", value="120")
     >>> change_lines(compare([then], [now]), parts=False, label=str)[-1].split()
-    ['Customers', '100', '120', '+20', 'as', 'counted']
+    ['Customers', '[n_customers]', '100', '120', '+20', 'as', 'counted']
     """
     table = change_table(comparison)
+    # Scripts and the file know a figure by its name, people by what it is called.
+    table["figure"] = [
+        figure if named(name) == name else f"{figure} [{name}]"
+        for figure, name in zip(table["figure"], table["name"], strict=True)
+    ]
     if not parts:
         table = table[table["is_headline"] & (table["verdict"] != _(_WORDS["not clear"]))]
-    lines = [period(comparison)]
+    lines = [period(comparison), *_other_currency(comparison)]
     for study, rows in table.groupby("study", sort=True):
         lines += ["", label(str(study))]
         lines += text_lines(
@@ -230,6 +236,9 @@ def change_lines(comparison: Comparison, *, parts: bool, label: Callable[[str], 
     if table.empty:
         lines.append(_("Nothing changed by more than chance."))
     shared = {change.after.figure for change in comparison.changes}
+    shared |= {row["figure"] for row in comparison.only_before} & {
+        row["figure"] for row in comparison.only_after
+    }
     for words, only in (
         ("Only in the earlier report: {names}.", comparison.only_before),
         ("Only in the later report: {names}.", comparison.only_after),
@@ -238,6 +247,23 @@ def change_lines(comparison: Comparison, *, parts: bool, label: Callable[[str], 
         if names:
             lines += ["", sentence(words, names=listed(names))]
     return lines
+
+
+def _other_currency(comparison: Comparison) -> list[str]:
+    """Say that the two reports count in two currencies: then no amount of theirs is compared."""
+    before, after = (
+        {(row["study"], row["figure"], row["segment"]): row["unit"] for row in rows if _is_money(row["unit"])}
+        for rows in (comparison.only_before, comparison.only_after)
+    )
+    both = [name for name in after if name in before]
+    if not both:
+        return []
+    words = "The earlier report is in {before}, the later in {after}: {n} amounts are not compared."
+    return [sentence(words, before=before[both[0]], after=after[both[0]], n=len(both))]
+
+
+def _is_money(unit: str) -> bool:
+    return len(unit) == 3 and unit.isupper()
 
 
 def _moved_rules(comparison: Comparison, study: str | None) -> list[str]:

@@ -132,7 +132,12 @@ def show_table(
     more = len(frame) - max_rows
     said = [note] if note else []
     if more > 0:
-        said.append(_("The first {shown} of {all} rows.").format(shown=max_rows, all=f"{len(frame):,}"))
+        words = (
+            "The first {shown} of {all} rows; sorting and searching reach these alone."
+            if is_sortable
+            else "The first {shown} of {all} rows."
+        )
+        said.append(_(words).format(shown=max_rows, all=f"{len(frame):,}"))
     small = f"<small>{escape(together(*said))}</small>" if said else ""
     below = "".join(f"<li>{escape(word)}</li>" for word in notes)
     return ShownTable(

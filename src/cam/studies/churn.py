@@ -18,7 +18,15 @@ from cam.measures.churn.labels import (
 )
 from cam.reduce.features import churn_counts, contracts_at, customers_at
 from cam.show.tables import Col, ShownTable, show_table
-from cam.studies.churn_label import advice, days_to_label, first_order, label_text, last_cut_off, rate_text
+from cam.studies.churn_label import (
+    advice,
+    days_to_label,
+    first_order,
+    label_text,
+    last_cut_off,
+    rate_text,
+    show_rates_apart,
+)
 from cam.studies.study import Study, needs
 
 #: One churn rate per way in which leaving shows, the one that rules this client first.
@@ -129,7 +137,7 @@ def churn_rates(study: Study, silent: pd.DataFrame | CannotSay, ended: pd.DataFr
 
 
 def show_labels(study: Study, rates: Rates) -> ShownTable | CannotSay:
-    """Show what counts as leaving, and how many did."""
+    """Show what counts as leaving, and how many did; below it, how that differs from the rates of other pages."""
     rows = [
         {
             "basis": named(basis),
@@ -154,9 +162,12 @@ def show_labels(study: Study, rates: Rates) -> ShownTable | CannotSay:
         Col("churn_rate", "Churn rate", "share", "low", "high"),
     ]
     note = together(*(part for said in unsaid for part in (said.reason, said.cure)))
-    return show_table(
+    shown = show_table(
         pd.DataFrame(rows), columns, caption="What counts as leaving, and how many left", note=note
     )
+    apart = show_rates_apart(study)
+    assert isinstance(shown, ShownTable)  # it was given a frame
+    return ShownTable(f"{shown.html}\n{apart.html}")
 
 
 def monthly_rates(
@@ -204,7 +215,7 @@ def show_recency(study: Study, buckets: pd.DataFrame) -> ShownTable | CannotSay:
     left = buckets.assign(
         share=buckets["n_churned"] / max(buckets["n_churned"].sum(), 1),
         recency=[
-            sentence("{n} or more", n=name.removesuffix("+")) if name.endswith("+") else name
+            sentence("{n} days or more", n=name.removesuffix("+")) if name.endswith("+") else name
             for name in buckets["recency"]
         ],
     )
@@ -282,7 +293,7 @@ def findings(
         found.append(
             sentence(
                 "Of those counted as having left after {day}, {back} bought again by {as_of}: they were pausing. A "
-                "longer churn.horizon_days gives fewer false alarms, and later ones.",
+                "longer horizon (churn.horizon_days) gives fewer false alarms, and later ones.",
                 day=_segment_day(back),
                 back=back,
                 as_of=date_text(study.as_of),

@@ -93,27 +93,27 @@ def _saves(study: Study, saved: Estimate | CannotSay | None) -> str:
         # No save rate that the list could take.
         return sentence(
             "It kept {saved} of those who would have left: no save rate that a list could be made with. "
-            "churn.offer.save_rate assumes {assumed}; do not call with this offer before another test."
+            "The list assumes {assumed} (churn.offer.save_rate); do not call with this offer before another test."
             if saved.value <= 0
             else "It kept {saved} of those who would have left: nobody left with it, so the test is too small to say "
-            "which save rate to set; churn.offer.save_rate assumes {assumed}.",
+            "which save rate to set; the list assumes {assumed} (churn.offer.save_rate).",
             saved=saved,
             assumed=value_text(assumed, "share"),
         )
     if assumed > high:
         words = (
-            "It kept {saved} of those who would have left, fewer than the {assumed} that churn.offer.save_rate "
-            "assumes: set it to what was measured, for the list and its profit promise too much."
+            "It kept {saved} of those who would have left, fewer than the {assumed} that the list assumes "
+            "(churn.offer.save_rate): set it to what was measured, for the list and its profit promise too much."
         )
     elif assumed < low:
         words = (
-            "It kept {saved} of those who would have left, more than the {assumed} that churn.offer.save_rate assumes: "
-            "set it to what was measured."
+            "It kept {saved} of those who would have left, more than the {assumed} that the list assumes "
+            "(churn.offer.save_rate): set it to what was measured."
         )
     else:
         words = (
-            "It kept {saved} of those who would have left; the {assumed} that churn.offer.save_rate assumes lies "
-            "within."
+            "It kept {saved} of those who would have left; the {assumed} that the list assumes "
+            "(churn.offer.save_rate) lies within."
         )
     return sentence(words, saved=saved, assumed=value_text(assumed, "share"))
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import pandas as pd
+
 from cam.estimate import CannotSay, Estimate
 from cam.language import date_text, sentence, value_text
+from cam.language import translate as _
 from cam.measures.churn.labels import MIN_EVENTS, MIN_RATE, is_worth_a_model
+from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.study import Study
 
 
@@ -45,6 +49,89 @@ def label_text(study: Study, basis: str) -> str:
         horizon=study.params.churn.horizon_days,
         cut_off=date_text(last_cut_off(study)),
     )
+
+
+#: Rates of leaving and counts of those still there, by the table that they rest on: name, of whom, when, for what.
+_APART = {
+    "transactions": (
+        (
+            "Churn rate of the overview (page Lifecycle)",
+            "who bought in the period before",
+            "bought nothing in the period that followed",
+            "seeing whether more leave than before",
+        ),
+        (
+            "Lapsed between two dates (page Segmentation)",
+            "who bought in the window up to the earlier date",
+            "bought nothing in the window up to the last day",
+            "seeing how customers move between segments",
+        ),
+        (
+            "Churn rate by silence (this page)",
+            "who bought in the {observation} days up to the cut-off",
+            "bought nothing in the {horizon} days after it",
+            "what a model learns from: whom to call",
+        ),
+        (
+            "Lost, and all others not lost (page Lifecycle)",
+            "who ever bought",
+            "silent for so many months that hardly anybody comes back",
+            "seeing who is slipping, while it is early",
+        ),
+        (
+            "Still active (page Value and cost)",
+            "who ever bought",
+            "likely to buy again, by each one's own rhythm",
+            "planning for what customers will still bring",
+        ),
+    ),
+    "contracts": (
+        (
+            "Churn rate by contract (this page)",
+            "who had a contract on the cut-off",
+            "had none {horizon} days later",
+            "what a model learns from: whom to ask before the contract ends",
+        ),
+    ),
+    "snapshot": (
+        (
+            "Churn rate of the snapshot (this page)",
+            "who is in the snapshot",
+            "marked as left, at a time that it does not tell",
+            "what a model learns from: whom to call",
+        ),
+        (
+            "Still there after some months (page Lifecycle)",
+            "who is in the snapshot, by how long each has been there",
+            "not yet marked as left by then",
+            "seeing how long customers stay",
+        ),
+    ),
+}
+
+
+def show_rates_apart(study: Study) -> ShownTable:
+    """Set the rates of leaving of all pages beside each other, by whom they count and over which days."""
+    churn = study.params.churn
+    days = {"observation": churn.observation_days, "horizon": churn.horizon_days}
+    rows = [
+        dict(zip(("rate", "whom", "when", "use"), (sentence(words, **days) for words in row), strict=True))
+        for table, entries in _APART.items()
+        if table in study.tables
+        for row in entries
+    ]
+    columns = [
+        Col("rate", "Rate"),
+        Col("whom", "Of those"),
+        Col("when", "counted are who"),
+        Col("use", "Good for"),
+    ]
+    note = _(
+        "They differ because they count other customers over other days: compare each with its own past only."
+    )
+    shown = show_table(pd.DataFrame(rows), columns, caption="Which rate is which", note=note)
+    assert isinstance(shown, ShownTable)  # it was given a frame
+    return shown
 
 
 def rate_text(study: Study, basis: str, rate: Estimate) -> str:

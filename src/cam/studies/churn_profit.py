@@ -22,6 +22,7 @@ from cam.measures.value.survivors import periodic_discount, survivors_ahead
 from cam.reduce.tenures import contract_scores
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies import clv, contracts_value
+from cam.studies.churn_experiment import analyse
 from cam.studies.churn_losses import can_be_kept
 from cam.studies.repeat_buying import SEED
 from cam.studies.study import Study, needs
@@ -213,15 +214,29 @@ def offer(study: Study) -> Offer | CannotSay:
     return Offer(given.offer_cost, given.contact_cost, given.save_rate, given.save_weight)
 
 
+def measured_text(study: Study) -> str:
+    """Say which save rate a finished test has measured, of several arms the largest; empty where none has."""
+    tested = analyse(study)
+    if isinstance(tested, CannotSay):
+        return ""
+    known = {name: one for name, one in tested.saved.items() if isinstance(one, Estimate)}
+    if not known:
+        return ""
+    arm = max(known, key=lambda name: (known[name].n or 0, name))
+    words = "A finished test measured that the arm {arm} kept {saved} of them: if that was this offer, plan with it."
+    return sentence(words, arm=_(arm), saved=known[arm])
+
+
 def save_rate_text(study: Study) -> str:
-    """Say that the save rate is assumed, and how surely it is taken to be known."""
+    """Say that the save rate is assumed, how surely it is taken to be known, and what a test has measured."""
     given = study.params.churn.offer
-    return sentence(
+    assumed = sentence(
         "That the offer keeps {rate} of those about to leave is an assumption (churn.offer.save_rate), taken to be as "
         "sure as if learnt from {weight} customers; only a test measures it.",
         rate=value_text(given.save_rate, "share"),
         weight=value_text(given.save_weight, "count"),
     )
+    return together(assumed, measured_text(study))
 
 
 def worth_text(basis: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import ibis.expr.types as ir
 import pandas as pd
 
@@ -165,11 +167,29 @@ def key_figures(
     figures.append(repeat if isinstance(repeat, CannotSay) else _repeat_rate(repeat))
     if isinstance(table, CannotSay):
         return [*figures, table]
+    figures += _ends(_newly_won(table))
     for row in pooled_retention(table).itertuples():
         figures.append(_rate(row, {"age": str(row.age)}))
     for row in table.itertuples():
         figures.append(_rate(row, {"cohort": str(row.cohort), "age": str(row.age)}))
     return figures
+
+
+def _ends(table: pd.DataFrame) -> list[Estimate]:
+    """Retention in the first month of age and in the last, of the same customers: those who have reached both."""
+    last, pooled = _same_customers(table)
+    ends = pooled.iloc[[0, -1]] if len(pooled) > 1 else pooled
+    return [
+        replace(_rate(row, {"age": str(row.age), "reached": str(last)}), figure="retention_same_customers")
+        for row in ends.itertuples()
+    ]
+
+
+def _same_customers(table: pd.DataFrame) -> tuple[int, pd.DataFrame]:
+    """The last month of age that enough have reached, and retention by age of all who have."""
+    reached = table.loc[table["n_customers"] >= MIN_COHORT, "age"]
+    last = int(reached.max() if len(reached) else table["age"].max())
+    return last, pooled_retention(cohorts_of_age(table, last))
 
 
 def _came_back(repeat: pd.DataFrame) -> str | CannotSay:
@@ -204,9 +224,7 @@ def _came_back(repeat: pd.DataFrame) -> str | CannotSay:
 
 def _drift(table: pd.DataFrame) -> str:
     """Compare the first month of age with the last one, over the cohorts that have reached both."""
-    reached = table.loc[table["n_customers"] >= MIN_COHORT, "age"]
-    last = int(reached.max() if len(reached) else table["age"].max())
-    pooled = pooled_retention(cohorts_of_age(table, last))
+    last, pooled = _same_customers(table)
     start, end = (_rate(pooled.iloc[place], {}) for place in (0, -1))
     if pooled["retention_rate"].max() <= _HARDLY:
         return _hardly_any(pooled, start, end, last)

@@ -17,7 +17,7 @@ from cam.reduce.retention_list import list_sums, retention_list, riskiest
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.action_lists import ActionList, Line
 from cam.studies.churn_losses import can_be_kept, harm, lost_text, open_text
-from cam.studies.churn_profit import offer, save_rate_text, worth_text
+from cam.studies.churn_profit import measured_text, offer, save_rate_text, worth_text
 from cam.studies.study import Study, join_customers, needs
 
 if TYPE_CHECKING:
@@ -306,7 +306,7 @@ def findings(study: Study, ranked: ir.Table | CannotSay) -> list[str | CannotSay
         gain=found.gain,
         rate=value_text(study.params.churn.offer.save_rate, "share"),
     )
-    first = together(first, *open_text(found.loss_basis))
+    first = together(first, measured_text(study), *open_text(found.loss_basis))
     said: list[str | CannotSay] = [Finding(first, stake=found.gain, can_be_moved=True)]
     if found.differs and found.n < found.n_ranked:
         said.append(
@@ -335,6 +335,7 @@ def announce(study: Study, ranked: ir.Table | CannotSay) -> ActionList | None:
         ),
         sentence("Contacts and offers are expected to cost {cost}.", cost=found.cost),
     ]
+    said += [each for each in (measured_text(study),) if each]
     said += [*_pays_from(found), *([_gone(found)] if found.n_gone else [])]
     return ActionList(
         _("Customers whom a contact is expected to pay for, the highest expected gain first."),
