@@ -133,7 +133,9 @@ def test_who_costs_more_than_he_brings_has_no_gain_at_stake(shops):
         first.note.startswith("So far they have cost €1,234 more than they brought.")
         and "no gain" in first.note
     )
-    assert "before what serving them costs" in first.note and not any(line.note for line in others)
+    assert "before what serving them costs" in first.note and all(
+        bool(line.note) == (line.whom == "Negative-value customers") for line in others
+    )
     assert "value at stake is no gain" in actions.show_actions(study, losing).html
     assert table["is_losing"].tolist() == [whom == "Negative-value customers" for whom in table["for_whom"]]
 
