@@ -116,6 +116,7 @@ def test_the_page_shows_the_first_twenty_with_their_reasons_and_what_is_not_know
         "is an assumption (churn.offer.save_rate)",
         "risk is not value",
         "only a test with a control group tells",
+        "The whole list, to sort and filter, is the sheet Retention list of workbook.xlsx.",
         "To win back is not to keep",
         "This list earns as soon as the offer keeps",
     ):

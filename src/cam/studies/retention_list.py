@@ -423,7 +423,10 @@ def _notes(study: Study, found: Totals) -> list[str]:
                 n=value_text(found.n_unknown, "count"),
             )
         )
-    if found.n > _MOST:
+    if _SHOWN < found.n <= _MOST:
+        words = "The whole list, to sort and filter, is the sheet {sheet} of workbook.xlsx."
+        said.append(sentence(words, sheet=_(SHEET)))
+    elif found.n > _MOST:
         said.append(
             sentence(
                 "The workbook holds the first {most} of the list; all are in customers.parquet.",
