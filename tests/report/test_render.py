@@ -20,6 +20,7 @@ from cam.errors import StudyError
 from cam.estimate import Estimate
 from cam.report import fonts
 from cam.report.overview import Announced, Said
+from cam.report.prose import scrollable
 from cam.report.render import (
     Card,
     Page,
@@ -451,3 +452,12 @@ def test_where_every_reason_stands_above_one_of_them_is_kept() -> None:
     ]
     text = visible(render_page(new_notebook(cells=cells), a_page()))
     assert "Clusters" in text and text.count("The reason stands above.") == 1
+
+
+def test_each_of_two_tables_scrolls_by_itself() -> None:
+    made = scrollable(
+        "<table><caption>A</caption></table>\n<ul></ul><table><caption>B<small>b</small></caption></table>"
+    )
+    assert made.count('class="scroll"') == made.count("</div>") == 2
+    assert made.index('aria-label="A"') < made.index("<ul>") < made.index('aria-label="B"')
+    assert scrollable("<p>none</p>") == "<p>none</p>"

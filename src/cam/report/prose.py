@@ -134,9 +134,11 @@ def _mathml(tex: str, display: str) -> str:
 
 
 def scrollable(table: str) -> str:
-    """Put a table into a region that scrolls by itself on a narrow screen; other HTML stays as it is."""
+    """Put each table into a region that scrolls by itself on a narrow screen; other HTML stays as it is."""
     if "<table" not in table:
         return table
+    if table.count("<table") > 1:
+        return "".join(scrollable(part) for part in re.split(r"(?=<table\b)", table) if part)
     caption = re.search(r"<caption[^>]*>(.*?)(?:<small|</caption>)", table, flags=re.S)
     name = html.escape(html.unescape(re.sub(r"<[^>]+>", "", caption[1])).strip()) if caption else ""
     region = f' role="group" aria-label="{name}"' if name else ""
