@@ -163,7 +163,7 @@ def test_the_columns_may_have_any_name(client):
 def test_the_parameter_file_overrules_parallel_analysis_and_both_are_said(client):
     found = walk(client, answers(), n_factors=1)
     assert found["fit"].n_factors == 1
-    assert "asks for 1 factors (segmentation.n_factors); parallel analysis suggests 2" in said(found)
+    assert "asks for 1 factor (segmentation.n_factors); parallel analysis suggests 2" in said(found)
 
 
 # --- refuses ------------------------------------------------------------------------------------
