@@ -112,3 +112,8 @@ def test_amounts_in_two_currencies_are_not_compared_and_it_is_said():
         "currencies" in line or "USD" in line
         for line in change_lines(comparison(THEN, NOW), parts=True, label=str)
     )
+
+
+def test_the_same_last_day_is_no_time_in_which_customers_changed():
+    said = change_lines(compare(file(*THEN), file(*NOW)), parts=False, label=str)
+    assert said[0].startswith("Both end on 30 Jun 2026: ") and "parameters" in said[0]

@@ -297,6 +297,9 @@ def period(comparison: Comparison) -> str:
     >>> period(compare([then], [now]))[:34]
     '31 Dec 2025 beside 30 Jun 2026. Cu'
     """
+    if comparison.as_of_before == comparison.as_of_after:
+        words = "Both end on {day}: what differs comes from other data or parameters, not from what customers did."
+        return sentence(words, day=date_text(date.fromisoformat(comparison.as_of_after)))
     return sentence(
         "{before} beside {after}. Customers who stand in both make a change look less sure, never surer.",
         before=date_text(date.fromisoformat(comparison.as_of_before)),
