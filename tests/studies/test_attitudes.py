@@ -236,7 +236,7 @@ def test_items_that_repeat_each_other(client):
     same = answers()[["customer_id", "attitude_budget"]]
     same = same.assign(attitude_b=same["attitude_budget"], attitude_c=same["attitude_budget"])
     assert [one.reason for one in unsaid(walk(client, same))] == [
-        "1 attitude items differ from each other; factors need 3."
+        "1 attitude item differ from each other; factors need 3."
     ]
 
 

@@ -48,7 +48,7 @@ def test_the_list_goes_by_what_is_at_stake_and_shows_no_number(client):
     assert (called.n, called.n_unnamed, called.basis, called.total.value) == (2, 1, "residual_clv", 75.0)
     page, sheet = steps.show_list(study, called).html, steps.sheet(study, called)
     assert "8000" not in page and "Call [phone]" in page and "8000" not in sheet.to_csv()
-    assert "1 low answers of these days name no customer" in page
+    assert "1 low answer of these days name no customer" in page
     assert sheet["Open ticket"].tolist() == ["yes", "no"]
     assert sheet["Days since the answer"].tolist() == [10, 29]
     found = steps.findings(study, called)
@@ -61,7 +61,7 @@ def test_the_list_goes_by_what_is_at_stake_and_shows_no_number(client):
     told = steps.announce(study, called)
     assert (told.n, told.stake) == (2, called.total) and told.caption in page
     said = " ".join(line.what for line in told.lines)
-    assert "1 of them have an open ticket" in said and "1 low answers of these days name no customer" in said
+    assert "1 of them have an open ticket" in said and "1 low answer of these days name no customer" in said
     assert "c001" not in f"{told}" and "phone" not in f"{told}"
     assert steps.key_figures(study, called) == [Estimate("n_call_back", 2, "count")]
 
@@ -103,7 +103,7 @@ def test_nobody_to_call_and_nobody_who_can_be_called_hear_why(client):
     assert "no customer's last answer within 90 days was among the Detractors" in said.reason
     assert "recent_days" in said.cure and steps.findings(content, said) == [said]
     unnamed = client({"transactions": orders(20), "responses": asked().tail(1)})
-    assert "1 low answers of these days name no customer" in steps.to_call(unnamed, ahead()).reason
+    assert "1 low answer of these days name no customer" in steps.to_call(unnamed, ahead()).reason
     bare = client({"transactions": orders(20), "responses": asked().drop(columns="customer_id")})
     for found in (steps.to_call(bare, ahead()), steps.scores(bare)):
         assert isinstance(found, CannotSay) and "customer_id" in found.reason

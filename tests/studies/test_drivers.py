@@ -212,7 +212,7 @@ def test_the_order_of_rows_does_not_matter(client):
         (answers(60), "60 whole answers from 60 customers are too few to tell 3 drivers apart; it takes 100"),
         (answers(300, again=10), "300 whole answers from 30 customers are too few"),
         (answers().assign(nps=7), "600 answers are whole, and all give NPS the same value"),
-        (answers().assign(item_price=3, item_service=2), "1 questions can be used beside the score"),
+        (answers().assign(item_price=3, item_service=2), "1 question can be used beside the score"),
         (
             answers().assign(nps=pd.array([None] * 600, dtype="Int64")),
             "questions can be used beside the score",

@@ -234,7 +234,10 @@ def test_a_date_that_leaves_no_window(client, earlier):
 def test_a_history_too_short_for_two_windows(client, first, n):
     said = refusal(client, buys([("a", first, 5), ("b", "2026-06-30", 5)]))
     assert (
-        said.startswith(f"The purchases cover {n} days; migration needs 28 days before") and "longer" in said
+        said.startswith(
+            f"The purchases cover {n} {'day' if n == 1 else 'days'}; migration needs 28 days before"
+        )
+        and "longer" in said
     )
 
 

@@ -128,7 +128,7 @@ def test_profit_is_what_is_left_after_serving(client):
     )
     assert made["known"]["profit_per_customer",].value == pytest.approx(expected.mean(), rel=1e-9)
     page = made["pages"][0]
-    assert "1 refunded orders are of customers who never bought" in page
+    assert "1 refunded order is of customers who never bought" in page
     assert "3 refunds belong to no order that is known" in page
     assert "2 tickets name no customer, or one who never bought" in page
 

@@ -75,6 +75,7 @@ KEYS = {
     "part": "Part",
     "period": "Period",
     "quadrant": "Quadrant",
+    "reached": "Of those who have reached month",
     "recency": "Days since last purchase",
     "region": "Region",
     "rfm_segment": "RFM segment",
