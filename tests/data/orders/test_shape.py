@@ -81,6 +81,14 @@ def test_shopify_shares_an_order_out_over_its_lines(client):
     assert "1 orders have lines of no known worth; the first line has all of their revenue" in review["notes"]
 
 
+@pytest.mark.parametrize("spelling", ["Ann@X.com", "ａnn@x.com"])
+def test_an_order_whose_lines_spell_its_customer_otherwise_is_one(client, spelling):
+    other = SHOPIFY.replace("#1001,ann@x.com,,", f"#1001,{spelling},,")
+    options = SHOP | {"line_value": ["Lineitem price", "Lineitem quantity"], "drop_missing_ids": True}
+    _, rows = client.orders(other, client=USD, **options)
+    assert other != SHOPIFY and rows == client.orders(SHOPIFY, client=USD, **options)[1]
+
+
 def test_shopify_without_worth_leaves_one_line_for_an_order(client):
     review, rows = client.orders(SHOPIFY, client=USD, **SHOP)
     assert [(row[2], row[4]) for row in rows] == [
@@ -214,6 +222,9 @@ def test_an_orders_money_is_shared_out_to_the_cent_and_nothing_else_is_lost(clie
         ("#", True),
         ("138xxxx0001", True),
         ("*A12345*", False),
+        ("{{customer.id}}", True),
+        ("${id}", True),
+        ("{3F2504E0-4F89}", False),
         ("maxx", False),
         ("x", False),
         ("#1001", False),
@@ -228,7 +239,7 @@ def test_masks_name_nobody(value, masked):
 
 def test_guests_are_never_one_customer_and_optional_ones_are_blank(client):
     data = ORDERS + "0,2024-01-05,1.00,1\nb,2024-01-06,2.00,2\n"
-    assert "a customer_id that many people share (first rows: 1; such as '0')" in client.refused(
+    assert "has a customer_id that names nobody: masked, a placeholder, an unfilled" in client.refused(
         lambda: client.orders(data, guests=["0"])
     )
     client.write("t.csv", "ticket_id,opened,customer_id\n1,2024-01-05,匿名\n2,2024-01-05,0\n3,2024-01-05,b\n")

@@ -17,6 +17,7 @@ from cam.data.notes import Note
 from cam.data.orders.amounts import EXACT, written, written_kind
 from cam.data.orders.columns import column_of, needed_column
 from cam.data.orders.states import known_states, plain_state
+from cam.data.people.identity import one_form
 from cam.data.types.dates import date_reader
 from cam.data.types.expressions import blank, number, text
 from cam.errors import DataError
@@ -162,10 +163,8 @@ def fill_down(
     facts = [name for name in dict.fromkeys(facts) if name not in ids]
     # An order_id that two customers share does not say whose a line is; nor does one customer's line tell another's.
     owned = _filled(raw, [name for name in facts if name in people], f"PARTITION BY _cam_order, {alone}", ())
-    who = ", ".join(
-        f"lower({text(identifier(name), raw.columns[name], is_id=True)})" for name in facts if name in people
-    )
-    part = f"PARTITION BY _cam_order, {f'coalesce({who}), ' if who else ''}{alone}"
+    who = ", ".join(text(identifier(name), raw.columns[name], is_id=True) for name in facts if name in people)
+    part = f"PARTITION BY _cam_order, _cam_who, {alone}"
     told = _filled(raw, [name for name in facts if name not in people], part, days)
 
     def listed(values: dict[str, str]) -> str:
@@ -175,6 +174,10 @@ def fill_down(
         )
 
     marked = f"SELECT {listed(owned)}, _cam_order, _cam_row FROM ({marked})"
+    marked = (
+        f"SELECT *, CAST({f'coalesce({who})' if who else 'NULL'} AS VARCHAR) AS _cam_customer FROM ({marked})"
+    )
+    marked = f"SELECT *, {one_form('_cam_customer')} AS _cam_who FROM ({marked})"
     table = identifier(f"{raw.table}_filled")
     connection.execute(f"CREATE TABLE {table} AS SELECT {listed(told)} FROM ({marked}) ORDER BY _cam_row")
     return replace(raw, relation=table), source
@@ -218,13 +221,16 @@ def _lines(
     )
     listed = [f"{money.amount} AS _cam_amount_{index}" for index, money in enumerate(monies)]
     listed.append(f"{f'TRY_CAST({worth} AS {_WEIGHT})' if worth else 'NULL'} AS _cam_worth")
+    customer_of = column_of(raw, source, "customer_id")
+    customer = text(identifier(customer_of), raw.columns[customer_of], is_id=True) if customer_of else "NULL"
+    listed.append(f"CAST({customer} AS VARCHAR) AS _cam_customer")
     table = (
         f"(SELECT *, CASE WHEN {ASIDE} IS NULL THEN {order} END AS _cam_order, "
         f"{ASIDE} IS NULL AND {order} IS NOT NULL AND {copy} AS _cam_is_copy, {', '.join(listed)} "
         f"FROM (SELECT *, row_number() OVER () AS _cam_row FROM {raw.relation}))"
     )
-    customer_of = column_of(raw, source, "customer_id")
-    customer = text(identifier(customer_of), raw.columns[customer_of], is_id=True) if customer_of else "NULL"
+    # Ids are made alike later, with those of the other tables; A@x.com and a@x.com must be one here already.
+    who = one_form("_cam_customer")
     date_of = column_of(raw, source, "order_date")
     day = f"CAST({identifier(date_of)} AS VARCHAR)" if date_of else "NULL"
     # A refund in the order is a document of its own: its lines are those of its day and its amount.
@@ -243,7 +249,7 @@ def _lines(
         FROM (
             SELECT *, coalesce(bool_or(_cam_amount_0 >= 0) OVER {window}, false) AS _cam_bought,
                    max(_cam_refund_of) OVER {window} AS _cam_any_refund
-            FROM (SELECT *, {customer} AS _cam_who, {own} AS _cam_refund_of, {is_line} AS _cam_line FROM {table})
+            FROM (SELECT *, {who} AS _cam_who, {own} AS _cam_refund_of, {is_line} AS _cam_line FROM {table})
         )
         """
     )
