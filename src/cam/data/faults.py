@@ -87,7 +87,7 @@ def _fault_text(source: Source, parsed: Parsed, check: Check, only_way: str, pla
     )
     what = {
         "missing": f"no {name}",
-        "nobody": f"a {name} that many people share",
+        "nobody": f"a {name} that names nobody: masked, a placeholder, an unfilled template or a guest's",
         "unreadable": f"{_article(name)} {name} that cannot be read",
         "outside": f"{_article(name)} {name} outside "
         + (

@@ -47,10 +47,12 @@ _NOBODY = (
     "00000000-0000-0000-0000-000000000000",
 )
 
-#: Those, and signs that hide a part of an id, or stand where there is none: 138****0001, t**1, 张*, #, xxx, #REF!.
+#: Those, signs that hide a part of an id, or stand where there is none: 138****0001, t**1, 张*, #, xxx, #REF!; and
+#: templates that no system has filled: {{customer.id}}, ${id}.
 _MASK = "|".join(
     (
         "[*＊•●…]|[.]{3}|^[#?？]+$|^#(REF!|N/A|VALUE!|DIV/0!|NAME[?]|NULL!|NUM!)$",
+        "^[{]{2}.*[}]{2}$|^[$][{].*[}]$",
         "(?i:^x{2,}$|^[0-9]+[- ]?x{3,}[- ]?[0-9]*$)",
         # One pattern for all words, in the brackets that some wear, costs no more than one of them.
         f"(?i:^[<(\\[]?({'|'.join(map(re.escape, _NOBODY))})[>)\\]]?$)",
