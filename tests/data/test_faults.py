@@ -38,3 +38,25 @@ def test_an_amount_without_room_is_told_its_limit(client, revenue, is_told) -> N
     else:
         told = client.refused(lambda: client.orders(text))
         assert ("Numbers of 1,000,000,000,000 and more have no room" in told) is is_told
+
+
+def test_words_in_most_cells_of_an_amount_are_named_before_rows_are_dropped(client) -> None:
+    """To drop them would leave out the orders that nobody has asked to pay back."""
+    back = ["无退款申请"] * 17 + ["5.00", "x", ""]
+    text = "customer_id,order_date,revenue,back\n"
+    text += "".join(f"c{k},2024-01-05,10,{said}\n" for k, said in enumerate(back))
+    told = client.refused(lambda: client.orders(text, refund_column="back", blanks=["?"]))
+    assert told.split("\n")[1:] == [
+        "    If '无退款申请' says that there is none: data.transactions.options.blanks: "
+        '["?", "无退款申请"] in params/acme.yaml.',
+        "    If not: drop them with data.transactions.options.drop_unreadable: true in params/acme.yaml, "
+        "or fix them at the source.",
+    ]
+    # What is left is no word that most have; and an order without revenue is not cured by a blank.
+    rest = client.refused(lambda: client.orders(text, refund_column="back", blanks=["无退款申请"]))
+    assert "1 of 20 rows has" in rest and "blanks" not in rest
+    review, rows = client.orders(text, refund_column="back", blanks=["无退款申请", "X"])
+    assert (len(rows), review["revenue_kept"]) == (20, "195")
+    assert "blanks" not in client.refused(
+        lambda: client.orders(orders(["a", "b"]).replace(",1\n", ",free\n"))
+    )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import duckdb
 
-from cam.data.parse import Check, Parsed, fits
+from cam.data.checks import Check
+from cam.data.parse import Parsed, fits
 from cam.params import Params, Source
 from cam.schema import TABLES
 
@@ -107,6 +110,14 @@ def _fault_text(source: Source, parsed: Parsed, check: Check, only_way: str, pla
         "or fix them at the source."
     )
     options = source.options
+    if check.for_none:
+        shown = " and ".join(f"'{word}'" for word in check.for_none)
+        verb = "says" if len(check.for_none) == 1 else "say"
+        listed = json.dumps([*options.blanks, *check.for_none], ensure_ascii=False)
+        cure = (
+            f"    If {shown} {verb} that there is none: data.{parsed.table}.options.blanks: {listed} in {place}.\n"
+            f"    If not: {cure.strip()[0].lower()}{cure.strip()[1:]}"
+        )
     if column and check.fault == "unreadable" and column.kind in {"money", "number", "integer"}:
         other = "," if options.decimal == "." else "."
         if _is_too_large(check.example, options.decimal):

@@ -8,19 +8,18 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
+from cam.data.checks import Check, failed_checks
 from cam.data.engine import identifier
-from cam.data.files.sources import COPY, FILE, Raw, find_column
+from cam.data.files.sources import COPY, Raw, find_column
 from cam.data.notes import Note
 from cam.data.one_pass import (
     Candidate,
-    Fault,
     Reading,
-    Typed,
     date_readers,
     has_lines,
     type_table,
@@ -53,43 +52,6 @@ from cam.schema import TABLES, Column
 _NESTED = re.compile(r"\]$|^(STRUCT|MAP|UNION|BLOB)\b")
 _SIGNS = {"RMB": "CNY", "元": "CNY", "CN¥": "CNY", "€": "EUR", "£": "GBP", "US$": "USD", "HK$": "HKD"}
 _FITS = {"¥": {"CNY", "JPY"}, "$": {"USD", "HKD", "AUD", "CAD", "SGD", "TWD", "NZD", "MXN"}}
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """How many rows fail one check of one column.
-
-    Attributes
-    ----------
-    column : str
-        Canonical name.
-    fault : str
-        ``missing``, ``nobody`` (masked, or a guest), ``unreadable`` or ``outside`` (its range).
-    flag : str
-        Boolean column of the parsed table that marks the rows.
-    n : int
-        Rows that fail.
-    rows : tuple of str
-        The first of them, counted from 1 below the header, with their file where there are several.
-    example : str or None
-        The first value that fails, as the source has it.
-    asked : str or None
-        The lowest and highest answer that the source could have, where the parameters say so.
-    hint : str or None
-        What may be meant by values outside, and the cure.
-    must_settle : bool
-        Whether that is to be settled before such rows may be left out.
-    """
-
-    column: str
-    fault: Fault
-    flag: str
-    n: int
-    rows: tuple[str, ...]
-    example: str | None
-    asked: str | None = None
-    hint: str | None = None
-    must_settle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +152,7 @@ def parse(
             _refuse_rounded_ids(connection, raw, mapping[name])
         elif fault == "dressed":
             signs |= _signs(connection, raw, identifier(mapping[name]))
-    failed = _checks(connection, raw, mapping, typed, scores)
-    failed = tuple(_settle_truth(connection, raw, source, mapping[check.column], check) for check in failed)
+    failed = failed_checks(connection, raw, source, readings, typed, scores)
     notes = [*raw.notes, *told]
     for name, (_, said) in dates.items():
         notes += [Note(note.words, **(note.values | {"column": name})) for note in said]
@@ -406,83 +367,6 @@ def fits(sign: str, currency: str) -> bool:
     (True, False)
     """
     return currency in _FITS.get(sign, {sign})
-
-
-# --- checks -------------------------------------------------------------------------------------
-
-
-def _checks(
-    connection: duckdb.DuckDBPyConnection,
-    raw: Raw,
-    mapping: dict[str, str],
-    typed: Typed,
-    scores: dict[str, Score],
-) -> tuple[Check, ...]:
-    """What failed; the rows are looked up only then."""
-    failed = []
-    for (name, fault), (flag, n) in typed.faults.items():
-        if fault == "rounded" or fault == "dressed":
-            continue
-        ids = [
-            int(row[0])
-            for row in connection.execute(
-                f"SELECT rowid FROM {typed.relation} WHERE {flag} ORDER BY rowid LIMIT 3"
-            ).fetchall()
-        ]
-        rows = tuple(_row_name(connection, raw, typed.relation, row) for row in ids)
-        check = Check(name, fault, flag, n, rows, _example(connection, raw, mapping[name], ids[0]))
-        if fault == "outside" and name in scores:
-            told = scores[name]
-            check = replace(check, asked=told.asked, hint=told.hint, must_settle=told.must_settle)
-        failed.append(check)
-    return tuple(failed)
-
-
-def _settle_truth(
-    connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, origin: str, check: Check
-) -> Check:
-    """Say how to tell which word is true; where one side would have no row left, dropping is no cure."""
-    column = TABLES[raw.table].column(check.column)
-    if column is None or column.kind != "boolean":
-        return check
-    given = identifier(origin)
-    value = boolean(given, raw.columns[origin], source.options.words.get(check.column))
-    found = connection.execute(
-        f"SELECT DISTINCT coalesce(trim(CAST({given} AS VARCHAR)), '') AS word, {value} FROM {raw.relation} "
-        "ORDER BY word"
-    ).fetchall()
-    sides = {read for _, read in found if read is not None}
-    unread = [word for word, read in found if read is None]
-    must_settle = len(sides) < 2
-    # Beside one known side the others are rather the other one; a client may turn them round.
-    told = {word: int(sides == {False} or (not sides and word == unread[0])) for word in unread[:5]}
-    if must_settle:
-        told |= {word: int(read) for word, read in found[:5] if read is not None}
-    words = ", ".join(f'"{word}": {number}' for word, number in sorted(told.items()))
-    hint = (
-        f"Say which words mean yes (1) and which no (0), such as data.{raw.table}.options.words: "
-        f"{{{check.column}: {{{words}}}}}."
-    )
-    return replace(check, hint=hint, must_settle=must_settle)
-
-
-def _row_name(connection: duckdb.DuckDBPyConnection, raw: Raw, relation: str, row: int) -> str:
-    if FILE not in raw.columns:
-        return f"{row + 1:,}"
-    found = connection.execute(
-        f"SELECT {FILE}, ? - min(rowid) + 1 FROM {relation} "
-        f"WHERE {FILE} = (SELECT {FILE} FROM {relation} WHERE rowid = ?) GROUP BY 1",
-        [row, row],
-    ).fetchone()
-    assert found is not None
-    return f"{found[1]:,} of {found[0]}"
-
-
-def _example(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str, row: int) -> str | None:
-    found = connection.execute(
-        f"SELECT CAST({identifier(origin)} AS VARCHAR) FROM {raw.relation} LIMIT 1 OFFSET {row}"
-    ).fetchone()
-    return found[0] if found else None
 
 
 def _refuse_rounded_ids(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str) -> None:

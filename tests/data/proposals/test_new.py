@@ -144,6 +144,18 @@ def test_an_export_of_unseen_labels_needs_two_that_are_its_own(tmp_path):
     assert [one.preset for one in recognised_surely(both.proposals[1].heads[0])] == ["fxiaoke"]
 
 
+def test_words_for_no_refund_are_offered_and_never_filled_in(tmp_path):
+    text = lines(
+        "订单编号,买家会员名,买家实际支付金额,订单状态,订单付款时间,退款金额",
+        lambda i: f"99{i},tb{i % 9},{i}.50,交易成功,{day(i)},{'3.00' if i % 9 == 0 else '无退款申请'}",
+    )
+    found = look(tmp_path, taobao=text)
+    file = written(found, tmp_path)
+    assert "# ? options: {blanks: [无退款申请]}" in file
+    assert not accepted(file, tmp_path).data.sources["transactions"].options.blanks
+    assert "nobody has verified that these words stand for none" in said(found)
+
+
 def test_two_currencies_are_named_with_their_rows_and_most_are_proposed(tmp_path):
     content = lines(
         "order_id,customer_id,order_date,amount,currency",

@@ -81,7 +81,7 @@ def doubts(
     open_ += currencies_asked(heads, mapped)
     open_ += nobodies(connection, table, head, mapped, known)
     if table != "responses":
-        open_ += _also_asked(head, mapped)
+        open_ += [*_also_asked(head, mapped), *_words_for_none(heads, preset)]
     if table == "responses":
         open_ += [*_scales(head, mapped), *_no_answers(head, mapped)]
     return tuple(settled), tuple(open_)
@@ -238,6 +238,19 @@ def _refund_column(heads: tuple[Head, ...], mapped: Columns, preset: Recognised 
             why = Note("was this paid back on the order, and is it still in the revenue?")
             return [Doubt("refund_column", name, why, (name,))]
     return []
+
+
+def _words_for_none(heads: tuple[Head, ...], preset: Recognised | None) -> list[Doubt]:
+    """Words of the file that may say that there is none, where nobody has verified what the preset knows of them."""
+    if preset is None:
+        return []
+    offered = load_preset(preset.preset).exports[preset.export].unsure_options.get("blanks", [])
+    met = {value.strip() for head in heads for facts in head.columns.values() for value in facts.values}
+    found = [word for word in offered if word in met]
+    if not found:
+        return []
+    words = "nobody has verified that these words stand for none, as a blank cell does: {words}"
+    return [Doubt("blanks", found, Note(words, words=", ".join(found)))]
 
 
 # --- amounts and dates ------------------------------------------------------------------------
