@@ -249,6 +249,22 @@ def test_day_or_month_comma_or_point_which_currency(look):
     assert "date_format" not in asked(table(look(sales2__csv=clear)))
 
 
+@pytest.mark.parametrize(
+    ("amounts", "said"),
+    [
+        (["￥1,000.50", "¥12.00", "13.00元", "14.00"], None),
+        (["¥12.00", "13.00元", "$14.00"], "several currencies: CNY (40), $ (20)"),
+        (["¥12.00", "CNY 13.00", "JPY 1400"], "several currencies: CNY (20), JPY (20), ¥ (20)"),
+    ],
+)
+def test_a_sign_is_the_one_currency_beside_it_that_it_fits(look, amounts, said):
+    content = lines(
+        "订单编号;客户编号;下单时间;实付金额", lambda i: f"D{i};K{i};{day(i)};{amounts[i % len(amounts)]}"
+    )
+    told = [str(doubt.why) for doubt in table(look(a__csv=content)).doubts if "currencies" in str(doubt.why)]
+    assert [words.split(";")[0] for words in told] == ([said] if said else [])
+
+
 def test_totals_that_every_line_repeats_and_refunds_in_a_column(look):
     content = lines(
         "order_id,customer_id,order_date,amount,refund_amount",

@@ -12,6 +12,7 @@ import duckdb
 
 from cam.data.notes import Note
 from cam.data.orders.amounts import ask_about_decimals
+from cam.data.parse import fits
 from cam.data.proposals.asked import Columns, Doubt
 from cam.data.proposals.facts import Facts
 from cam.data.proposals.heads import Head
@@ -81,6 +82,11 @@ def currencies(heads: Iterable[Head], mapped: Columns) -> Counter[str]:
     told: Counter[str] = Counter()
     for name, n in found.items():
         told[_SAID.get(name, name)] += n
+    # As the check has it: ¥ and $ say nothing new beside the one currency that they fit.
+    for sign in [name for name in told if not name.isalpha()]:
+        meant = [name for name in told if name != sign and fits(sign, name)]
+        if len(meant) == 1:
+            told[meant[0]] += told.pop(sign)
     return told
 
 
