@@ -59,9 +59,13 @@ def test_a_last_month_that_is_there_in_part(client) -> None:
     log = orders()
     cut = (pd.to_datetime(log["order_date"]) >= "2026-06-01") & (log.index % 4 > 0)
     (said,) = reviewed(client({"transactions": log[~cut]})).cautions
-    assert (
-        said == "The last month, from 1 Jun 2026 on, has 8 rows; a usual one has 31. Are the data complete?"
-    )
+    words = "The last complete month, {}, has {} rows; a usual one has 31. Are the data complete?"
+    assert said == words.format("Jun 2026", 8)
+    # A month that the data end within is not complete: the one before is meant, and named.
+    cut = pd.to_datetime(log["order_date"]).between("2026-05-01", "2026-05-31") & (log.index % 4 > 0)
+    log = log[~cut & (pd.to_datetime(log["order_date"]) <= "2026-06-29")]
+    (said,) = reviewed(client({"transactions": log}, client={"id": "b", "as_of": "2026-06-29"})).cautions
+    assert said == words.format("May 2026", 8)
 
 
 def test_one_customer_and_one_amount(client) -> None:

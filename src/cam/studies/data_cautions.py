@@ -10,7 +10,7 @@ from typing import Any
 from cam.data import Prepared
 from cam.data.outliers import MoneyProfile
 from cam.data.profile import Profile, TableProfile
-from cam.language import active, date_text, listed, sentence, value_text
+from cam.language import active, date_text, listed, sentence, span_text, value_text
 from cam.language import translate as _
 from cam.params import Params
 from cam.schema import TABLES
@@ -80,10 +80,8 @@ def _holes(prepared: Prepared, seen: Profile) -> list[str]:
         last, n = whole[-1]
         usual = median(n for _first, n in whole[-_USUAL_MONTHS - 1 : -1])
         if n < _SLACK * usual:
-            words = (
-                "The last month, from {day} on, has {n} rows; a usual one has {usual}. Are the data complete?"
-            )
-            said.append(sentence(words, day=date_text(last), n=n, usual=round(usual)))
+            words = "The last complete month, {month}, has {n} rows; a usual one has {usual}. Are the data complete?"
+            said.append(sentence(words, month=span_text(f"{last:%Y-%m}"), n=n, usual=round(usual)))
     return said
 
 
