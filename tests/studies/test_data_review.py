@@ -74,7 +74,7 @@ def test_one_customer_and_one_amount(client) -> None:
     )
     found = reviewed(client({"transactions": log}))
     assert len(found.cautions) == 2
-    assert "1 amounts out of line" in found.cautions[0] and "customer_id till" in found.cautions[0]
+    assert "1 amount out of line" in found.cautions[0] and "customer_id till" in found.cautions[0]
     assert found.cautions[1].startswith("One customer, till, has 91.9\u00a0% of all revenue.")
     assert found.amounts["where"].tolist() == ["customer_id till, order_date 2026-06-30"]
 
