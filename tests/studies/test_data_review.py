@@ -79,6 +79,16 @@ def test_one_customer_and_one_amount(client) -> None:
     assert found.amounts["where"].tolist() == ["customer_id till, order_date 2026-06-30"]
 
 
+def test_revenue_with_the_wrong_sign_is_no_yes(client) -> None:
+    log = orders()
+    found = reviewed(client({"transactions": log.assign(revenue=-log["revenue"])}))
+    assert found.verdict == "Not yet: what comes first here has to be settled before the data are used."
+    assert found.cautions[0] == (
+        "Nobody has bought: every row of the transactions is a refund. If they are no refunds, the sign of revenue is "
+        "the wrong way round: turn it at the source."
+    )
+
+
 def test_ids_that_do_not_join(client) -> None:
     tickets = pd.DataFrame(
         {

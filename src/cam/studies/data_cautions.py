@@ -10,10 +10,11 @@ from typing import Any
 from cam.data import Prepared
 from cam.data.outliers import MoneyProfile
 from cam.data.profile import Profile, TableProfile
-from cam.language import active, date_text, listed, sentence, span_text, value_text
+from cam.language import active, date_text, listed, sentence, span_text, together, value_text
 from cam.language import translate as _
 from cam.params import Params
 from cam.schema import TABLES
+from cam.studies.gates import nobody_bought
 from cam.studies.reconciliation import gaps, reason_text
 
 #: From these shares on, something is worth a word.
@@ -48,11 +49,35 @@ def cautions(params: Params, prepared: Prepared, seen: Profile) -> list[str]:
     list of str
         Sentences, the gravest first.
     """
-    said = [*gaps(prepared), *_holes(prepared, seen), *_dropped(params, prepared), *_unjoined(seen)]
+    said = [*_nobody(seen), *gaps(prepared), *_holes(prepared, seen)]
+    said += [*_dropped(params, prepared), *_unjoined(seen)]
     log = seen.tables.get("transactions")
     if log is not None:
         said += [*_amounts(params, prepared, log), *_crowd(log)]
     return [*said, *_copies(prepared, seen), *_refunds(prepared), *_empty(seen)]
+
+
+def is_grave(prepared: Prepared, seen: Profile) -> bool:
+    """Whether the first caution has to be settled before anything is believed.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The client's checked tables.
+    seen : Profile
+        What they look like.
+
+    Returns
+    -------
+    bool
+    """
+    return bool(_nobody(seen))
+
+
+def _nobody(seen: Profile) -> list[str]:
+    """No purchase at all: most often the sign of revenue."""
+    none = nobody_bought(seen)
+    return [together(none.reason, none.cure)] if none else []
 
 
 def _share(value: float) -> str:

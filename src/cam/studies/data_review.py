@@ -19,7 +19,7 @@ from cam.params import Params
 from cam.schema import TABLES
 from cam.show.canvas import new_axes
 from cam.show.figures.data_review import month_bars
-from cam.studies.data_cautions import cautions
+from cam.studies.data_cautions import cautions, is_grave
 from cam.studies.readiness import Answer, answers, answers_of
 from cam.studies.reconciliation import gaps, matches, notes, reconcile
 from cam.studies.study import Study
@@ -152,7 +152,9 @@ def review(params: Params, prepared: Prepared, seen: Profile) -> DataReview:
     """
     care = cautions(params, prepared, seen)
     verdict = (
-        sentence("Yes: the data can be used. {n} points to look at first:", n=len(care))
+        _("Not yet: what comes first here has to be settled before the data are used.")
+        if is_grave(prepared, seen)
+        else sentence("Yes: the data can be used. {n} points to look at first:", n=len(care))
         if len(care) > 1
         else _("Yes: the data can be used. One point to look at first:")
         if care

@@ -114,6 +114,11 @@ def customers(least: int) -> Gate:
 
 def bought(study: Study, seen: Profile) -> CannotSay | None:
     """Not all transactions are refunds."""
+    return nobody_bought(seen)
+
+
+def nobody_bought(seen: Profile) -> CannotSay | None:
+    """Say that no transaction is a purchase, where it is so."""
     log = seen.tables.get("transactions")
     if log is None or log.days:
         return None
