@@ -89,6 +89,29 @@ def test_revenue_with_the_wrong_sign_is_no_yes(client) -> None:
     )
 
 
+def test_orders_of_a_far_year_come_first_with_the_day_that_all_counts_from(client) -> None:
+    far = pd.DataFrame(
+        [{"customer_id": "c05", "order_date": date(year, 5, 5), "revenue": 9.0} for year in (2031, 2099)]
+    )
+    log = pd.concat([orders(), far])
+    found = reviewed(client({"transactions": log}, client={"id": "small", "as_of": None}))
+    assert found.verdict.startswith("Not yet: what comes first here")
+    (said,) = found.cautions
+    assert said == (
+        "Take care: after 30 Jun 2026 comes no order for 1,769 days, and then 2 of 402 rows, up to 5 May 2099. Are "
+        "those dates right? The last day seen is 5 May 2099: recency and churn count from it. If the dates are wrong, "
+        "correct the file, or set client.as_of, such as to 30 Jun 2026: later rows are then left out."
+    )
+
+
+def test_a_last_day_no_further_than_the_usual_gap_is_no_stray(client) -> None:
+    days = [date(2025, 1, 1) + timedelta(days=45 * k) for k in range(11)] + [date(2026, 6, 10)]
+    log = orders(12).assign(order_date=days)
+    found = reviewed(client({"transactions": log}, client={"id": "small", "as_of": None}))
+    assert found.verdict.startswith("Yes: the data can be used.")
+    assert "the last day with an order stands alone, 75 days after the one before" in found.cautions[0]
+
+
 def test_ids_that_do_not_join(client) -> None:
     tickets = pd.DataFrame(
         {

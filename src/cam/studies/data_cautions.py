@@ -15,7 +15,7 @@ from cam.language import translate as _
 from cam.params import Params
 from cam.schema import TABLES
 from cam.studies.gates import nobody_bought
-from cam.studies.reconciliation import gaps, reason_text
+from cam.studies.reconciliation import beyond, gaps, reason_text
 
 #: From these shares on, something is worth a word.
 _DROPPED, _UNJOINED, _COPIED, _OUT_OF_LINE = 0.01, 0.05, 0.001, 0.01
@@ -71,7 +71,7 @@ def is_grave(prepared: Prepared, seen: Profile) -> bool:
     -------
     bool
     """
-    return bool(_nobody(seen))
+    return bool(_nobody(seen) or beyond(prepared))
 
 
 def _nobody(seen: Profile) -> list[str]:
@@ -90,7 +90,8 @@ def _holes(prepared: Prepared, seen: Profile) -> list[str]:
     if log is None or log.days is None:
         return []
     days, said = log.days, []
-    if days.gap:
+    far = prepared.review["tables"]["transactions"]["days_beyond"]
+    if days.gap and not (far and far["after"] == days.gap[0].isoformat()):  # that is said already
         hole = (days.gap[1] - days.gap[0]).days - 1
         if hole >= _HOLE_DAYS and days.n_without - hole <= (1 - _MOST_DAYS) * days.n_days:
             words = (

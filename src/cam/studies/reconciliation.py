@@ -325,7 +325,7 @@ def gaps(prepared: Prepared) -> list[str]:
     table = prepared.review["tables"].get("transactions")
     if not table:
         return _ends_later(prepared)
-    last, said = date.fromisoformat(table["last_date"]), []
+    last, said = date.fromisoformat(table["last_date"]), beyond(prepared)
     if (prepared.as_of - last).days > _GAP_DAYS:
         words = (
             "Take care: the last order is {n} days before the last day seen. "
@@ -333,10 +333,45 @@ def gaps(prepared: Prepared) -> list[str]:
         )
         said.append(sentence(words, n=(prepared.as_of - last).days))
     before = table["day_before_last"]
-    if before and (last - date.fromisoformat(before)).days > _GAP_DAYS:
+    if before and not table["days_beyond"] and (last - date.fromisoformat(before)).days > _GAP_DAYS:
         words = "Take care: the last day with an order stands alone, {n} days after the one before. Is its date right?"
         said.append(sentence(words, n=(last - date.fromisoformat(before)).days))
     return said
+
+
+def beyond(prepared: Prepared) -> list[str]:
+    """Notice orders so far behind all others that their dates are hardly right.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The client's checked tables.
+
+    Returns
+    -------
+    list of str
+        One sentence or none; :func:`gaps` begins with it.
+    """
+    table = prepared.review["tables"].get("transactions")
+    if not table or not table["days_beyond"]:
+        return []
+    found = table["days_beyond"]
+    words = (
+        "Take care: after {before} comes no order for {days} days, and then {n} of {all} rows, up to {last}. Are those "
+        "dates right? The last day seen is {day}: recency and churn count from it. If the dates are wrong, correct "
+        "the file, or set client.as_of, such as to {before}: later rows are then left out."
+    )
+    return [
+        sentence(
+            words,
+            before=date_text(date.fromisoformat(found["after"])),
+            days=found["days"],
+            n=found["rows"],
+            all=table["rows_kept"],
+            last=date_text(date.fromisoformat(table["last_date"])),
+            day=date_text(prepared.as_of),
+        )
+    ]
 
 
 def _ends_later(prepared: Prepared) -> list[str]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,9 @@ from cam.data.orders.refunds import (
 )
 from cam.data.parse import Parsed
 from cam.params import Options
+
+#: Last days, up to so many or one in a hundred, behind so long a gap may be mistyped.
+_FEW_DAYS, _FAR_DAYS = 5, 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +131,7 @@ def write_orders(
         "n_orders": netting.n_orders,
         "first_date": totals[2].isoformat(),
         "last_date": totals[3].isoformat(),
-        "day_before_last": _day_before_last(connection, to),
+        **_last_days(connection, to),
         "refunds_netted": {"rows": totals[4], "revenue": amount(totals[5])},
         "refunds_loose": {"rows": totals[6], "revenue": amount(totals[7])},
         "refunded_in_column": amount(netting.netted_in_column),
@@ -180,10 +186,24 @@ def _count_copies(connection: duckdb.DuckDBPyConnection, parsed: Parsed, kept: s
     return n_kept - n_different(connection, kept, COPY, n_kept)
 
 
-def _day_before_last(connection: duckdb.DuckDBPyConnection, path: Path) -> str | None:
-    """The last day but one with a row: far from the last, it shows a mistyped date."""
-    found = connection.execute(
-        f"SELECT DISTINCT CAST(order_date AS DATE) AS day FROM read_parquet({literal(str(path))}) "
-        "ORDER BY day DESC LIMIT 2"
+def _last_days(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
+    """The last day but one with a row, and what lies beyond all others: far away, they show mistyped dates."""
+    days = connection.execute(
+        f"SELECT CAST(order_date AS DATE) AS day, count(*) FROM read_parquet({literal(str(path))}) "
+        "GROUP BY day ORDER BY day"
     ).fetchall()
-    return found[1][0].isoformat() if len(found) > 1 else None
+    before = days[-2][0].isoformat() if len(days) > 1 else None
+    return {"day_before_last": before, "days_beyond": _days_beyond(days)}
+
+
+def _days_beyond(days: Sequence[tuple[date, int]]) -> dict[str, Any] | None:
+    """The few last days behind a gap that all gaps before it do not explain."""
+    gaps = [(after - before).days for (before, _), (after, _) in pairwise(days)]
+    longest = list(accumulate(gaps, max, initial=0))  # of the gaps before each
+    for n in range(min(max(_FEW_DAYS, len(days) // 100), len(gaps)), 0, -1):
+        at = len(gaps) - n
+        # One day may stand alone in any data; several are few only beside many.
+        if gaps[at] > max(_FAR_DAYS, 2 * longest[at]) and (n == 1 or at + 1 >= 10 * n):
+            rows = sum(n_rows for _, n_rows in days[at + 1 :])
+            return {"rows": rows, "after": days[at][0].isoformat(), "days": gaps[at] - 1}
+    return None
