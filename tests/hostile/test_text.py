@@ -246,7 +246,7 @@ def test_lines_and_columns(room: Room, text: str, words: tuple[str, ...]) -> Non
         ),
         pytest.param(
             GOOD
-            + "../../etc/passwd,2024-01-07,5\n{{config}},2024-01-07,5\n%s%n,2024-01-07,5\n{0.__class__},2024-01-07,5\n",
+            + "../../etc/passwd,2024-01-07,5\n{{x}}7,2024-01-07,5\n%s%n,2024-01-07,5\n{0.__class__},2024-01-07,5\n",
             7,
             id="paths and templates as ids",
         ),

@@ -202,8 +202,8 @@ def _days_beyond(days: Sequence[tuple[date, int]]) -> dict[str, Any] | None:
     longest = list(accumulate(gaps, max, initial=0))  # of the gaps before each
     for n in range(min(max(_FEW_DAYS, len(days) // 100), len(gaps)), 0, -1):
         at = len(gaps) - n
-        # One day may stand alone in any data; several are few only beside many.
-        if gaps[at] > max(_FAR_DAYS, 2 * longest[at]) and (n == 1 or at + 1 >= 10 * n):
+        # In a handful of days any may stand alone; few are few only beside many.
+        if gaps[at] > max(_FAR_DAYS, 2 * longest[at]) and at + 1 >= 10 * n:
             rows = sum(n_rows for _, n_rows in days[at + 1 :])
             return {"rows": rows, "after": days[at][0].isoformat(), "days": gaps[at] - 1}
     return None
