@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from cam.params import SECTIONS
 from cam.project import project_root
@@ -190,3 +191,11 @@ def test_plain_papermill_stops_on_what_is_no_parameter(tmp_path, text, said):
     params.write_text(text)
     code_, output = papermill(tmp_path, NOTEBOOKS[0], params)
     assert code_ == "1" and said in output
+
+
+def test_a_notebook_may_be_the_first_to_read_the_data(tmp_path):
+    code = (
+        f"from pathlib import Path; from cam.data.engine import workspace; workspace(Path({str(tmp_path)!r}))"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    NotebookClient(notebook, kernel_name="python3").execute()  # raises what the cell raises

@@ -39,7 +39,9 @@ def workspace(folder: Path) -> duckdb.DuckDBPyConnection:
             "memory_limit": MEMORY,
         }
     )
-    connection.execute("SET enable_progress_bar = false")  # nothing in this package prints
+    # Nothing in this package prints. In a notebook the bar is off already, and to say so there takes ipywidgets.
+    if connection.execute("SELECT current_setting('enable_progress_bar')").fetchone() == (True,):
+        connection.execute("SET enable_progress_bar = false")
     # With one thread Parquet is cut into other groups of rows: the same rows would not be the same bytes.
     threads = connection.execute("SELECT current_setting('threads')").fetchone()
     if threads and threads[0] < 2:
