@@ -21,6 +21,7 @@ from cam.data.one_pass import (
     Candidate,
     Reading,
     date_readers,
+    digits_form,
     has_lines,
     type_table,
     with_dates,
@@ -209,7 +210,8 @@ def _readings(
             if name in attributes and origin in numeric:
                 value = as_number(given, kind, numeric[origin])
             elif name.endswith("_id") and kind == "VARCHAR":
-                quick = plain_id(given, is_somebody=name == "customer_id")
+                form = digits_form(connection, raw, origin)
+                quick = plain_id(given, is_somebody=name == "customer_id", form=form)
             elif name in attributes and kind != "VARCHAR":
                 value = given  # an attribute keeps the type that its source gave it
         elif column.kind in {"date", "datetime"}:

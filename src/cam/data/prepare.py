@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -112,19 +113,24 @@ def prepare(
     try:
         files = _files(params, root=root / Path(params.data.root).expanduser(), work=work, resolve=resolve)
         seen = {name: stamps(paths) for name, paths in files.items()}
-        key = _key(params, files, ids)
-        final = home / key[:32]
-        if not is_sealed(final) or (ids and not ids.lookup.exists()):
-            shutil.rmtree(final, ignore_errors=True)  # damaged, or not there
-            made = work / "tables"
-            made.mkdir()
-            with workspace(work) as connection:
-                review = _build(connection, params, files, made, place, ids) | {"key": key}
+        with ThreadPoolExecutor(1) as beside:
+            # To digest a large file takes a while; where nothing is made yet, there is nothing to be found by it.
+            key = beside.submit(_key, params, files, ids)
+            made = None
+            if not any(home.glob("[!.]*")) or not _is_made(home / key.result()[:32], ids):
+                made = work / "tables"
+                made.mkdir()
+                with workspace(work) as connection:
+                    review = _build(connection, params, files, made, place, ids) | {"key": key.result()}
+        final = home / key.result()[:32]
+        if made:
             for name, stamp in seen.items():
                 refuse_changed(name, stamp)
             text = json.dumps(review, ensure_ascii=False, indent=1, default=str)
             (made / "review.json").write_text(text, encoding="utf-8")
             seal(made)
+            if not is_sealed(final):
+                shutil.rmtree(final, ignore_errors=True)  # damaged, or not there
             try:
                 made.replace(final)
             except OSError:
@@ -136,6 +142,10 @@ def prepare(
         shutil.rmtree(work, ignore_errors=True)
     os.utime(final)
     return read_prepared(final)
+
+
+def _is_made(folder: Path, ids: IdKey | None) -> bool:
+    return is_sealed(folder) and (ids is None or ids.lookup.exists())
 
 
 def read_prepared(folder: Path) -> Prepared:

@@ -149,13 +149,16 @@ def is_guest(value: str, guests: Iterable[str]) -> str:
     return f"lower({value}) IN ({', '.join(own)})" if own else "false"
 
 
-def plain_id(given: str, *, is_somebody: bool) -> str:
+def plain_id(given: str, *, is_somebody: bool, form: str | None = None) -> str:
     """The id where nothing needs to be taken off it, and NULL where that must be asked at length.
 
-    Then it is neither blank nor rounded; and if *is_somebody*, neither masked nor a word for nobody.
+    Then it is neither blank nor rounded; and if *is_somebody*, neither masked nor a word for nobody. A *form* of
+    letters and digits, as GLOB writes it, is asked first: that costs a quarter.
     """
-    form = f"regexp_full_match({given}, '{_SOMEBODY if is_somebody else _BARE}')"
-    return f"CASE WHEN strlen({given}) >= 5 THEN CASE WHEN {form} THEN {given} END END"
+    bare = f"regexp_full_match({given}, '{_SOMEBODY if is_somebody else _BARE}')"
+    asked = f"WHEN strlen({given}) >= 5 THEN CASE WHEN {bare} THEN {given} END"
+    quick = f"WHEN {given} GLOB '{form}' AND strlen({given}) >= 5 THEN {given} " if form else ""
+    return f"CASE {quick}{asked} END"
 
 
 def is_rounded(given: str, kind: str) -> str | None:
