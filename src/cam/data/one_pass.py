@@ -30,6 +30,8 @@ BLANK_ROW = "blank row"
 #: How Parquet is written; the rows stand as they came, so the same rows make the same bytes. At the lowest level
 #: a table comes out no larger, in a quarter less time; nor with fewer dictionaries, which for ids are begun in vain.
 PARQUET = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 4096)"
+#: The different customers of a candidate that is final: ``settle_ids`` makes it, for then they are few to look at.
+CUSTOMERS = identifier("_cam_customers")
 #: Rows that show whether a file has the lines of orders.
 _FIRST_ROWS = 20_000
 _EARLIEST = "TIMESTAMP '1900-01-01'"

@@ -15,7 +15,7 @@ import duckdb
 from cam.data.engine import all_differ, identifier, literal, n_different
 from cam.data.files.sources import COPY
 from cam.data.notes import Note
-from cam.data.one_pass import PARQUET, is_untouched
+from cam.data.one_pass import CUSTOMERS, PARQUET, is_untouched
 from cam.data.orders.refund_table import SETTLED, Settled
 from cam.data.orders.refunds import (
     LOOSE_REFUND,
@@ -99,7 +99,8 @@ def write_orders(
     free = connection.execute(f"SELECT count(*) FROM {kept} WHERE revenue = 0").fetchone()
     made = parsed.candidate
     is_whole = n_kept == parsed.n_rows and not has_lines and settled is None
-    if made and made.is_final and is_whole and is_untouched(connection, parsed.relation, made):
+    as_read = made and made.is_final and is_whole and is_untouched(connection, parsed.relation, made)
+    if made and as_read:
         made.path.replace(to)  # it was written as it was read
     else:
         # Joins and windows hand rows over in any order: the same rows must be the same bytes.
@@ -113,9 +114,10 @@ def write_orders(
             else ""
         )
         connection.execute(f"COPY ({query}) TO {literal(str(to))} {PARQUET}")
+    n_customers = f"(SELECT count(*) FROM {CUSTOMERS})" if as_read else "count(DISTINCT customer_id)"
     totals = connection.execute(
         f"""
-        SELECT sum(revenue), count(DISTINCT customer_id),
+        SELECT sum(revenue), {n_customers},
                CAST(min(order_date) AS DATE), CAST(max(order_date) AS DATE),
                count(*) FILTER (kind = '{NETTED_REFUND}'), sum(revenue) FILTER (kind = '{NETTED_REFUND}'),
                count(*) FILTER (kind = '{LOOSE_REFUND}'), sum(revenue) FILTER (kind = '{LOOSE_REFUND}')

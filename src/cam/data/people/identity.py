@@ -20,7 +20,7 @@ import duckdb
 
 from cam.data.engine import identifier, literal, whole_numbers
 from cam.data.notes import Note
-from cam.data.one_pass import drop
+from cam.data.one_pass import CUSTOMERS, drop
 from cam.data.parse import Parsed
 from cam.params import Params
 
@@ -40,7 +40,7 @@ _SAMPLE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What one pass over a table's ids has found: how many may need a rule."""
+    """What one pass over a table's ids has found: whether any may need a rule."""
 
     wide: int
     mail: int
@@ -96,11 +96,15 @@ def settle_ids(
 
 
 def _look(connection: duckdb.DuckDBPyConnection, table: Parsed) -> _Look:
+    rows = table.relation
+    if table.candidate and table.candidate.is_final:
+        connection.execute(f"CREATE TABLE {CUSTOMERS} AS SELECT DISTINCT customer_id FROM {rows}")
+        rows = CUSTOMERS
     row = connection.execute(
         "SELECT count(*) FILTER (strlen(customer_id) <> length(customer_id)), "
         "count(*) FILTER (contains(customer_id, '@')), "
         "count(*) FILTER (strlen(customer_id) = 15), count(*) FILTER (strlen(customer_id) = 18) "
-        f"FROM {table.relation}"
+        f"FROM {rows}"
     ).fetchone()
     assert row is not None
     return _Look(*row)
