@@ -71,6 +71,10 @@ class DataError(CamError):
     exit_code = 3
 
 
+class EngineError(DataError):
+    """An engine that cannot be reached, or that was lost while a study ran."""
+
+
 class StudyError(CamError):
     """A study that failed while it ran."""
 

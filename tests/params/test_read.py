@@ -192,7 +192,7 @@ ONE = [
      "at_risk_months, dormant_months and lost_months must rise, each above the one before"),
     (ORDERS + "segmentation: {potential: wallet}\n",
      "line 2: segmentation.potential  must be 'wallet_gap' or 'residual_clv', not 'wallet'"),
-    ("data: {engine: nonsense, transactions: {table: b}}\n", "line 1: data.engine  must be duckdb, or the URL of a "
+    ("data: {engine: nonsense, transactions: {table: b}}\n", "line 1: data.engine  must be duckdb, spark, or the URL of a "
      "database such as postgres://user:${NAME}@host/shop"),
 ]  # fmt: skip
 ONE += [

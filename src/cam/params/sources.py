@@ -147,7 +147,8 @@ class Data(Section):
     """Where the client's tables are."""
 
     engine: Engine = Field(
-        "duckdb", description="duckdb for files; else the URL of a database, its password as ${NAME}"
+        "duckdb",
+        description="what reduces: duckdb, spark, or the URL of a database, its password as ${NAME}",
     )
     root: str = Field(".", description="where relative paths start; itself relative to the project's root")
     ignore_case: bool | None = Field(
@@ -170,7 +171,7 @@ class Data(Section):
         if not any(getattr(self, name) for name in STARTING_TABLES):
             raise PydanticCustomError("tables", "needs at least one of " + ", ".join(STARTING_TABLES))
         unplaced = [name for name, source in self.sources.items() if source.table or source.query]
-        if self.engine == "duckdb" and unplaced:
+        if self.engine in {"duckdb", "spark"} and unplaced:
             raise PydanticCustomError(
                 "engine",
                 "{names}: a table or query needs the URL of a database in data.engine",

@@ -69,9 +69,10 @@ def _rate(value: float) -> float:
 
 
 def _engine(value: str) -> str:
-    if value != "duckdb" and not re.match(r"[a-z][a-z0-9+]*://|\$\{\w+\}", value):
+    if value not in {"duckdb", "spark"} and not re.match(r"[a-z][a-z0-9+]*://|\$\{\w+\}", value):
         raise PydanticCustomError(
-            "engine", "must be duckdb, or the URL of a database such as postgres://user:${NAME}@host/shop"
+            "engine",
+            "must be duckdb, spark, or the URL of a database such as postgres://user:${NAME}@host/shop",
         )
     user, _, _ = value.partition("://")[2].rpartition("@")
     named = re.findall(r"[?&](?:password|passwd|pwd|token|secret)=([^&]*)", value, re.IGNORECASE)

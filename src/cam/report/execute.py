@@ -16,6 +16,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal
 
+from cam.errors import EngineError
 from cam.report.page import Page
 from cam.report.publish import is_no_room
 
@@ -66,7 +67,8 @@ class Result:
     name : str
         The notebook's name.
     status : str
-        ``done``, ``failed``, ``timeout`` or ``no room`` (the disk is full or not writable).
+        ``done``, ``failed``, ``timeout``, ``no room`` (the disk is full or not writable) or ``no engine`` (that of
+        the client's data cannot be reached, or was lost).
     message : str
         What went wrong, in one line; empty where nothing did.
     seconds : float
@@ -80,7 +82,7 @@ class Result:
     """
 
     name: str
-    status: Literal["done", "failed", "timeout", "no room"]
+    status: Literal["done", "failed", "timeout", "no room", "no engine"]
     message: str
     seconds: float
     warnings: tuple[str, ...] = ()
@@ -103,7 +105,7 @@ def execute(job: Job, channel: Connection, sockets: Path) -> None:
     begin_worker()
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"), MPLBACKEND="agg")
     began = time.monotonic()
-    status: Literal["done", "failed", "timeout", "no room"] = "done"
+    status: Literal["done", "failed", "no room", "no engine"] = "done"
     message, cells = "", list[float]()
 
     def told(total: int) -> None:
@@ -117,6 +119,8 @@ def execute(job: Job, channel: Connection, sockets: Path) -> None:
     except Exception as error:  # whatever ends a notebook is told, never thrown at the user
         message = _message(error)
         status = "no room" if is_no_room(error) else "failed"
+        if getattr(error, "ename", "") == EngineError.__name__:
+            status, message = "no engine", message.removeprefix(f"{EngineError.__name__}: ")
     seconds, said = time.monotonic() - began, _left(job)
     channel.send(Result(job.name, status, message, seconds, *said, cells=tuple(cells)))
     channel.close()

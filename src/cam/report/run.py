@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from cam.errors import OutputError, ParamsError
+from cam.errors import EngineError, OutputError, ParamsError
 from cam.key_figures import Row
 from cam.language import use
 from cam.params import Params
@@ -118,7 +118,7 @@ def run_report(
     ParamsError
         If a study is unknown.
     DataError
-        If the client's data cannot be used.
+        If the client's data cannot be used, or the engine that reduces them is not there, or was lost.
     OutputError
         If the report cannot be written.
     """
@@ -178,6 +178,10 @@ def run_report(
         results = run_jobs(jobs, timeout=options.timeout, progress=progress)
         if any(result.status == "no room" for result in results):
             raise OSError(errno.ENOSPC, "No space left on device")  # workplace says it to the user
+        lost = next((result for result in results if result.status == "no engine"), None)
+        if lost:
+            _remember_done(staging, results, kept, places)  # what is there need not be asked for again
+            raise EngineError(lost.message)
         seconds["studies"] = time.monotonic() - began
         began = time.monotonic()
         progress("", "writing the report", 0, 0)
@@ -185,9 +189,7 @@ def run_report(
         assemble(staging, params, prepared, pages, ends, earlier=earlier)
         seconds["report"] = time.monotonic() - began
         began = time.monotonic()
-        for result in results:
-            if result.status == "done" and result.name not in kept:
-                _remember(staging / ".studies" / result.name, places[result.name])
+        _remember_done(staging, results, kept, places)
         shutil.rmtree(staging / ".studies", ignore_errors=True)
         seconds["keep"] = time.monotonic() - began
         keep_paces(params.client.id, results, seconds)
@@ -360,6 +362,14 @@ def _keep_foreign(place: Path, staging: Path) -> None:
         ):
             (staging / name.parent).mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, staging / name)
+
+
+def _remember_done(
+    staging: Path, results: Sequence[Result], kept: Sequence[str], places: Mapping[str, Path]
+) -> None:
+    for result in results:
+        if result.status == "done" and result.name not in kept:
+            _remember(staging / ".studies" / result.name, places[result.name])
 
 
 def _remember(made: Path, kept: Path) -> None:

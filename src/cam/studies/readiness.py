@@ -12,11 +12,12 @@ from pathlib import Path
 
 from cam.data import Prepared
 from cam.data.profile import Profile
+from cam.data.warehouse import open_engine, put_tables
 from cam.estimate import CannotSay
 from cam.params import Params
 from cam.studies import gates
 from cam.studies.gates import Gate
-from cam.studies.study import Study, open_engine
+from cam.studies.study import Study
 
 #: As the studies' own limits; of fewer customers nothing is said anyway.
 _FEWEST, _FEWEST_IN_CLUSTERS = 30, 50
@@ -86,8 +87,7 @@ def answers(params: Params, prepared: Prepared, seen: Profile) -> list[Answer]:
         In the order of the studies and their parts.
     """
     engine = open_engine()
-    tables = {name: engine.read_parquet(prepared.path(name), table_name=name) for name in prepared.tables}
-    study = Study("check", params, prepared, tables, engine, Path(), False)
+    study = Study("check", params, prepared, put_tables(engine, prepared), engine, Path(), False)
     found = [answer for name in PARTS for answer in answers_of(study, name, seen)]
     engine.disconnect()
     return found

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import functools
 import json
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
 from cam import key_figures
 from cam.data import Prepared, read_prepared
+from cam.data.warehouse import open_engine, put_tables, stands_in, write_table
 from cam.errors import ParamsError
 from cam.estimate import CannotSay, Estimate, Finding
 from cam.language import sentence, together, use
@@ -150,9 +149,8 @@ class Study:
     def keep_scores(self, customers: ir.Table | CannotSay) -> None:
         """Leave one row per customer for ``customers.parquet``, written by the engine."""
         if self.is_run and not isinstance(customers, CannotSay):
-            self.engine.to_parquet(
-                customers.order_by("customer_id"), str(self.folder / f"{self.name}.scores.parquet")
-            )
+            path = self.folder / f"{self.name}.scores.parquet"
+            write_table(self.engine, customers.order_by("customer_id"), path)
 
     def keep_sheet(
         self, title: str, table: pd.DataFrame | CannotSay, about: ActionList | None = None
@@ -181,6 +179,7 @@ class Study:
                 "Last day seen": self.as_of.isoformat(),
                 "Files": ", ".join(files),
                 "Content of data and their parameters": self.prepared.key[:16],
+                "Engine": _engine_title(self),
                 "Study": self.name,
                 "cam": __version__,
             },
@@ -316,8 +315,8 @@ def start(name: str, namespace: Mapping[str, Any]) -> Study:
     use(params.client.language)
     # A run has read the data already; its notebooks need not hash them again.
     prepared = read_prepared(Path(run["tables"])) if "tables" in run else prepare_client(params, place=place)
-    engine = open_engine()
-    tables = {table: engine.read_parquet(prepared.path(table), table_name=table) for table in prepared.tables}
+    engine = open_engine(params.data.engine)
+    tables = put_tables(engine, prepared)
     install_formatters(_shell())
     is_run = "folder" in run
     folder = Path(run["folder"]) if is_run else project_root() / "reports" / "plain" / params.client.id
@@ -338,6 +337,7 @@ def join_customers(table: ir.Table, other: ir.Table) -> ir.Table:
 
     Examples
     --------
+    >>> import ibis
     >>> one, other = ibis.memtable({"customer_id": ["a"], "x": [1]}), ibis.memtable({"customer_id": ["a"], "y": [2]})
     >>> join_customers(one, other).execute().values.tolist()
     [['a', 1, 2]]
@@ -347,19 +347,13 @@ def join_customers(table: ir.Table, other: ir.Table) -> ir.Table:
     return joined.select(*table.columns, *new)
 
 
-def open_engine() -> Any:
-    """Return a DuckDB engine in memory that spills to the system's temporary folder, never into the project.
-
-    Examples
-    --------
-    >>> open_engine().name
-    'duckdb'
-    """
-    return ibis.duckdb.connect(
-        temp_directory=tempfile.gettempdir(),
-        autoinstall_known_extensions="false",
-        autoload_known_extensions="false",
-    )
+def _engine_title(study: Study) -> str:
+    """Which engine reduced the tables, without anything of its URL."""
+    name = study.engine.name
+    if stands_in(study.engine):
+        return sentence("DuckDB, as the server named in data.engine grants no temporary tables")
+    title = {"duckdb": "DuckDB", "postgres": "PostgreSQL", "pyspark": "Spark"}.get(name)
+    return title or sentence("{engine} (untested)", engine=name)
 
 
 def _stake(finding: str) -> dict[str, Any] | None:

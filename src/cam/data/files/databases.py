@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote
 
 import duckdb
 
 from cam.data.engine import identifier, literal
-from cam.errors import DataError, ParamsError
+from cam.data.files.urls import expand_url, shown_url, without_secrets
+from cam.errors import DataError
 from cam.params import Source
 from cam.params.hints import did_you_mean
 
-_NAME = re.compile(r"\$\{(\w+)\}")
 _COMMENT_OR_TEXT = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/""", re.DOTALL
 )
@@ -60,43 +58,6 @@ _PLAIN_TYPES = {
 }
 
 
-def expand_url(url: str) -> str:
-    """Replace each ``${NAME}`` in *url* by the environment's value.
-
-    Parameters
-    ----------
-    url : str
-        As in ``data.engine``. A value that stands for a password needs no escapes.
-
-    Returns
-    -------
-    str
-        Holds a secret: never print it.
-
-    Raises
-    ------
-    ParamsError
-        If a name is not set.
-
-    Examples
-    --------
-    >>> expand_url("sqlite:///a.db")
-    'sqlite:///a.db'
-    """
-
-    def value(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name not in os.environ:
-            raise ParamsError(
-                f"data.engine: the environment variable {name} is not set. Set it and run again."
-            )
-        # A password is written as it is; signs that end that part of a URL are made safe here.
-        is_password = match.start() and re.search(r"://[^/@]*:$", url[: match.start()])
-        return _quoted(os.environ[name]) if is_password else os.environ[name]
-
-    return _NAME.sub(value, url)
-
-
 def fetch(name: str, source: Source, *, engine: str, to: Path, root: Path) -> Sequence[str]:
     """Copy a table of a database, or what a query answers, to a Parquet file; nothing can be changed there.
 
@@ -128,7 +89,7 @@ def fetch(name: str, source: Source, *, engine: str, to: Path, root: Path) -> Se
     scheme, found, rest = url.partition("://")
     if not found or scheme not in _READERS:
         raise DataError(
-            f"data.engine: cannot connect to {_shown(engine)}: it is no URL of a PostgreSQL, DuckDB or SQLite "
+            f"data.engine: cannot connect to {shown_url(engine)}: it is no URL of a PostgreSQL, DuckDB or SQLite "
             "database.\n    Write it as postgres://user:${NAME}@host/shop, duckdb://shop.duckdb or sqlite://shop.db."
         )
     if source.query:
@@ -153,7 +114,7 @@ def fetch(name: str, source: Source, *, engine: str, to: Path, root: Path) -> Se
     except Exception as error:  # each database has its own family of errors
         raise DataError(asked.told(error)) from None
     if not n_rows:
-        raise DataError(f"{name}: {asked.what} of {_shown(engine)} has no rows. {asked.cure}")
+        raise DataError(f"{name}: {asked.what} of {shown_url(engine)} has no rows. {asked.cure}")
     return columns
 
 
@@ -178,8 +139,8 @@ class _Asked:
         diagnosis = getattr(error, "diag", None)
         primary = getattr(diagnosis, "message_primary", None)
         hints = [part for part in (primary, getattr(diagnosis, "message_hint", None)) if part]
-        said = _without_secrets(" ".join(" ".join(hints or [str(error)]).split()), self.engine)[:300]
-        shown = _shown(self.engine)
+        said = without_secrets(" ".join(" ".join(hints or [str(error)]).split()), self.engine)[:300]
+        shown = shown_url(self.engine)
         if type(error).__name__ == "QueryCanceled":
             return (
                 f"{self.name}: {self.what} of {shown} took longer than {_MINUTES} minutes ({said}).\n"
@@ -210,7 +171,7 @@ class _Asked:
         shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
         near = did_you_mean(table, names) or "."
         raise DataError(
-            f"data.engine: {_shown(self.engine)} has no table {table}{near} Tables there: {shown or 'none'}."
+            f"data.engine: {shown_url(self.engine)} has no table {table}{near} Tables there: {shown or 'none'}."
         )
 
     def check_columns(self, names: Sequence[str]) -> None:
@@ -452,27 +413,3 @@ _READERS: dict[str, Callable[[str, _Asked, Path], tuple[list[str], int]]] = {
     "duckdb": _from_duckdb,
     "sqlite": _from_sqlite,
 }
-
-
-# --- secrets ------------------------------------------------------------------------------------
-
-
-def _shown(engine: str) -> str:
-    """The URL without user and password."""
-    return re.sub(r"//[^/]*@", "//", engine).split("?")[0]
-
-
-def _without_secrets(text: str, engine: str) -> str:
-    """What a database says, without a value of the environment in any form that it may repeat."""
-    secrets = {os.environ.get(name, "") for name in _NAME.findall(engine)} | {expand_url(engine)}
-    for value in list(secrets):
-        # A whole URL may come from the environment: its password is a secret by itself.
-        secrets |= set(re.findall(r"://[^/@:]*:(.+)@", value)) | set(re.findall(r"password=([^&\s]+)", value))
-    secrets |= {form(value) for value in list(secrets) for form in (unquote, _quoted, quote, quote_plus)}
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = re.sub(re.escape(secret), "…", text, flags=re.IGNORECASE)
-    return text
-
-
-def _quoted(value: str) -> str:
-    return quote(value, safe="")

@@ -1,0 +1,93 @@
+"""The URL of an engine: its secrets stand in the environment, and never in what is said or written."""
+
+from __future__ import annotations
+
+import os
+import re
+from urllib.parse import quote, quote_plus, unquote
+
+from cam.errors import ParamsError
+
+_NAME = re.compile(r"\$\{(\w+)\}")
+
+
+def expand_url(url: str) -> str:
+    """Replace each ``${NAME}`` in *url* by the environment's value.
+
+    Parameters
+    ----------
+    url : str
+        As in ``data.engine``. A value that stands for a password needs no escapes.
+
+    Returns
+    -------
+    str
+        Holds a secret: never print it.
+
+    Raises
+    ------
+    ParamsError
+        If a name is not set.
+
+    Examples
+    --------
+    >>> expand_url("sqlite:///a.db")
+    'sqlite:///a.db'
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in os.environ:
+            raise ParamsError(
+                f"data.engine: the environment variable {name} is not set. Set it and run again."
+            )
+        # A password is written as it is; signs that end that part of a URL are made safe here.
+        is_password = match.start() and re.search(r"://[^/@]*:$", url[: match.start()])
+        return _quoted(os.environ[name]) if is_password else os.environ[name]
+
+    return _NAME.sub(value, url)
+
+
+def shown_url(engine: str) -> str:
+    """Return a URL without user and password.
+
+    Examples
+    --------
+    >>> shown_url("postgres://me:${NAME}@host/shop?password=${OTHER}")
+    'postgres://host/shop'
+    """
+    return re.sub(r"//[^/]*@", "//", engine).split("?")[0]
+
+
+def without_secrets(text: str, engine: str) -> str:
+    """Return what a database says, without a value of the environment in any form that it may repeat.
+
+    Parameters
+    ----------
+    text : str
+        That it says.
+    engine : str
+        Its URL, as in ``data.engine``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> without_secrets("no such user", "postgres://me@host/shop")
+    'no such user'
+    """
+    secrets = {os.environ.get(name, "") for name in _NAME.findall(engine)}
+    secrets |= {expand_url(engine)} if "://" in expand_url(engine) else set()
+    for value in list(secrets):
+        # A whole URL may come from the environment: its password is a secret by itself.
+        secrets |= set(re.findall(r"://[^/@:]*:(.+)@", value)) | set(re.findall(r"password=([^&\s]+)", value))
+    secrets |= {form(value) for value in list(secrets) for form in (unquote, _quoted, quote, quote_plus)}
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = re.sub(re.escape(secret), "…", text, flags=re.IGNORECASE)
+    return text
+
+
+def _quoted(value: str) -> str:
+    return quote(value, safe="")

@@ -1,0 +1,146 @@
+"""Where the prepared tables are reduced: in the embedded engine, or by the same expressions in a PostgreSQL or Spark.
+
+Reading and cleaning are always the embedded engine's work. What stands elsewhere is temporary: a study leaves nothing
+in a client's database.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from cam.data import Prepared
+from cam.data.files.urls import expand_url, shown_url, without_secrets
+from cam.errors import EngineError
+
+#: URLs of files: the embedded engine has read them, and reduces faster than they could.
+_FILES = {"duckdb", "sqlite"}
+_POSTGRES = {"postgres", "postgresql"}
+
+
+def open_engine(url: str = "duckdb") -> Any:
+    """Open the engine that reduces a client's tables.
+
+    Parameters
+    ----------
+    url : str
+        As in ``data.engine``: ``duckdb``, ``spark``, the URL of a PostgreSQL, or any other that Ibis knows. Files
+        of DuckDB and SQLite are read, not worked in: what comes from them is reduced by the embedded engine.
+
+    Returns
+    -------
+    ibis backend
+        The embedded engine is in memory and spills to the system's temporary folder, never into the project. It also
+        stands in for a PostgreSQL that grants no temporary tables. Every table made in any other is temporary.
+
+    Raises
+    ------
+    EngineError
+        If it cannot be reached, or its driver is missing.
+
+    Examples
+    --------
+    >>> open_engine().name
+    'duckdb'
+    """
+    scheme = _scheme(url)
+    if scheme in _FILES:
+        return _embedded()
+    try:
+        if scheme in _POSTGRES:
+            from cam.data.warehouses.postgres import open_postgres
+
+            return open_postgres(expand_url(url), named=url) or _embedded(stands_in=True)
+        if scheme == "spark":
+            from cam.data.warehouses.spark import open_spark
+
+            return open_spark()
+        from cam.data.warehouses.others import open_other
+
+        return open_other(expand_url(url), named=url)
+    except EngineError:
+        raise
+    except ImportError as error:
+        raise EngineError(
+            f"data.engine: {scheme} needs the Python package {error.name}. {_cure(scheme)}"
+        ) from None
+    except Exception as error:  # each engine has its own family of errors
+        said = without_secrets(" ".join(str(error).split()), url)[:300]
+        raise EngineError(f"data.engine: cannot connect to {shown_url(url)}: {said}") from None
+
+
+def put_tables(engine: Any, prepared: Prepared) -> dict[str, ir.Table]:
+    """Make a client's prepared tables stand in an engine, for as long as it is open.
+
+    Parameters
+    ----------
+    engine : ibis backend
+        From :func:`open_engine`.
+    prepared : Prepared
+        The client's checked tables.
+
+    Returns
+    -------
+    dict of str to ibis.Table
+        By canonical name.
+    """
+    return {name: engine.read_parquet(prepared.path(name), table_name=name) for name in prepared.tables}
+
+
+def write_table(engine: Any, table: ir.Table, path: Path) -> None:
+    """Write a table to a Parquet file, in its order, whatever its size.
+
+    Parameters
+    ----------
+    engine : ibis backend
+        Where the table stands.
+    table : ibis.Table
+        Ordered.
+    path : Path
+        The file to write.
+    """
+    if engine.name == "duckdb":
+        engine.to_parquet(table, str(path))
+        return
+    import pyarrow.parquet as pq
+
+    with (
+        engine.to_pyarrow_batches(table, chunk_size=100_000) as batches,
+        pq.ParquetWriter(path, batches.schema) as writer,
+    ):
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def stands_in(engine: Any) -> bool:
+    """Whether the embedded engine reduces what another was named for, which grants no temporary tables.
+
+    Examples
+    --------
+    >>> stands_in(open_engine())
+    False
+    """
+    return bool(getattr(engine, "cam_stands_in", False))
+
+
+def _embedded(*, stands_in: bool = False) -> Any:
+    engine = ibis.duckdb.connect(
+        temp_directory=tempfile.gettempdir(),
+        autoinstall_known_extensions="false",
+        autoload_known_extensions="false",
+    )
+    engine.cam_stands_in = stands_in
+    return engine
+
+
+def _scheme(url: str) -> str:
+    return expand_url(url).partition("://")[0]
+
+
+def _cure(scheme: str) -> str:
+    extra = {"spark": "cam[spark]"}.get(scheme, f"ibis-framework[{scheme}]")
+    return f"Install it with pip install '{extra}', or leave data.engine away: the embedded engine does the same."

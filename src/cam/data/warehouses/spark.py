@@ -1,0 +1,185 @@
+"""Spark: the prepared tables as views of one session, which its own configuration places; local where there is none."""
+
+from __future__ import annotations
+
+import atexit
+import math
+import os
+import shutil
+import string
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+import pyarrow as pa
+import pyarrow.parquet as pq
+from ibis.backends.pyspark import Backend
+from ibis.backends.sql.compilers.base import NULL
+from ibis.backends.sql.compilers.pyspark import PySparkCompiler
+from py4j.protocol import Py4JError, Py4JNetworkError
+from pyspark.sql import SparkSession
+
+from cam.data.warehouses.lost import telling, told_batches
+from cam.errors import EngineError
+
+#: Any of these says where Spark runs and how; then nothing is added but what results depend on.
+_CONFIGURED = ("SPARK_CONF_DIR", "SPARK_HOME", "SPARK_REMOTE", "PYSPARK_SUBMIT_ARGS", "MASTER")
+#: A session of this machine alone: nothing listens on the network, and nothing is left in the folder.
+_LOCAL = {
+    "spark.master": "local[*]",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.sql.shuffle.partitions": "16",
+}
+#: What results depend on, wherever it runs: the clock, and arithmetic that answers with nothing, not with an error.
+_ALIKE = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
+}
+
+
+def open_spark() -> Any:
+    """Start a session of Spark, or join the one that its configuration names.
+
+    Returns
+    -------
+    ibis backend
+
+    Raises
+    ------
+    EngineError
+        If it does not start.
+    """
+    with tempfile.TemporaryFile() as written:
+        try:
+            with _stderr_to(written):
+                session = _session()
+        except Exception as error:  # what Java says stands in what was written
+            written.seek(0)
+            lines = written.read().decode(errors="replace").strip().splitlines()
+            said = " ".join((lines[-1] if lines else str(error)).split())[:300]
+            raise EngineError(
+                f"data.engine: Spark does not start: {said} It needs Java 17 or later (JAVA_HOME)."
+            ) from None
+    assert ibis.pyspark  # to name it registers its options
+    engine = Spark()
+    engine.do_connect(session)
+    for key, value in _ALIKE.items():
+        session.conf.set(key, value)
+    return engine
+
+
+def _session() -> SparkSession:
+    builder = SparkSession.builder.appName("cam")
+    if not any(os.environ.get(name) for name in _CONFIGURED):
+        folder = tempfile.mkdtemp(prefix="cam-spark-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        for key, value in {**_LOCAL, "spark.sql.warehouse.dir": folder, "spark.local.dir": folder}.items():
+            builder = builder.config(key, value)
+    return builder.getOrCreate()
+
+
+@contextmanager
+def _stderr_to(file: Any) -> Iterator[None]:
+    """What Java says while it starts, and ever after, goes to a file: in a notebook it would stand on the page."""
+    kept = os.dup(2)
+    os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+class _Compiler(PySparkCompiler):
+    """What the embedded engine means, where Spark means something else by the same words."""
+
+    __slots__ = ()
+
+    def visit_NonNullLiteral(self, op: Any, *, value: Any, dtype: dt.DataType) -> Any:
+        """A number with a point is a float; Spark would reckon in decimals, to six digits."""
+        if dtype.is_floating() and math.isfinite(value):
+            return self.cast(super().visit_DefaultLiteral(op, value=value, dtype=dtype), dtype)
+        return super().visit_NonNullLiteral(op, value=value, dtype=dtype)
+
+    def visit_Strip(self, op: Any, *, arg: Any) -> Any:
+        """Blanks by their bytes: Spark reads the signs for two of them as the letters f and v."""
+        blanks = self.f.anon.decode(self.f.anon.unhex(string.whitespace.encode().hex()), "UTF-8")
+        return self.f.anon.btrim(arg, blanks)
+
+    def visit_BitOr(self, op: Any, *, arg: Any, where: Any) -> Any:
+        """Ibis does not know that Spark has it."""
+        return self.f.anon.bit_or(arg if where is None else self.if_(where, arg, NULL))
+
+
+@telling
+class Spark(Backend):
+    """Ibis on Spark, in views of the session; nothing is written to a catalogue."""
+
+    compiler = _Compiler()
+
+    def lost(self, error: Exception) -> str | None:
+        """Say that the session is gone, or that a job of it was given up."""
+        text = " ".join(str(error).split())
+        if isinstance(error, Py4JNetworkError | ConnectionError | EOFError) or (
+            isinstance(error, Py4JError) and "Answer from Java side is empty" in text
+        ):
+            return "Spark was lost while a study ran."
+        if "stopped SparkContext" in text or "SparkContext was shut down" in text:
+            return "Spark was stopped while a study ran."
+        if "Job aborted" in text or "All masters are unresponsive" in text:
+            return f"Spark gave a study up: {text[:300].rstrip('.')}."
+        return None
+
+    def list_tables(self, **_: Any) -> list[str]:
+        """List the views of this session."""
+        return [view.name for view in self._session.catalog.listTables() if view.isTemporary]
+
+    def read_parquet(self, path: Path, /, *, table_name: str, **_: Any) -> ir.Table:
+        """Make a view of a Parquet file: read where it stands by a session of this machine, else sent."""
+        if self._session.conf.get("spark.master", "").startswith("local"):
+            frame = self._session.read.parquet(Path(path).resolve().as_uri())
+        else:
+            frame = self._session.createDataFrame(pq.read_table(path))
+        frame.createOrReplaceTempView(table_name)
+        return self.table(table_name)
+
+    def create_table(self, name: str, /, obj: Any = None, *, overwrite: bool = False, **_: Any) -> ir.Table:
+        """Work a table expression out once, and make a view of what came."""
+        table = obj if isinstance(obj, ir.Expr) else ibis.memtable(obj)
+        self._run_pre_execute_hooks(table)
+        frame = self._session.sql(self.compile(table)).localCheckpoint()
+        (frame.createOrReplaceTempView if overwrite else frame.createTempView)(name)
+        return self.table(name)
+
+    def _register_in_memory_table(self, op: Any) -> None:
+        """By Arrow: a gap stays one, and does not become a float that is no number."""
+        frame = self._session.createDataFrame(op.data.to_pyarrow(op.schema))
+        frame.createOrReplaceTempView(op.name)
+
+    def to_pyarrow_batches(
+        self,
+        expr: ir.Expr,
+        /,
+        *,
+        params: Any = None,
+        limit: Any = None,
+        chunk_size: int = 1_000_000,
+        **_: Any,
+    ) -> pa.RecordBatchReader:
+        """Bring rows in batches, in their order."""
+        self._run_pre_execute_hooks(expr)
+        schema = expr.as_table().schema().to_pyarrow()
+        rows = self._session.sql(self.compile(expr, params=params, limit=limit)).toArrow().cast(schema)
+        return pa.RecordBatchReader.from_batches(
+            schema, told_batches(self, iter(rows.to_batches(max_chunksize=chunk_size)))
+        )

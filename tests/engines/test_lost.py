@@ -1,0 +1,115 @@
+"""An engine that is not there, or that goes while a study runs: one sentence, the last report as it was."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from postgres_server import postgres_server
+from report.house import House, build, files
+
+#: Reads the client's orders in the engine; where it is told to, it waits until its engine is gone.
+WORK = """from pathlib import Path as _Path
+import time as _time
+from cam.studies.study import start as _start
+_study = _start("01_segmentation", globals())
+_root, _log = _Path({root!r}), _study.tables["transactions"]
+if (_root / "wait").exists():
+    _gateway = getattr(getattr(_study.engine, "_session", None), "sparkContext", None)
+    (_root / "pid.part").write_text(str(_gateway._gateway.proc.pid) if _gateway else "0")
+    (_root / "pid.part").rename(_root / "pid")
+    while (_root / "wait").exists():
+        _time.sleep(0.05)
+_study.engine.create_table("kept", _log.group_by("customer_id").aggregate(n=_log.count()), overwrite=True)
+assert len(_study.engine.table("kept").execute()) == 4
+assert "kept" in _study.engine.list_tables()"""
+
+
+def house_on(tmp_path: Path, engine: str) -> House:
+    house = build(tmp_path)
+    house.client()
+    path = tmp_path / "params" / "acme.yaml"
+    path.write_text(f"data:\n  engine: {engine}\n  transactions: {{path: acme.csv}}\n")
+    house.notebook("01_segmentation", WORK.format(root=str(tmp_path)))
+    return house
+
+
+def test_a_server_that_stops_ends_the_run_and_leaves_the_last_report(tmp_path, monkeypatch):
+    monkeypatch.setenv("SHOP_PASSWORD", "s3cret")
+    with postgres_server() as server:
+        url = server.url.replace("cam@", "cam:${SHOP_PASSWORD}@")
+        house = house_on(tmp_path, url)
+        assert house.cam("report", "acme").returncode == 0
+
+        def lose(_pid: int) -> None:
+            server.stop()
+
+        said = lost_on_the_way(house, lose)
+        shown = f"postgres://127.0.0.1:{server.port}/postgres"
+        assert f"data.engine: {shown} was lost while a study ran: " in said
+        refused = house.cam("report", "acme", "--force")
+        assert refused.returncode == 3 and f"data.engine: cannot connect to {shown}: " in refused.stderr
+        assert "s3cret" not in said + refused.stderr
+        server.start()
+        done = house.cam("report", "acme", "--force")
+        assert done.returncode == 0, done.stderr
+    assert not any(b"s3cret" in content for content in files(house.root / "reports").values())
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("spark")
+def test_a_spark_that_is_killed_ends_the_run_and_leaves_the_last_report(tmp_path, spark):
+    house = house_on(tmp_path, spark)
+    done = house.cam("report", "acme")
+    assert done.returncode == 0, done.stderr
+    said = lost_on_the_way(house, lambda pid: os.kill(pid, signal.SIGKILL))
+    assert "data.engine: Spark was lost while a study ran." in said
+    assert house.cam("report", "acme", "--force").returncode == 0
+    assert not (house.root / "spark-warehouse").exists() and not (house.root / "metastore_db").exists()
+
+
+def lost_on_the_way(house: House, lose) -> str:
+    """Run until the study waits, take its engine away, and return what was said of it."""
+    wait, pid = house.root / "wait", house.root / "pid"
+    wait.touch()
+    before = files(house.root / "reports" / "acme")
+    run = house.start("report", "acme", "--force")
+    end = time.monotonic() + 60
+    while not pid.exists():
+        assert time.monotonic() < end and run.process.poll() is None
+        time.sleep(0.05)
+    lose(int(pid.read_text()))
+    pid.unlink()
+    wait.unlink()
+    code, said = run.end()
+    assert code == 3, said
+    told = [line for line in said.splitlines() if "data.engine" in line]
+    assert len(told) == 1 and "Traceback" not in said
+    assert files(house.root / "reports" / "acme") == before
+    return said
+
+
+@pytest.mark.parametrize(
+    ("engine", "words"),
+    [
+        ("postgres://cam@127.0.0.1:9/shop", "cannot connect to postgres://127.0.0.1:9/shop: "),
+        ("snowflake://me@nowhere/shop", "snowflake needs the Python package snowflake"),
+        ("nosuch://me@nowhere/shop", "nosuch://nowhere/shop"),
+    ],
+)
+def test_an_engine_that_is_not_there_is_named_with_the_cure(tmp_path, engine, words):
+    house = house_on(tmp_path, engine)
+    refused = house.cam("report", "acme")
+    assert refused.returncode == 3, refused.stderr
+    told = [line for line in refused.stderr.splitlines() if "data.engine" in line]
+    assert len(told) == 1 and words in told[0], refused.stderr
+    assert not (tmp_path / "reports" / "acme").exists()
+
+
+def test_without_the_right_to_temporary_tables_the_embedded_engine_reduces(tmp_path, postgres_url):
+    house = house_on(tmp_path, f"{postgres_url}?options=-cdefault_transaction_read_only%3Don")
+    done = house.cam("report", "acme")
+    assert done.returncode == 0, done.stderr
