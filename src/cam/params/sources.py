@@ -148,7 +148,7 @@ class Data(Section):
 
     engine: Engine = Field(
         "duckdb",
-        description="what reduces: duckdb, spark, or the URL of a database, its password as ${NAME}",
+        description="what reduces: duckdb, spark or a database's URL; the password as ${NAME}",
     )
     root: str = Field(".", description="where relative paths start; itself relative to the project's root")
     ignore_case: bool | None = Field(
