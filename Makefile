@@ -30,7 +30,7 @@ reports: $(READY)  ## make the report of every client in params/
 	@$(BIN)/cam reports --out $(OUT)
 
 test: $(READY)  ## run the tests that take seconds
-	@$(BIN)/python -m pytest -n 2 -m "not slow"
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
 
 lint: $(READY)
 	@$(BIN)/ruff format --check .
@@ -38,7 +38,7 @@ lint: $(READY)
 	@$(BIN)/mypy
 
 check: lint test  ## lint, types, tests and slow proofs: what CI runs
-	@$(BIN)/python -m pytest -n 2 -m slow
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m slow
 
 bench: $(READY)  ## measure speed and memory; writes benchmarks/README.md's tables
 	@$(BIN)/python benchmarks/run.py $(BENCH_OPTIONS)

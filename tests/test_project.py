@@ -18,6 +18,7 @@ from cam.project import project_root
 ROOT = project_root()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCK = (ROOT / "requirements.lock").read_text()
+SPARK_LOCK = (ROOT / "requirements-spark.lock").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 CI = (ROOT / ".ci" / "run").read_text()
 
@@ -26,8 +27,8 @@ def name_of(requirement: str) -> str:
     return re.split(r"[\[<>=!~; ]", requirement, maxsplit=1)[0].lower().replace("_", "-")
 
 
-def locked() -> set[str]:
-    return {name_of(line) for line in LOCK.splitlines() if "==" in line and not line.startswith((" ", "#"))}
+def locked(lock: str = LOCK) -> set[str]:
+    return {name_of(line) for line in lock.splitlines() if "==" in line and not line.startswith((" ", "#"))}
 
 
 def tracked() -> list[Path]:
@@ -41,9 +42,21 @@ def test_the_lock_pins_every_requirement_with_hashes_and_no_url():
     wanted = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["dev"]]
     wanted += PROJECT["build-system"]["requires"]
     assert {name_of(requirement) for requirement in wanted} <= locked()
-    assert "://" not in LOCK and "--index" not in LOCK and "--find-links" not in LOCK
-    pins = re.split(r"\n(?=[A-Za-z0-9])", LOCK.strip())
+    has_hashes_and_no_url(LOCK)
+
+
+def has_hashes_and_no_url(lock: str) -> None:
+    assert "://" not in lock and "--index" not in lock and "--find-links" not in lock
+    pins = re.split(r"\n(?=[A-Za-z0-9])", lock.strip())
     assert all("--hash=sha256:" in pin for pin in pins)
+
+
+def test_spark_is_locked_apart_and_installed_by_ci_alone():
+    wanted = PROJECT["project"]["optional-dependencies"]["spark"]
+    assert {name_of(requirement) for requirement in wanted} <= locked(SPARK_LOCK)
+    assert not locked(SPARK_LOCK) & locked()
+    has_hashes_and_no_url(SPARK_LOCK)
+    assert "requirements-spark.lock" in CI and "requirements-spark.lock" not in MAKEFILE
 
 
 def test_the_lock_serves_every_python_that_the_project_allows():

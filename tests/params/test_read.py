@@ -192,8 +192,8 @@ ONE = [
      "at_risk_months, dormant_months and lost_months must rise, each above the one before"),
     (ORDERS + "segmentation: {potential: wallet}\n",
      "line 2: segmentation.potential  must be 'wallet_gap' or 'residual_clv', not 'wallet'"),
-    ("data: {engine: nonsense, transactions: {table: b}}\n", "line 1: data.engine  must be duckdb, spark, or the URL of a "
-     "database such as postgres://user:${NAME}@host/shop"),
+    ("data: {engine: nonsense, transactions: {table: b}}\n", "line 1: data.engine  must be duckdb, spark, or the URL "
+     "of a database such as postgres://user:${NAME}@host/shop"),
 ]  # fmt: skip
 ONE += [
     (f'data: {{engine: "{engine}", transactions: {{table: b}}}}\n', f"line 1: {PASSWORD}")

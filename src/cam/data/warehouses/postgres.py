@@ -18,10 +18,10 @@ import psycopg
 import pyarrow as pa
 from ibis.backends.postgres import Backend
 from ibis.backends.sql.compilers.postgres import PostgresCompiler
-from ibis.formats.pandas import PandasData
 
 from cam.data.engine import identifier, literal
 from cam.data.files.urls import shown_url, without_secrets
+from cam.data.warehouses.arrow import ByArrow
 from cam.data.warehouses.lost import telling, told_batches
 
 #: Types of prepared tables; what is not listed becomes text, as the client's other columns may be.
@@ -92,7 +92,7 @@ class _Compiler(PostgresCompiler):
 
 
 @telling
-class Postgres(Backend):
+class Postgres(ByArrow, Backend):
     """Ibis on PostgreSQL, in temporary tables that no table of the client's can stand in for, or be dropped with."""
 
     compiler = _Compiler()
@@ -159,13 +159,6 @@ class Postgres(Backend):
             self.con.execute(f"ALTER TABLE pg_temp.{identifier(aside)} RENAME TO {identifier(name)}")
         self.con.execute(f"ANALYZE pg_temp.{identifier(name)}")
         return self.table(name)
-
-    def execute(self, expr: ir.Expr, /, *, params: Any = None, limit: Any = None, **_: Any) -> Any:
-        """Bring the rows of an expression to memory, decimals as they are."""
-        table = expr.as_table()
-        rows = self.to_pyarrow(table, params=params, limit=limit)
-        frame = rows.to_pandas(integer_object_nulls=False, date_as_object=False)
-        return expr.__pandas_result__(PandasData.convert_table(frame, table.schema()))
 
     def to_pyarrow_batches(
         self,

@@ -24,6 +24,7 @@ from ibis.backends.sql.compilers.pyspark import PySparkCompiler
 from py4j.protocol import Py4JError, Py4JNetworkError
 from pyspark.sql import SparkSession
 
+from cam.data.warehouses.arrow import ByArrow
 from cam.data.warehouses.lost import telling, told_batches
 from cam.errors import EngineError
 
@@ -122,10 +123,15 @@ class _Compiler(PySparkCompiler):
 
 
 @telling
-class Spark(Backend):
+class Spark(ByArrow, Backend):
     """Ibis on Spark, in views of the session; nothing is written to a catalogue."""
 
     compiler = _Compiler()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its workers see the files of this machine."""
+        return bool(self._session.conf.get("spark.master", "").startswith("local"))
 
     def lost(self, error: Exception) -> str | None:
         """Say that the session is gone, or that a job of it was given up."""
@@ -146,7 +152,7 @@ class Spark(Backend):
 
     def read_parquet(self, path: Path, /, *, table_name: str, **_: Any) -> ir.Table:
         """Make a view of a Parquet file: read where it stands by a session of this machine, else sent."""
-        if self._session.conf.get("spark.master", "").startswith("local"):
+        if self.is_local:
             frame = self._session.read.parquet(Path(path).resolve().as_uri())
         else:
             frame = self._session.createDataFrame(pq.read_table(path))
