@@ -15,7 +15,7 @@ from engines.cases import CASES, Client
 
 import cam.reduce
 
-SPARK = pytest.param("spark", marks=pytest.mark.xdist_group("spark"))
+SPARK = pytest.param("spark", marks=[pytest.mark.xdist_group("spark"), pytest.mark.slow])
 _EXPECTED: dict[str, Any] = {}
 
 

@@ -13,7 +13,7 @@ import pytest
 from cam.data import Prepared
 from cam.data.warehouse import open_engine, put_tables, write_table
 
-SPARK = pytest.param("spark", marks=pytest.mark.xdist_group("spark"))
+SPARK = pytest.param("spark", marks=[pytest.mark.xdist_group("spark"), pytest.mark.slow])
 ODD = ["\\N", "", "a,b", 'say "so"', "two\nlines", "tab\there", "N/A", "é", "北京", " x ", None]
 
 
@@ -108,6 +108,7 @@ def test_the_tables_of_a_client_are_not_touched_and_nothing_is_left(odd, postgre
         client.execute("DROP SCHEMA theirs CASCADE")
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("spark")
 def test_what_workers_elsewhere_cannot_read_is_sent_to_them(odd, spark, monkeypatch):
     engine = open_engine(spark)

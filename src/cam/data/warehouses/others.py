@@ -27,8 +27,11 @@ def open_other(url: str, *, named: str) -> Any:
     ibis backend
         It makes temporary tables only, under names of their own, so that no table of the client's is ever replaced.
     """
-    engine = ibis.connect(url)
-    engine.__class__ = telling(type("Other", (_Other, type(engine)), {}))
+    plain = ibis.connect(url)
+    plain.disconnect()
+    kind: Any = telling(type("Other", (_Other, type(plain)), {}))
+    engine = kind(*plain._con_args, **plain._con_kwargs)
+    engine.reconnect()
     engine.named = named
     engine.made = {}
     return engine

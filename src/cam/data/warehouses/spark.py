@@ -9,20 +9,22 @@ import shutil
 import string
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import ibis
 import ibis.expr.datatypes as dt
+import ibis.expr.schema as sch
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.backends.pyspark import Backend
+from ibis.backends.pyspark.datatypes import PySparkType
 from ibis.backends.sql.compilers.base import NULL
 from ibis.backends.sql.compilers.pyspark import PySparkCompiler
-from py4j.protocol import Py4JError, Py4JNetworkError
-from pyspark.sql import SparkSession
+from py4j.protocol import Py4JNetworkError
+from pyspark.sql import DataFrame, SparkSession
 
 from cam.data.warehouses.arrow import ByArrow
 from cam.data.warehouses.lost import telling, told_batches
@@ -45,6 +47,7 @@ _ALIKE = {
     "spark.sql.ansi.enabled": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
+    "spark.sql.timestampType": "TIMESTAMP_NTZ",
 }
 
 
@@ -136,15 +139,19 @@ class Spark(ByArrow, Backend):
     def lost(self, error: Exception) -> str | None:
         """Say that the session is gone, or that a job of it was given up."""
         text = " ".join(str(error).split())
-        if isinstance(error, Py4JNetworkError | ConnectionError | EOFError) or (
-            isinstance(error, Py4JError) and "Answer from Java side is empty" in text
-        ):
+        if self._is_dead() or isinstance(error, Py4JNetworkError | ConnectionError | EOFError):
             return "Spark was lost while a study ran."
         if "stopped SparkContext" in text or "SparkContext was shut down" in text:
             return "Spark was stopped while a study ran."
         if "Job aborted" in text or "All masters are unresponsive" in text:
             return f"Spark gave a study up: {text[:300].rstrip('.')}."
         return None
+
+    def _is_dead(self) -> bool:
+        """Whether the Java that this session talks to has ended; whatever it is asked then fails in its own way."""
+        with suppress(Exception):  # a session of another kind has no Java of its own here
+            return self._session.sparkContext._gateway.proc.poll() is not None
+        return False
 
     def list_tables(self, **_: Any) -> list[str]:
         """List the views of this session."""
@@ -155,7 +162,7 @@ class Spark(ByArrow, Backend):
         if self.is_local:
             frame = self._session.read.parquet(Path(path).resolve().as_uri())
         else:
-            frame = self._session.createDataFrame(pq.read_table(path))
+            frame = self._session.createDataFrame(_signed(pq.read_table(path)))
         frame.createOrReplaceTempView(table_name)
         return self.table(table_name)
 
@@ -163,7 +170,7 @@ class Spark(ByArrow, Backend):
         """Work a table expression out once, and make a view of what came."""
         table = obj if isinstance(obj, ir.Expr) else ibis.memtable(obj)
         self._run_pre_execute_hooks(table)
-        frame = self._session.sql(self.compile(table)).localCheckpoint()
+        frame = _typed(self._session.sql(self.compile(table)), table.schema()).localCheckpoint()
         (frame.createOrReplaceTempView if overwrite else frame.createTempView)(name)
         return self.table(name)
 
@@ -189,3 +196,31 @@ class Spark(ByArrow, Backend):
         return pa.RecordBatchReader.from_batches(
             schema, told_batches(self, iter(rows.to_batches(max_chunksize=chunk_size)))
         )
+
+
+def _typed(frame: DataFrame, schema: sch.Schema) -> DataFrame:
+    """Whole numbers and decimals as wide as Ibis says: Spark finds widths of its own."""
+    chosen = []
+    for column, (name, kind) in zip(frame.columns, schema.items(), strict=True):
+        is_wide = kind.is_integer() or (kind.is_decimal() and kind.precision is not None)
+        chosen.append(
+            frame[_quoted(column)].cast(PySparkType.from_ibis(kind)).alias(name)
+            if is_wide
+            else frame[_quoted(column)]
+        )
+    return frame.select(chosen)
+
+
+def _signed(rows: pa.Table) -> pa.Table:
+    """Spark has no whole numbers without a sign, and reads them from a file as the next wider ones."""
+    wider = {
+        pa.uint8(): pa.int16(),
+        pa.uint16(): pa.int32(),
+        pa.uint32(): pa.int64(),
+        pa.uint64(): pa.decimal128(20),
+    }
+    return rows.cast(pa.schema([field.with_type(wider.get(field.type, field.type)) for field in rows.schema]))
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"
