@@ -13,8 +13,6 @@ import pytest
 from needs import skip_or_fail
 from postgres_server import postgres_server
 
-from cam.data.warehouse import open_engine
-
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
@@ -62,6 +60,8 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
 
     Money columns (``revenue``, ``cost``) become DECIMAL(18, 2), as in the canonical tables.
     """
+    from cam.data.warehouse import open_engine  # here, because few tests need an engine
+
     engine = open_engine("duckdb" if request.param == "duckdb" else request.getfixturevalue("postgres_url"))
 
     def put(name: str, frame: pd.DataFrame) -> Any:

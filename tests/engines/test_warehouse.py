@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal
 
 import duckdb
@@ -11,7 +12,8 @@ import psycopg
 import pytest
 
 from cam.data import Prepared
-from cam.data.warehouse import open_engine, put_tables, write_table
+from cam.data.warehouse import open_engine, put_tables, stands_in, write_table
+from cam.errors import EngineError
 
 SPARK = pytest.param("spark", marks=[pytest.mark.xdist_group("spark"), pytest.mark.slow])
 ODD = ["\\N", "", "a,b", 'say "so"', "two\nlines", "tab\there", "N/A", "é", "北京", " x ", None]
@@ -118,6 +120,30 @@ def test_what_workers_elsewhere_cannot_read_is_sent_to_them(odd, spark, monkeypa
     pd.testing.assert_frame_equal(
         sent, put_tables(engine, odd)["customers"].order_by("customer_id").execute()
     )
+
+
+def test_a_server_without_temporary_tables_is_stood_in_for(postgres_url):
+    assert not stands_in(open_engine(postgres_url))
+    read_only = open_engine(f"{postgres_url}?options=-cdefault_transaction_read_only%3Don")
+    assert read_only.name == "duckdb" and stands_in(read_only)
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        server.execute("CREATE ROLE reader LOGIN")
+        server.execute("CREATE DATABASE plain")
+        server.execute("REVOKE TEMPORARY ON DATABASE plain FROM PUBLIC")
+        reader = open_engine(postgres_url.replace("cam@", "reader@").replace("/postgres", "/plain"))
+        assert reader.name == "duckdb" and stands_in(reader)
+        server.execute("DROP DATABASE plain")
+        server.execute("DROP ROLE reader")
+
+
+def test_a_missing_driver_is_named_with_what_installs_it(monkeypatch):
+    for name in [name for name in sys.modules if "spark" in name]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    with pytest.raises(
+        EngineError, match=r"spark needs the Python package pyspark\. Install it .*'cam\[spark\]'"
+    ):
+        open_engine("spark")
 
 
 def test_files_are_reduced_by_the_embedded_engine(tmp_path):
