@@ -7,6 +7,7 @@ in a client's database.
 from __future__ import annotations
 
 import tempfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import ibis
 import ibis.expr.types as ir
 
 from cam.data import Prepared
+from cam.data.engine import MEMORY
 from cam.data.files.urls import expand_url, shown_url, without_secrets
 from cam.errors import EngineError
 
@@ -128,8 +130,12 @@ def stands_in(engine: Any) -> bool:
 
 
 def _embedded(*, stands_in: bool = False) -> Any:
+    # A folder of its own, which the engine makes when it spills and removes at its end: two engines that share one
+    # write files of the same names into it, and the first to end removes those of the other.
+    spill = Path(tempfile.gettempdir()) / f"cam-engine-{uuid.uuid4().hex}"
     engine = ibis.duckdb.connect(
-        temp_directory=tempfile.gettempdir(),
+        temp_directory=str(spill),
+        memory_limit=MEMORY,
         autoinstall_known_extensions="false",
         autoload_known_extensions="false",
     )

@@ -7,6 +7,8 @@ import ibis.expr.types as ir
 
 #: Own mean spend is summed in ten-thousandths, as whole numbers: a float sum would depend on the threads.
 SPEND_UNIT = 10_000
+#: Mean spends that differ by less than this share of them are near.
+NEAR = 0.001
 
 
 def worth_cells(histories: ir.Table) -> ir.Table:
@@ -69,6 +71,46 @@ def spend_cells(histories: ir.Table) -> ir.Table:
     """
     spenders = histories.filter(histories.frequency > 0, histories.monetary_value > 0)
     return spenders.group_by(["frequency", "monetary_value"]).aggregate(n_customers=spenders.count())
+
+
+def near_spend_cells(histories: ir.Table) -> ir.Table:
+    """Count the customers that share a frequency and nearly a mean repeat spend, within a thousandth of it.
+
+    Turns *frequency, monetary_value* into *frequency, monetary_value, n_customers*.
+
+    Parameters
+    ----------
+    histories : ibis.Table
+        One row per customer, as from :func:`cam.reduce.summary.customer_summary`.
+
+    Returns
+    -------
+    ibis.Table
+        In no order. ``monetary_value`` is the mean of those in the cell, so what a smooth curve says of them together
+        is off by the square of a thousandth.
+
+    Notes
+    -----
+    Of :func:`spend_cells` there are nearly as many as customers; of these as many as frequencies and thousandths.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> people = pd.DataFrame({"frequency": [1, 1, 1], "monetary_value": [100.01, 100.03, 50.0]})
+    >>> near_spend_cells(ibis.memtable(people)).order_by("monetary_value").execute().values.tolist()
+    [[1.0, 50.0, 1.0], [1.0, 100.02, 2.0]]
+    """
+    spenders = histories.filter(histories.frequency > 0, histories.monetary_value > 0.5 / SPEND_UNIT)
+    marked = spenders.select(
+        "frequency",
+        near=(spenders.monetary_value.ln() / NEAR).floor().cast("int64"),
+        units=_units(spenders),
+    )
+    near = marked.group_by(["frequency", "near"]).aggregate(
+        n_customers=marked.count(), units=marked.units.sum()
+    )
+    mean = near.units.cast("float64") / near.n_customers / SPEND_UNIT
+    return near.select("frequency", monetary_value=mean, n_customers=near.n_customers)
 
 
 def customer_worth(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from cam import key_figures
 from cam.changes import compare
 from cam.data import Prepared
-from cam.data.engine import identifier, literal
+from cam.data.engine import identifier, literal, workspace
 from cam.key_figures import Row
 from cam.language import translate, use
 from cam.params import Params
@@ -233,7 +232,7 @@ def _write_customers(staging: Path, prepared: Prepared, done: Sequence[str]) -> 
         for name in STARTING_TABLES
         if name in prepared.tables and "customer_id" in prepared.review["tables"][name]["columns"]
     ]
-    with duckdb.connect() as connection:
+    with tempfile.TemporaryDirectory(prefix="cam-") as spill, workspace(Path(spill)) as connection:
         ids = " UNION ".join(
             f"SELECT customer_id FROM read_parquet({literal(str(path))})"
             for path in [*scores, *(prepared.path(name) for name in bases[:1])]

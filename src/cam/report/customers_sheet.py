@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from cam.data.engine import identifier, literal
+from cam.data.engine import identifier, literal, workspace
 from cam.language import sentence, together
 from cam.language import translate as _
 from cam.report.pages import label
@@ -40,7 +39,7 @@ def customer_sheets(path: Path, *, currency: str) -> tuple[Sheet, Sheet]:
         Rows of the first are read as it is written.
     """
     source = f"read_parquet({literal(str(path))})"
-    with duckdb.connect() as connection:
+    with tempfile.TemporaryDirectory(prefix="cam-") as spill, workspace(Path(spill)) as connection:
         described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
         found = connection.execute(f"SELECT count(*) FROM {source}").fetchone()
     n = int(found[0]) if found else 0
@@ -116,7 +115,7 @@ def _rows(source: str, known: Sequence[ScoreColumn], kinds: dict[str, str]) -> I
     worded: list[tuple[int, Callable[[str], str]]] = [
         (place, cache(column.words)) for place, column in enumerate(known) if column.words
     ]
-    with duckdb.connect() as connection:
+    with tempfile.TemporaryDirectory(prefix="cam-") as spill, workspace(Path(spill)) as connection:
         cursor = connection.execute(
             f"SELECT {selected} FROM {source} ORDER BY customer_id LIMIT {MAX_CUSTOMERS}"
         )

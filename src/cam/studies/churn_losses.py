@@ -16,6 +16,7 @@ from cam.measures.churn.profit import share_for_good
 from cam.measures.lifecycle.survival import kaplan_meier
 from cam.reduce.durations import duration_cells, snapshot_durations
 from cam.reduce.retention_list import mean_losses, with_losses, with_odds
+from cam.reduce.scores import distinct_values
 from cam.studies.study import Study
 
 if TYPE_CHECKING:
@@ -71,15 +72,15 @@ def month_risk(curve: pd.DataFrame, tenures: pd.DataFrame, *, months: float) -> 
     return float(np.average(risk, weights=tenures["n_customers"].to_numpy(float)))
 
 
-def odds_to_mean(p: np.ndarray, *, mean: float) -> float:
-    """Return the factor of all odds at which the probabilities have that mean."""
+def odds_to_mean(p: np.ndarray, *, mean: float, n: np.ndarray | None = None) -> float:
+    """Return the factor of all odds at which the probabilities, of *n* customers each, have that mean."""
     from scipy.optimize import brentq  # here, because it makes every start slower
 
     inside = np.clip(p, 1e-9, 1 - 1e-9)
 
     def off(log_odds: float) -> float:
         factor = np.exp(log_odds)
-        return float((inside * factor / (1 - inside + inside * factor)).mean() - mean)
+        return float(np.average(inside * factor / (1 - inside + inside * factor), weights=n) - mean)
 
     return float(np.exp(brentq(off, -60.0, 60.0)))
 
@@ -167,5 +168,7 @@ def _of_snapshot(study: Study, scored: ir.Table) -> ir.Table | CannotSay:
         return CannotSay(reason, _("Add tenure_months of more customers."))
     months = study.params.churn.horizon_days / _DAYS_PER_MONTH
     mean = min(max(month_risk(curve, today, months=months), 1e-6), 1 - 1e-6)
-    odds = odds_to_mean(scored.p_churn.execute().to_numpy(float), mean=mean)
+    # A millionth of a probability moves no mean; without it everybody may have one of their own.
+    risk = distinct_values(scored.mutate(p_churn=scored.p_churn.round(6)), "p_churn").execute()
+    odds = odds_to_mean(risk["value"].to_numpy(float), mean=mean, n=risk["n_customers"].to_numpy(float))
     return with_odds(scored, odds=odds).mutate(loss_basis=ibis.literal("snapshot"))

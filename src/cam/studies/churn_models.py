@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import ibis
@@ -158,25 +160,29 @@ def score(study: Study, models: Models) -> ir.Table | CannotSay:
     A snapshot holds today's customers among those learnt from: each keeps the probability from out of fold.
     """
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     schema = pa.schema([("customer_id", pa.string()), ("p_churn", pa.float64())])
     known = (
         pd.Series(dtype=float) if models.rows.cut_offs else models.tested.set_index("customer_id")["p_churn"]
     )
-    done = []
-    for chunk in models.rows.current.order_by("customer_id").to_pyarrow_batches(chunk_size=_CHUNK):
-        if chunk.num_rows:
-            rows = chunk.to_pandas()
-            risk = _calibrated(models.recalibration, models.final.probability(rows))
-            own = known.reindex(rows["customer_id"]).to_numpy(float)
-            risk = np.where(np.isnan(own), risk, own)
-            ids = chunk.column("customer_id").cast(pa.string())
-            done.append(pa.record_batch([ids, pa.array(risk)], schema=schema))
-    if not done:
-        return CannotSay(sentence("There are no customers today whose risk could be said."))
-    # Two columns of all customers, and the features of one chunk, are what memory holds.
-    table = pa.Table.from_batches(done, schema=schema)
-    return study.engine.create_table("churn_scores", table, overwrite=True)
+    # On disk: memory holds the features of one chunk, however many customers there are.
+    with tempfile.TemporaryDirectory(prefix="cam-") as folder:
+        path, n = Path(folder) / "scores.parquet", 0
+        with pq.ParquetWriter(path, schema) as written:
+            for chunk in models.rows.current.order_by("customer_id").to_pyarrow_batches(chunk_size=_CHUNK):
+                if not chunk.num_rows:
+                    continue
+                rows = chunk.to_pandas()
+                risk = _calibrated(models.recalibration, models.final.probability(rows))
+                own = known.reindex(rows["customer_id"]).to_numpy(float)
+                risk = np.where(np.isnan(own), risk, own)
+                ids = chunk.column("customer_id").cast(pa.string())
+                written.write_batch(pa.record_batch([ids, pa.array(risk)], schema=schema))
+                n += chunk.num_rows
+        if not n:
+            return CannotSay(sentence("There are no customers today whose risk could be said."))
+        return study.engine.create_table("churn_scores", study.engine.read_parquet(path), overwrite=True)
 
 
 def _parted(study: Study, table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame] | CannotSay:

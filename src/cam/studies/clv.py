@@ -29,11 +29,11 @@ from cam.measures.value.gamma_gamma import (
     fit_gamma_gamma,
 )
 from cam.reduce.summary import cells
-from cam.reduce.worth import SPEND_UNIT, customer_worth, spend_cells, worth_cells
+from cam.reduce.worth import SPEND_UNIT, customer_worth, worth_cells
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.margin import lacks_margin
 from cam.studies.repeat_buying import MIN_REPEAT, SEED, Fits, Picked, refit
-from cam.studies.spend import limits_text
+from cam.studies.spend import counted_spend, limits_text
 from cam.studies.study import Study, needs
 
 #: A discount rate per year below this is likely to be one per month or week.
@@ -333,7 +333,7 @@ def clv_by_channel(study: Study, customers: ir.Table, worth: Worth) -> pd.DataFr
     for channel in people.select("channel").distinct().order_by("channel").execute()["channel"]:
         mine = people.filter(people.channel == channel)
         table = cells(mine).order_by(["frequency", "recency", "T"]).execute()
-        spent = spend_cells(mine).order_by(["frequency", "monetary_value"]).execute()
+        spent = counted_spend(mine)
         draws = _new_by_draw(study, worth, table, spent, for_ever=for_ever)
         if draws is not None:
             n = int(table["n_customers"].sum())

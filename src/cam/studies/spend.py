@@ -16,17 +16,20 @@ from cam.measures.value.gamma_gamma import (
     fit_gamma_gamma,
     spend_frequency_correlation,
 )
-from cam.reduce.worth import spend_cells
+from cam.reduce.worth import NEAR, near_spend_cells, spend_cells
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.fitted import parameters
 from cam.studies.repeat_buying import MIN_REPEAT
 from cam.studies.study import Study, needs
 
+#: Own means of that many customers are told apart; a study that held all of them would grow with the customers.
+MOST_MEANS = 1_000_000
+
 
 @needs()
 def spend_rows(study: Study, customers: ir.Table) -> pd.DataFrame | CannotSay:
     """Count customers by frequency and own mean spend: what tells of spend per purchase."""
-    rows = spend_cells(customers).order_by(["frequency", "monetary_value"]).execute()
+    rows = counted_spend(customers)
     n = int(rows["n_customers"].sum())
     if n < MIN_REPEAT:
         return CannotSay(
@@ -41,6 +44,13 @@ def spend_rows(study: Study, customers: ir.Table) -> pd.DataFrame | CannotSay:
             _("Spend or frequency is the same for all repeat customers, so neither can be modelled.")
         )
     return rows
+
+
+def counted_spend(customers: ir.Table) -> pd.DataFrame:
+    """Count customers by frequency and own mean spend; by nearly equal means where there are very many customers."""
+    spenders = int(customers.filter(customers.frequency > 0, customers.monetary_value > 0).count().execute())
+    counted = spend_cells(customers) if spenders <= MOST_MEANS else near_spend_cells(customers)
+    return counted.order_by(["frequency", "monetary_value"]).execute()
 
 
 @needs()
@@ -98,6 +108,15 @@ def show_spend(
             mean=value_text(fit.mean_spend, study.currency),
         ),
     ]
+    if int(rows["n_customers"].sum()) > MOST_MEANS:
+        notes.append(
+            sentence(
+                "More than {n} customers have bought again, so those whose means differ by less than {near} stand "
+                "together at their mean: what follows is not touched by that.",
+                n=MOST_MEANS,
+                near=value_text(NEAR, "share"),
+            )
+        )
     if without:
         notes.append(
             sentence(

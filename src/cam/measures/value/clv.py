@@ -29,6 +29,8 @@ from cam.measures.value.newton import Floats
 OUTLOOKS = ("p_alive", "expected_purchases", "discounted_purchases", "dert", "p_buys")
 #: Cells at a time, so that all draws of them fit in memory.
 _BLOCK = 10_000
+#: Cells whose futures are drawn at once: memory does not grow with the cells.
+_CELLS_AT_ONCE = 200_000
 #: Futures drawn per cell to see how far chance moves a total.
 _FUTURES = 40
 #: Weeks that stand for ever when futures are drawn.
@@ -246,6 +248,23 @@ def chance_of_totals(
     (1.0, 0.0)
     """
     rng = np.random.default_rng(seed)
+    squares = np.zeros(2)
+    for begin in range(0, len(scored), _CELLS_AT_ONCE):
+        some = scored.iloc[begin : begin + _CELLS_AT_ONCE]
+        squares += _chance_of_cells(fit, spend, some, horizon=horizon, rng=rng)
+    bought, brought = squares**0.5
+    return float(bought), float(brought)
+
+
+def _chance_of_cells(
+    fit: RepeatBuying,
+    spend: GammaGammaFit | None,
+    scored: pd.DataFrame,
+    *,
+    horizon: float | None,
+    rng: np.random.Generator,
+) -> Floats:
+    """The variances of both totals over some of the cells."""
     n = cells.counts_of(scored)
     weeks = _LONG if horizon is None else horizon
     name = "dert" if horizon is None else "discounted_purchases"
@@ -260,7 +279,7 @@ def chance_of_totals(
         bought[number] = draw_purchases(fit, scored, horizon=weeks, rng=rng)
         if spend is not None:
             brought[number] = kept * spend.draw_total(x_spend, own, bought[number], rng)
-    return tuple(float(np.einsum("i,i->", n, each.var(axis=0, ddof=1)) ** 0.5) for each in (bought, brought))  # type: ignore[return-value]
+    return np.array([np.einsum("i,i->", n, each.var(axis=0, ddof=1)) for each in (bought, brought)])
 
 
 def clv_of_new(

@@ -1,0 +1,429 @@
+"""From orders to every customer's score, at 1, 10 and 100 million orders: each step in a process of its own, in turn.
+
+``python benchmarks/pipeline.py TASK FOLDER`` does one step on the orders in that folder and prints what it took.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import statistics
+import subprocess
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from models import peak
+
+MILLION = 1_000_000
+#: Orders, and rounds of each task; the floors and what has a goal take a round more than the rest where it is large.
+SIZES = {1 * MILLION: 5, 10 * MILLION: 3, 100 * MILLION: 1}
+QUICK = {200_000: 1}
+FIRST, AS_OF = date(2023, 7, 1), date(2026, 6, 30)
+#: Text ids, DECIMAL money, dates; in the order of time, as a log is. A tenth as many customers as orders. Each has a
+#: rate of buying (exponential, cut at three times its mean), a first day and a while, half a year on average, in which
+#: it buys: by formulas of the row, so that nothing is loaded. A row stands for an order with the chance that its
+#: customer's rate gives it, so there are about as many orders as asked for.
+ORDERS = """
+copy (
+    with drawn as (
+        select hash(i) % {customers} as who, hash(7 * i + 1) % 1000003 / 1000003.0 as u,
+               hash(5 * i + 3) % 1000003 / 1000003.0 as luck, hash(3 * i) % 20000 / 100.0 as amount
+        from range({rows}) as rows(i)
+    ), placed as (
+        select who, u, amount * (0.5 + hash(who + 5) % 1009 / 1009.0) as amount,
+               hash(who + 11) % 1000003 / 1000003.0 as start,
+               -ln(1 - hash(who + 77) % 1000003 / 1000003.0) / 6 as stay
+        from drawn where luck < least(-ln(1 - hash(who + 33) % 1000003 / 1000003.0) / 3, 1)
+    )
+    select 'C' || lpad(who::varchar, 9, '0') as customer_id,
+           (date '{first}' + (least(start + u * least(stay, 1 - start), 0.9999) * {days})::integer)::timestamp
+               as order_date,
+           (amount + 1)::decimal(18, 2) as revenue, 'purchase' as kind
+    from placed order by order_date
+) to '{path}' (format parquet)
+"""
+#: The mean of an exponential of mean 1 that is cut at 3, over 3: how many rows become an order.
+TAKEN = 0.3167
+#: What the summary does, by hand: the same two groupings, the same sums, the same columns.
+BY_HAND = """
+create or replace table summary as
+select customer_id, first_date, last_date, n_days - 1 as frequency,
+       date_diff('day', first_date, last_date) / 7.0 as recency,
+       date_diff('day', first_date, date '{as_of}') / 7.0 as T,
+       (((revenue - coalesce(not_bought, 0))::decimal(18, 2) * 100)::bigint
+           - (placed - date_diff('day', date '1970-01-01', first_date) * 400000000000000))::double / 100
+           / nullif(n_days - 1, 0) as monetary_value,
+       date_diff('day', last_date, date '{as_of}') as days_since_last,
+       (n_days + coalesce(more_orders, 0))::bigint as n_orders, revenue
+from (
+    select customer_id, min(bought_on) as first_date, max(bought_on) as last_date, count(bought_on) as n_days,
+           sum(n - 1) filter (n > 1) as more_orders, sum(paid) as revenue,
+           sum(paid) filter (n = 0) as not_bought, min(placed) as placed
+    from (
+        select customer_id, n, paid, case when n > 0 then day end as bought_on,
+               case when n > 0 then date_diff('day', date '1970-01-01', day) * 400000000000000 end
+                   + (paid * 100)::bigint as placed
+        from (
+            select customer_id, order_date::date as day, kind = 'loose refund' as is_loose,
+                   sum(revenue)::decimal(14, 2) as paid, count(*) filter (kind = 'purchase') as n
+            from orders where order_date < timestamp '{after}' group by all
+        )
+    ) group by customer_id
+) where n_days > 0
+"""
+SCAN, GROUPED, HAND, SUMMARY = "scan", "one GROUP BY", "summary by hand", "summary"
+STATES, REVENUE, FIT, SCORE, PEER = (
+    "states and cohorts",
+    "cohort revenue",
+    "fit",
+    "scores",
+    "pandas, lifetimes",
+)
+SUMMED, PANDAS_COHORTS = "summary, in pandas", "cohorts, in pandas"
+TOLD = {
+    SCAN: "floor: DuckDB scans the three columns",
+    GROUPED: "one plain `GROUP BY customer_id`",
+    HAND: "one row per customer, SQL by hand",
+    SUMMARY: "one row per customer, `customer_summary`",
+    STATES: "states of every customer and month, cohort retention",
+    REVENUE: "cohort revenue, with its parts for intervals",
+    FIT: "cells of customers; BG/NBD and Gamma-Gamma",
+    SCORE: "every customer scored, written by the engine",
+}
+#: Draws of the bootstrap behind the limits of every score: what the study takes.
+DRAWS = 200
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A ratio of two tasks of one size that should stay below, or above, a limit."""
+
+    told: str
+    task: str
+    of: str
+    limit: float
+    is_least: bool = False
+
+
+GOALS = [
+    Goal("the summary, of the scan", SUMMARY, SCAN, 12),
+    Goal("`lifetimes`' summary, of ours", SUMMED, SUMMARY, 5, is_least=True),
+    Goal("states and cohorts, of one GROUP BY", STATES, GROUPED, 2),
+    Goal("Ibis, compiling included, of the SQL by hand", SUMMARY, HAND, 1.3),
+]
+#: Time per order at the largest size, of that at the one before.
+GROWTH = 1.5
+
+
+def do(task: str, folder: Path) -> dict[str, float]:
+    """Do one task and return its seconds, those of the processors, and the peak of this process in MB."""
+    from cam.studies.study import open_engine
+
+    if task == PEER:
+        return in_pandas(folder)
+    engine = open_engine()
+    orders = engine.read_parquet(folder / "orders.parquet", table_name="orders")
+    call = tasks(engine, orders, folder)[task]
+    began, worked = time.perf_counter(), time.process_time()
+    call()
+    return {
+        task: time.perf_counter() - began,
+        "cpu": time.process_time() - worked,
+        "peak": peak(),
+    }
+
+
+def tasks(engine: Any, orders: Any, folder: Path) -> dict[str, Callable[[], object]]:
+    """Return what is timed, by name."""
+    import ibis
+
+    from cam.measures.lifecycle.stages import StageRules, activity_by_cohort, bought_months, stage_codes
+    from cam.measures.value.bg_nbd import fit_bg_nbd
+    from cam.measures.value.bootstrap import bootstrap
+    from cam.measures.value.clv import score_cells, spend_by_frequency
+    from cam.measures.value.gamma_gamma import fit_gamma_gamma
+    from cam.reduce.cohort_revenue import cohort_members, cohort_revenue, cohort_sizes
+    from cam.reduce.states import activity_patterns, month_of
+    from cam.reduce.summary import customer_summary
+    from cam.reduce.worth import SPEND_UNIT, customer_worth, worth_cells
+    from cam.studies.spend import counted_spend
+
+    keys = ["frequency", "recency", "T", "spend_frequency"]
+    # What is loaded at the first query, whatever it is, is no part of any.
+    ibis.memtable({"x": [1]}).count().execute()
+    engine.raw_sql("SELECT 1").fetchall()
+
+    def states() -> object:
+        frame = activity_patterns(orders, first=FIRST, as_of=AS_OF).execute()
+        bought = bought_months(frame, n_months=month_of(AS_OF) - month_of(FIRST) + 1)
+        counts = frame["n_customers"].to_numpy()
+        codes = stage_codes(bought, rules=StageRules(4, 2, 4, 8))
+        return codes, activity_by_cohort(bought, counts, first_month=month_of(FIRST))
+
+    def revenue() -> object:
+        members = engine.create_table("members", cohort_members(orders, as_of=AS_OF), overwrite=True)
+        return cohort_sizes(members).execute(), cohort_revenue(orders, members, as_of=AS_OF).execute()
+
+    def summary() -> object:
+        return engine.create_table("summary", customer_summary(orders, as_of=AS_OF), overwrite=True)
+
+    def fit() -> None:
+        people = engine.read_parquet(folder / "summary.parquet")
+        table = worth_cells(people).order_by(keys).execute().astype({"spend_units": "float64"})
+        table["spend_sum"] = table["spend_units"] / SPEND_UNIT
+        spent = counted_spend(people)
+        found = table, spent, fit_bg_nbd(table), fit_gamma_gamma(spent)
+        (folder / "fits.pickle").write_bytes(pickle.dumps(found))
+
+    def score() -> None:
+        table, spent, buying, spend = pickle.loads((folder / "fits.pickle").read_bytes())
+        several = [buying, *bootstrap(buying, table, n_draws=DRAWS, seed=1)]
+        spends = [spend, *bootstrap(spend, spent, n_draws=DRAWS, seed=2)]
+        scored, _sums = score_cells(several, table, horizon=52, discount=0.002)
+        kept = scored.drop(columns=["spend_units", "spend_sum", "n_customers"])
+        kept = kept.drop_duplicates(["frequency", "recency", "T"])
+        by_frequency = spend_by_frequency(spends, sorted(table["spend_frequency"].unique()))
+        worth = customer_worth(
+            engine.read_parquet(folder / "summary.parquet"),
+            engine.create_table("scored", kept),
+            engine.create_table("by_frequency", by_frequency),
+            margin=0.4,
+            margin_error=0.02,
+            z=1.96,
+        )
+        engine.to_parquet(worth.order_by("customer_id"), folder / "scores.parquet")
+
+    def queried(sql: str) -> Callable[[], object]:
+        return lambda: engine.raw_sql(sql).fetchall()
+
+    inner = "SELECT customer_id, count(*) AS n, sum(revenue) AS s FROM orders GROUP BY 1"
+    return {
+        SCAN: queried("SELECT max(customer_id), max(order_date), sum(revenue) FROM orders"),
+        GROUPED: queried(f"SELECT count(*), max(n), max(s) FROM ({inner})"),
+        HAND: queried(BY_HAND.format(as_of=AS_OF, after=AS_OF + timedelta(days=1))),
+        SUMMARY: summary,
+        "keep": lambda: engine.to_parquet(customer_summary(orders, as_of=AS_OF), folder / "summary.parquet"),
+        STATES: states,
+        REVENUE: revenue,
+        FIT: fit,
+        SCORE: score,
+    }
+
+
+def in_pandas(folder: Path) -> dict[str, float]:
+    """Do what a user would write: read the orders, cohorts, one row per customer, fit, score, write."""
+    import pandas as pd
+    from lifetimes import BetaGeoFitter, GammaGammaFitter
+    from lifetimes.utils import summary_data_from_transaction_data
+
+    marks = [time.perf_counter()]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        frame = pd.read_parquet(folder / "orders.parquet")
+        frame["revenue"] = frame["revenue"].astype(float)
+        marks.append(time.perf_counter())
+        month = frame["order_date"].dt.year * 12 + frame["order_date"].dt.month
+        cohort = month.groupby(frame["customer_id"]).transform("min")
+        table = pd.DataFrame({"cohort": cohort, "age": month - cohort, "who": frame["customer_id"]})
+        table.groupby(["cohort", "age"])["who"].nunique().unstack()
+        marks.append(time.perf_counter())
+        del month, cohort, table
+        names = ("customer_id", "order_date")
+        people = summary_data_from_transaction_data(
+            frame, *names, monetary_value_col="revenue", observation_period_end=str(AS_OF)
+        )
+        marks.append(time.perf_counter())
+        del frame
+        history = ["frequency", "recency", "T"]
+        people[["recency", "T"]] /= 7
+        buying = BetaGeoFitter().fit(*(people[name] for name in history))
+        repeat = people[people["frequency"] > 0]
+        spend = GammaGammaFitter().fit(repeat["frequency"], repeat["monetary_value"])
+        people["p_alive"] = buying.conditional_probability_alive(*(people[name] for name in history))
+        people["clv"] = spend.customer_lifetime_value(
+            buying, *(people[name] for name in [*history, "monetary_value"]), time=12, freq="W"
+        )
+        people.to_parquet(folder / "peer.parquet")
+    marks.append(time.perf_counter())
+    _read, cohorts, summed, _rest = (after - before for before, after in pairwise(marks))
+    whole = marks[-1] - marks[0]
+    return {PEER: whole, SUMMED: summed, PANDAS_COHORTS: cohorts, "cpu": time.process_time(), "peak": peak()}
+
+
+def run(task: str, folder: Path) -> dict[str, float]:
+    """Do one task in a fresh process."""
+    done = subprocess.run(
+        [sys.executable, __file__, task, str(folder)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        sys.exit(f"{task}: {done.stdout}{done.stderr}")
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    print(f"{folder.name:>12} {task:22} {found}", file=sys.stderr, flush=True)
+    return found
+
+
+def write_orders(folder: Path, n: int) -> None:
+    """Write the orders of one size."""
+    from cam.studies.study import open_engine
+
+    open_engine().raw_sql(
+        ORDERS.format(
+            customers=n // 10,
+            rows=int(n / TAKEN),
+            first=FIRST,
+            days=(AS_OF - FIRST).days + 1,
+            path=folder / "orders.parquet",
+        )
+    )
+
+
+def measure_size(folder: Path, n: int, rounds: int) -> dict[str, list[dict[str, float]]]:
+    """Alternate all tasks on one size; the peer once, and not where it would need more memory than there is."""
+    folder.mkdir()
+    write_orders(folder, n)
+    run("keep", folder)
+    found: dict[str, list[dict[str, float]]] = {}
+    quick = [SCAN, GROUPED, HAND, SUMMARY, STATES]
+    for number in range(rounds):
+        for task in TOLD:
+            # What has no goal is measured once where it takes long.
+            if task in quick or number == 0 or n <= MILLION:
+                found.setdefault(task, []).append(run(task, folder))
+    if n <= 10 * MILLION:
+        found[PEER] = [run(PEER, folder)]
+        for part in (SUMMED, PANDAS_COHORTS):
+            found[part] = found[PEER]
+    for path in folder.iterdir():
+        path.unlink()
+    return found
+
+
+Found = dict[int, dict[str, list[dict[str, float]]]]
+
+
+def measure(folder: Path, *, quick: bool, rounds: int | None) -> tuple[str, str]:
+    """Return the table, and the plot."""
+    sizes = QUICK if quick else SIZES
+    found: Found = {}
+    for n, usual in sizes.items():
+        found[n] = measure_size(folder / f"{n}", n, min(rounds or usual, usual))
+    return "\n".join([*table(found), "", *goals(found)]) + "\n", draw(found)
+
+
+def middle(found: Found, n: int, task: str, of: str = "") -> float:
+    """Return the median over the rounds of a task's seconds, or of what else it says; not a number without it."""
+    each = [one[of or task] for one in found[n].get(task, ())]
+    return statistics.median(each) if each else float("nan")
+
+
+def table(found: Found) -> list[str]:
+    """Return seconds, and the peak of the process, of each task at each size."""
+    told = [f"{n / MILLION:g} million orders" for n in found]
+    lines = [
+        f"| task | {' | '.join(f'{size}, s | peak, MB' for size in told)} |",
+        f"|---|{'---:|---:|' * len(found)}",
+    ]
+    names = TOLD | {
+        SUMMED: "one row per customer, `lifetimes`, the orders already in memory",
+        PANDAS_COHORTS: "cohort retention, pandas",
+        PEER: "pandas and `lifetimes`, from the file to the scores",
+    }
+    for task, name in names.items():
+        cells = []
+        for n in found:
+            seconds = middle(found, n, task)
+            peaks = "" if task in (SUMMED, PANDAS_COHORTS) else f"{middle(found, n, task, 'peak'):,.0f}"
+            cells += [f"{seconds:#.3g}".rstrip("."), peaks] if seconds == seconds else ["–", "–"]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines
+
+
+def goals(found: Found) -> list[str]:
+    """Return the ratios beside their goals; the one of two sizes is that of a whole pipeline per order."""
+    lines = [
+        f"| ratio | goal | {' | '.join(f'{n / MILLION:g} million' for n in found)} |",
+        f"|---|---:|{'---:|' * len(found)}",
+    ]
+    for goal in GOALS:
+        cells = []
+        for n in found:
+            ratio = middle(found, n, goal.task) / middle(found, n, goal.of)
+            cells.append(judged(ratio, goal.limit, is_least=goal.is_least))
+        sign = "at least" if goal.is_least else "at most"
+        lines.append(f"| {goal.told} | {sign} {goal.limit:g} | {' | '.join(cells)} |")
+    sizes = list(found)
+    for task in (SUMMARY, STATES, FIT, SCORE, "all"):
+        cells = ["–"]
+        for smaller, larger in pairwise(sizes):
+            each = [seconds_of(found, n, task) / n for n in (smaller, larger)]
+            cells.append(judged(each[1] / each[0], GROWTH))
+        told = "all steps together" if task == "all" else TOLD[task]
+        lines.append(
+            f"| time per order, of that at the size before: {told} | at most {GROWTH} | {' | '.join(cells)} |"
+        )
+    return lines
+
+
+def seconds_of(found: Found, n: int, task: str) -> float:
+    """Return the seconds of a task, or of all that lead from the orders to scores and cohorts."""
+    several = (SUMMARY, STATES, REVENUE, FIT, SCORE) if task == "all" else (task,)
+    return sum(middle(found, n, each) for each in several)
+
+
+def judged(ratio: float, limit: float, *, is_least: bool = False) -> str:
+    """Return a ratio, and whether it meets its goal."""
+    if ratio != ratio:
+        return "–"
+    is_met = ratio >= limit if is_least else ratio <= limit
+    return f"{ratio:.2f}, {'met' if is_met else 'not met'}"
+
+
+def draw(found: Found) -> str:
+    """Draw seconds by orders, both logarithmic, with the floor and the peer; as SVG."""
+    from cam.show import canvas
+
+    ax = canvas.new_axes(width=7.6, height=4.4)
+    lines = {
+        "all steps": ("all", canvas.ACCENT, "-"),
+        "one row per customer": (SUMMARY, canvas.PALETTE[2], "-"),
+        "states and cohorts": (STATES, canvas.PALETTE[4], "-"),
+        "one GROUP BY": (GROUPED, canvas.GREY, "-"),
+        "scan of three columns": (SCAN, canvas.GREY, "--"),
+        "pandas and lifetimes": (PEER, canvas.PALETTE[5], "-"),
+    }
+    words = []
+    for name, (task, color, style) in lines.items():
+        points = [(n, seconds_of(found, n, task)) for n in found]
+        points = [(n, seconds) for n, seconds in points if seconds == seconds]
+        ax.plot(*zip(*points, strict=True), style, color=color, marker="o", markersize=5)
+        ax.annotate(name, points[-1], (8, 0), textcoords="offset points", va="center", color=color)
+        words.append(f"{name}: " + ", ".join(f"{s:.3g} s at {n:,}" for n, s in points))
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    sizes = list(found)
+    ax.set_xticks(sizes, [f"{n / MILLION:g} million" for n in sizes])
+    ax.set_xlim(sizes[0] / 1.4, sizes[-1] * 5)
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.minorticks_off()
+    ax.set_xlabel("orders")
+    ax.set_ylabel("seconds")
+    canvas.value_grid(ax, "y")
+    canvas.describe(
+        ax,
+        title="How long from orders to every customer's score?",
+        subtitle="By number of orders, a tenth as many customers; both axes logarithmic, "
+        "so a straight line as steep as the scan's grows with the orders and no faster",
+        alt="; ".join(words) + ".",
+    )
+    return canvas.svg(ax.figure)
+
+
+if __name__ == "__main__":
+    print(json.dumps(do(sys.argv[1], Path(sys.argv[2]))))
