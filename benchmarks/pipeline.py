@@ -26,31 +26,33 @@ MILLION = 1_000_000
 SIZES = {1 * MILLION: 5, 10 * MILLION: 3, 100 * MILLION: 1}
 QUICK = {200_000: 1}
 FIRST, AS_OF = date(2023, 7, 1), date(2026, 6, 30)
-#: Text ids, DECIMAL money, dates; in the order of time, as a log is. A tenth as many customers as orders. Each has a
-#: rate of buying (exponential, cut at three times its mean), a first day and a while, half a year on average, in which
-#: it buys: by formulas of the row, so that nothing is loaded. A row stands for an order with the chance that its
-#: customer's rate gives it, so there are about as many orders as asked for.
+#: Text ids, DECIMAL money, dates; in the order of time, as a log is. A tenth as many customers as orders. They come on
+#: any day of the three years, buy at a rate (exponential) and leave after a while (Pareto of the second kind), as the
+#: models have it; all by formulas of the row, so that nothing is loaded. There are about as many orders as asked for.
 ORDERS = """
 copy (
-    with drawn as (
-        select hash(i) % {customers} as who, hash(7 * i + 1) % 1000003 / 1000003.0 as u,
-               hash(5 * i + 3) % 1000003 / 1000003.0 as luck, hash(3 * i) % 20000 / 100.0 as amount
-        from range({rows}) as rows(i)
+    with people as (
+        select i, hash(i) % 1000003 / 1000003.0 as start, -ln(1 - hash(i + 33) % 1000003 / 1000003.0) as rate,
+               0.15 * (pow(1 - hash(i + 77) % 1000003 / 1000003.0, -1.25) - 1) as stay,
+               0.5 + hash(i + 5) % 1009 / 1009.0 as price
+        from range({customers}) as rows(i)
     ), placed as (
-        select who, u, amount * (0.5 + hash(who + 5) % 1009 / 1009.0) as amount,
-               hash(who + 11) % 1000003 / 1000003.0 as start,
-               -ln(1 - hash(who + 77) % 1000003 / 1000003.0) / 6 as stay
-        from drawn where luck < least(-ln(1 - hash(who + 33) % 1000003 / 1000003.0) / 3, 1)
+        select i, price, start, least(stay, 1 - start) as span, {pace} * rate * least(stay, 1 - start) as repeats
+        from people
+    ), drawn as (
+        select i, price, start, span, repeats, unnest(range(1 + ceil(4 * repeats)::bigint)) as k from placed
     )
-    select 'C' || lpad(who::varchar, 9, '0') as customer_id,
-           (date '{first}' + (least(start + u * least(stay, 1 - start), 0.9999) * {days})::integer)::timestamp
-               as order_date,
-           (amount + 1)::decimal(18, 2) as revenue, 'purchase' as kind
-    from placed order by order_date
+    select 'C' || lpad((i * 611953 % 1000000000)::varchar, 9, '0') as customer_id,
+           (date '{first}' + trunc(least(start + (k > 0)::integer * hash(7 * i + 1000003 * k) % 1000003 / 1000003.0 * span,
+                                    0.9999) * {days}, 0)::integer)::timestamp as order_date,
+           (1 + price * (hash(3 * i + 7919 * k) % 20000) / 100.0)::decimal(18, 2) as revenue, 'purchase' as kind
+    from drawn where k = 0 or hash(11 * i + 104729 * k) % 1000003 / 1000003.0 < repeats / ceil(4 * repeats)
+    order by order_date
 ) to '{path}' (format parquet)
 """
-#: The mean of an exponential of mean 1 that is cut at 3, over 3: how many rows become an order.
-TAKEN = 0.3167
+#: Repeat orders per customer and while of the whole three years, so that a customer has ten orders on average.
+PACE = 9 / 0.2365
+
 #: What the summary does, by hand: the same two groupings, the same sums, the same columns.
 BY_HAND = """
 create or replace table summary as
@@ -276,7 +278,7 @@ def write_orders(folder: Path, n: int) -> None:
     open_engine().raw_sql(
         ORDERS.format(
             customers=n // 10,
-            rows=int(n / TAKEN),
+            pace=PACE,
             first=FIRST,
             days=(AS_OF - FIRST).days + 1,
             path=folder / "orders.parquet",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,10 +12,10 @@ from reduce.test_summary import simulate_log
 
 from cam.estimate import Z
 from cam.measures.value.clv import score_cells, spend_by_frequency
-from cam.measures.value.gamma_gamma import GammaGammaFit
+from cam.measures.value.gamma_gamma import GammaGammaFit, fit_gamma_gamma
 from cam.measures.value.pareto_nbd import ParetoNbdFit
 from cam.reduce.summary import customer_summary
-from cam.reduce.worth import SPEND_UNIT, customer_worth, spend_cells, worth_cells
+from cam.reduce.worth import SPEND_UNIT, customer_worth, near_spend_cells, spend_cells, worth_cells
 
 KEYS = ["frequency", "recency", "T"]
 AS_OF = date(2025, 3, 1)
@@ -216,3 +217,27 @@ def test_nobody_makes_no_rows(place, histories):
     _, table = histories
     nobody = table.filter(table.frequency < 0)
     assert worth_cells(nobody).execute().empty and spend_cells(nobody).execute().empty
+
+
+def test_near_means_stand_together_and_lose_nobody_and_no_money(place, histories):
+    people, table = histories
+    known = people[(people["frequency"] > 0) & (people["monetary_value"] > 0)]
+    near = near_spend_cells(table).execute().astype(float)
+    assert len(near) < len(known) and not near.duplicated(["frequency", "monetary_value"]).any()
+    assert near["n_customers"].sum() == len(known)
+    for frequency, cells in near.groupby("frequency"):
+        mine = known.loc[known["frequency"] == frequency, "monetary_value"]
+        held = (cells["monetary_value"] * cells["n_customers"]).sum()
+        # Each mean is rounded to a ten-thousandth of the currency.
+        np.testing.assert_allclose(held, mine.sum(), rtol=0, atol=len(mine) / SPEND_UNIT)
+
+
+def test_a_model_of_spend_hardly_sees_that_near_means_stand_together():
+    rng = np.random.default_rng(1)
+    n = 20_000
+    x = rng.integers(1, 9, n)
+    mean = rng.gamma(6.25 * x, 1 / (x * rng.gamma(3.74, 1 / 15.44, n)))
+    people = ibis.memtable({"frequency": x, "monetary_value": mean})
+    exact, near = (fit_gamma_gamma(cells(people).execute()) for cells in (spend_cells, near_spend_cells))
+    # A thousandth of the standard errors, which are near 0.02 of the logarithms.
+    np.testing.assert_allclose(near.theta, exact.theta, rtol=0, atol=2e-5)

@@ -61,6 +61,8 @@ def test_odds_and_months():
     p = np.array([0.2, 0.5, 0.8])
     factor = churn_losses.odds_to_mean(p, mean=0.3)
     assert (p * factor / (1 - p + p * factor)).mean() == pytest.approx(0.3)
+    thrice = churn_losses.odds_to_mean(p, mean=0.3, n=np.array([3.0, 1.0, 1.0]))
+    assert thrice == pytest.approx(churn_losses.odds_to_mean(np.array([0.2, 0.2, 0.2, 0.5, 0.8]), mean=0.3))
     curve = pd.DataFrame({"time": [0, 10, 20, 30], "survival": [1.0, 0.8, 0.6, 0.3]})
     today = pd.DataFrame({"duration": [0, 10, 28], "n_customers": [1, 2, 1]})
     # 20 % of the new; 25 % of those of 10; of those of 28 as of those of 20: half.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import asdict, replace
 
 import pandas as pd
 
 from cam.estimate import CannotSay, Estimate, Finding
 from cam.studies.action_lists import ActionList, Line
+from cam.studies.study import open_engine
 
 GAIN = Estimate("retention_gain", 9.0, "EUR", 3, 1.0, 17.0)
 
@@ -56,3 +58,25 @@ def test_a_sheet_is_left_with_what_the_overview_says_of_it_and_once(client):
     plain, listed = left(study, "sheets")
     assert plain == {"title": "Actions", "columns": ["a"], "rows": [[1]]}
     assert listed["about"] == json.loads(json.dumps(asdict(told))) and listed["rows"] == [[2]]
+
+
+def test_engines_spill_into_folders_of_their_own_and_leave_none(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    one, other = open_engine(), open_engine()
+    for engine in (one, other):
+        engine.raw_sql("SET memory_limit = '60MB'")
+        engine.raw_sql(
+            "CREATE TABLE spilt AS SELECT hash(i) AS a, hash(i + 1) AS b FROM range(6000000) AS r(i)"
+        )
+    assert len(list(tmp_path.iterdir())) == 2
+    one.disconnect()
+    # What the other has written is still there after the first has gone.
+    assert int(other.table("spilt").count().execute()) == 6_000_000
+    assert int(other.table("spilt").a.nunique().execute()) == 6_000_000
+    other.disconnect()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_study_says_what_it_may_hold_in_memory():
+    (limit,) = open_engine().raw_sql("SELECT current_setting('memory_limit')").fetchone()
+    assert limit == "1.1 GiB"  # 1,200 MB

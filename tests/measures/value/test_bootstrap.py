@@ -10,6 +10,7 @@ from measures.value.proofs import MODELS
 from measures.value.simulate import CDNOW, as_cells, customers
 
 from cam.estimate import Z
+from cam.measures.value import bootstrap as resampling
 from cam.measures.value import cells
 from cam.measures.value.bootstrap import bootstrap, interval_of_draws, total_of_draws
 from cam.measures.value.gamma_gamma import fit_gamma_gamma
@@ -116,8 +117,13 @@ def test_fewer_draws_are_the_first_of_more(table):
     assert few == more[:2]
 
 
-def test_counts_that_are_drawn_are_as_many_and_on_average_the_same():
-    """By a model whose refit is its mean count: r / alpha x T, as all were seen for the same time."""
+@pytest.mark.parametrize("one_by_one", [1_000_000, 100])
+def test_counts_that_are_drawn_are_as_many_and_on_average_the_same(monkeypatch, one_by_one):
+    """By a model whose refit is its mean count: r / alpha x T, as all were seen for the same time.
+
+    Whether customers are drawn one by one, or, as of very many, how many come out of each cell.
+    """
+    monkeypatch.setattr(resampling, "_ONE_BY_ONE", one_by_one)
     table = pd.DataFrame(
         {"frequency": [0, 1, 4], "recency": [0, 3, 10.0], "T": [30.0] * 3, "n_customers": [500, 90, 60]}
     )

@@ -264,6 +264,17 @@ def test_the_margin_is_drawn_as_far_as_it_is_known():
     ) == pytest.approx(0.02)
 
 
+def test_chance_of_very_many_cells_is_that_of_a_few_at_a_time(monkeypatch, people):
+    fit = NbdFit(1.0, 2.0)
+    whole = score_cells([fit], people_cells(people), horizon=HORIZON, discount=DISCOUNT)[0]
+    at_once, _money = chance_of_totals(fit, None, whole, horizon=HORIZON, seed=1)
+    monkeypatch.setattr(clv, "_CELLS_AT_ONCE", 50)
+    by_parts, _money = chance_of_totals(fit, None, whole, horizon=HORIZON, seed=1)
+    assert by_parts != at_once
+    # Both are known to a few per cent.
+    assert by_parts == pytest.approx(at_once, rel=0.15)
+
+
 def test_the_same_seed_gives_the_same_chance(table):
     scored, _ = score("pareto_nbd", table)
     fit = FITS["pareto_nbd"][0]
