@@ -43,8 +43,8 @@ copy (
         select i, price, start, span, repeats, unnest(range(1 + ceil(4 * repeats)::bigint)) as k from placed
     )
     select 'C' || lpad((i * 611953 % 1000000000)::varchar, 9, '0') as customer_id,
-           (date '{first}' + trunc(least(start + (k > 0)::integer * hash(7 * i + 1000003 * k) % 1000003 / 1000003.0 * span,
-                                    0.9999) * {days}, 0)::integer)::timestamp as order_date,
+           (date '{first}' + trunc(least(start + (k > 0)::integer * hash(7 * i + 1000003 * k) % 1000003 / 1000003.0
+                                         * span, 0.9999) * {days}, 0)::integer)::timestamp as order_date,
            (1 + price * (hash(3 * i + 7919 * k) % 20000) / 100.0)::decimal(18, 2) as revenue, 'purchase' as kind
     from drawn where k = 0 or hash(11 * i + 104729 * k) % 1000003 / 1000003.0 < repeats / ceil(4 * repeats)
     order by order_date

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol, Self, TypeVar
 
 import numpy as np
@@ -13,8 +13,8 @@ from cam.measures.value import cells
 from cam.measures.value.cells import LogLikelihood
 from cam.measures.value.newton import Floats, Optimum, maximise
 
-#: Customers that are drawn one by one, at most; of more, only how many come out of each cell is drawn.
-_ONE_BY_ONE = 1_000_000
+#: Customers that are drawn one by one, at most: of more, refits lie as the likelihood's normal distribution has it.
+_ONE_BY_ONE = 200_000
 #: Log-likelihood that a refit may leave, before its last step takes nearly all of it: far below chance.
 _REST = 1e-3
 
@@ -44,7 +44,8 @@ def bootstrap(fit: F, table: pd.DataFrame, *, n_draws: int, seed: int) -> Iterat
     """Fit a model again to resamples of its customers, drawn with replacement.
 
     Each resample is a new set of counts of the same cells; each refit begins at the fit, where what depends on
-    parameters alone is known already.
+    parameters alone is known already. Of more than 200,000 customers none are drawn: parameters are then so well known
+    that refits lie about the fit as its Hessian says, and they are drawn from that.
 
     Parameters
     ----------
@@ -86,12 +87,19 @@ def bootstrap(fit: F, table: pd.DataFrame, *, n_draws: int, seed: int) -> Iterat
         raise ValueError("only a model that was fitted can be fitted again")
     rng = np.random.default_rng(seed)
     counts = cells.counts_of(table).astype(np.int64)
-    draw = _draws(counts, rng)
+    n = int(counts.sum())
+    if n > _ONE_BY_ONE and optimum.is_peak:
+        root = np.linalg.cholesky(optimum.covariance)
+        for _ in range(n_draws):
+            yield fit.at(optimum.theta + root @ rng.standard_normal(len(root)))
+        return
+    owner = np.repeat(np.arange(counts.size), counts)
     likelihood = fit.likelihood(table)
     likelihood.keep(optimum.theta)
     for _ in range(n_draws):
+        drawn = np.bincount(owner[rng.integers(n, size=n)], minlength=counts.size)
         found = maximise(
-            likelihood.reweighted(draw().astype(float)),
+            likelihood.reweighted(drawn.astype(float)),
             optimum.theta,
             names=optimum.names,
             n_logs=optimum.n_logs,
@@ -101,15 +109,6 @@ def bootstrap(fit: F, table: pd.DataFrame, *, n_draws: int, seed: int) -> Iterat
         last = found.rest
         step = np.linalg.solve(-found.hessian, found.gradient) if last < _REST else 0.0
         yield fit.at(found.theta + step)
-
-
-def _draws(counts: cells.Ints, rng: np.random.Generator) -> Callable[[], cells.Ints]:
-    """Return what draws how often each cell comes up; the memory of many customers is that of their cells."""
-    n = int(counts.sum())
-    if n > _ONE_BY_ONE:
-        return lambda: rng.multinomial(n, counts / n)
-    owner = np.repeat(np.arange(counts.size), counts)
-    return lambda: np.bincount(owner[rng.integers(n, size=n)], minlength=counts.size)
 
 
 def interval_of_draws(draws: Floats) -> tuple[Floats, Floats]:
