@@ -50,8 +50,10 @@ copy (
     order by order_date
 ) to '{path}' (format parquet)
 """
-#: Repeat orders per customer and while of the whole three years, so that a customer has ten orders on average.
-PACE = 9 / 0.2365
+#: The share of the three years in which a customer buys, on average.
+WHILE = 0.2365
+#: Orders of a customer, on average.
+EACH = 10
 
 #: What the summary does, by hand: the same two groupings, the same sums, the same columns.
 BY_HAND = """
@@ -59,15 +61,15 @@ create or replace table summary as
 select customer_id, first_date, last_date, n_days - 1 as frequency,
        date_diff('day', first_date, last_date) / 7.0 as recency,
        date_diff('day', first_date, date '{as_of}') / 7.0 as T,
-       (((revenue - coalesce(not_bought, 0))::decimal(18, 2) * 100)::bigint
+       ((revenue::decimal(18, 2) * 100)::bigint - coalesce(not_bought, 0)::bigint
            - (placed - date_diff('day', date '1970-01-01', first_date) * 400000000000000))::double / 100
            / nullif(n_days - 1, 0) as monetary_value,
        date_diff('day', last_date, date '{as_of}') as days_since_last,
        (n_days + coalesce(more_orders, 0))::bigint as n_orders, revenue
 from (
     select customer_id, min(bought_on) as first_date, max(bought_on) as last_date, count(bought_on) as n_days,
-           sum(n - 1) filter (n > 1) as more_orders, sum(paid) as revenue,
-           sum(paid) filter (n = 0) as not_bought, min(placed) as placed
+           sum((n - 1)::double) filter (n > 1) as more_orders, sum(paid) as revenue,
+           sum((paid * 100)::double) filter (n = 0) as not_bought, min(placed) as placed
     from (
         select customer_id, n, paid, case when n > 0 then day end as bought_on,
                case when n > 0 then date_diff('day', date '1970-01-01', day) * 400000000000000 end
@@ -271,14 +273,14 @@ def run(task: str, folder: Path) -> dict[str, float]:
     return found
 
 
-def write_orders(folder: Path, n: int) -> None:
-    """Write the orders of one size."""
+def write_orders(folder: Path, n: int, *, each: int = EACH) -> None:
+    """Write the orders of one size, so many of each customer."""
     from cam.studies.study import open_engine
 
     open_engine().raw_sql(
         ORDERS.format(
-            customers=n // 10,
-            pace=PACE,
+            customers=n // each,
+            pace=(each - 1) / WHILE,
             first=FIRST,
             days=(AS_OF - FIRST).days + 1,
             path=folder / "orders.parquet",

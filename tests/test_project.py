@@ -131,13 +131,20 @@ def test_make_reports_makes_every_client_and_goes_on(ready, tmp_path):
 @pytest.mark.slow
 def test_make_bench_measures(ready, tmp_path):
     tables = tmp_path / "README.md"
-    parts = [f"<!-- {name} -->\n<!-- end {name} -->\n" for name in ("models", "reduction", "report")]
+    parts = [f"<!-- {name} -->\n<!-- end {name} -->\n" for name in ("models", "pipeline", "report")]
     tables.write_text("before\n" + "".join(parts) + "after\n")
     make("bench", f"BENCH_OPTIONS=--quick --to {tables}")
     text = tables.read_text()
     assert text.startswith("before\n") and text.endswith("after\n")
-    models, reduction, report = re.split("<!-- end models -->|<!-- end reduction -->", text)
-    assert "of the scan" in reduction and "lifetimes" in reduction
+    models, pipeline, report = re.split("<!-- end models -->|<!-- end pipeline -->", text)
+    for task in (
+        "floor: DuckDB scans",
+        "one row per customer",
+        "every customer scored",
+        "pandas and `lifetimes`",
+    ):
+        assert re.search(rf"^\| {re.escape(task)}.* \| \d", pipeline, re.MULTILINE), task
+    assert len(re.findall(r"\d, (?:not )?met", pipeline)) == 4
     assert "of the floor" in report
     for task in ("BG/NBD", "Pareto/NBD", "Gamma-Gamma", "CLV of 12 months", "200 BG/NBD refits"):
         assert models.count(f"| {task}") >= 2  # how fast, and whether the answer is the same
@@ -147,7 +154,8 @@ def test_make_bench_measures(ready, tmp_path):
     assert len(figures) == 9 and min(float(figure) for figure in figures) > -1e-6
     worst = float(re.search(r"CLV of 12 months.*?(\d\.\de[-+]\d\d)", agreed).group(1))
     assert worst < 1e-10
-    assert (tmp_path / "speed.svg").read_text().startswith("<svg")
+    for plot in ("speed.svg", "pipeline.svg"):
+        assert (tmp_path / plot).read_text().startswith("<svg")
 
 
 @pytest.mark.slow

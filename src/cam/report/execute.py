@@ -103,7 +103,8 @@ def execute(job: Job, channel: Connection, sockets: Path) -> None:
         A folder of this run alone, with a short name.
     """
     begin_worker()
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"), MPLBACKEND="agg")
+    # What a kernel leaves in the temporary folder, even one that is killed while its engine spills, goes with the run.
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"), MPLBACKEND="agg", TMPDIR=str(sockets))
     began = time.monotonic()
     status: Literal["done", "failed", "no room", "no engine"] = "done"
     message, cells = "", list[float]()

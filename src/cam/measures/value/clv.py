@@ -29,9 +29,9 @@ from cam.measures.value.newton import Floats
 #: chance of a purchase over the horizon.
 OUTLOOKS = ("p_alive", "expected_purchases", "discounted_purchases", "dert", "p_buys")
 _PROBABILITIES = ("p_alive", "p_buys")
-#: Cells that are scored under every resample, at most. More take very many customers, whose resamples differ so little
-#: that what a cell is told moves along a straight line with the parameters.
-_MOST_CELLS = 200_000
+#: Cells that are scored under every resample, at most. More take a hundred thousand customers, whose resamples differ
+#: so little that what a cell is told moves along a straight line with the parameters.
+_MOST_CELLS = 50_000
 #: Cells at a time, so that all draws of them fit in memory.
 _BLOCK = 10_000
 #: Cells whose futures are drawn at once: memory does not grow with the cells.
@@ -69,7 +69,7 @@ def score_cells(
 
     Notes
     -----
-    Of more than 200,000 cells limits and sums follow from what the cell is told a standard error up and down each
+    Of more than 50,000 cells limits and sums follow from what the cell is told a standard error up and down each
     principal axis of the refits (the delta method), in place of one score of every cell for each of them.
 
     Examples
