@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -182,7 +183,8 @@ def score(study: Study, models: Models) -> ir.Table | CannotSay:
                 n += chunk.num_rows
         if not n:
             return CannotSay(sentence("There are no customers today whose risk could be said."))
-        return study.engine.create_table("churn_scores", study.engine.read_parquet(path), overwrite=True)
+        read = study.engine.read_parquet(path, table_name=f"churn_scores_{uuid.uuid4().hex[:8]}")
+        return study.engine.create_table("churn_scores", read, overwrite=True)
 
 
 def _parted(study: Study, table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame] | CannotSay:
