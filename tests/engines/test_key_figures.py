@@ -13,8 +13,12 @@ from report.house import House, build
 from cam.studies.client import STUDIES
 
 pytestmark = pytest.mark.slow
-CLIENTS = ("cdnow", "demo", "grocery")
-SPARK = pytest.param("spark", marks=pytest.mark.xdist_group("spark"))
+#: On Spark the demo alone, which has every table: each study starts a Java of its own, which takes minutes in all.
+#: CDNOW was found the same once, by hand; grocery's fifth study alone takes minutes there.
+ASKED = [
+    *(pytest.param(client, "postgres", id=f"{client}-postgres") for client in ("cdnow", "demo", "grocery")),
+    pytest.param("demo", "spark", marks=pytest.mark.xdist_group("spark"), id="demo-spark"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -43,8 +47,7 @@ def figures(folder: Path) -> dict[tuple[str, ...], dict[str, str]]:
         return {(row["study"], row["figure"], row["segment"]): row for row in csv.DictReader(stream)}
 
 
-@pytest.mark.parametrize("engine", ["postgres", SPARK])
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize(("client", "engine"), ASKED)
 def test_key_figures_and_customers_are_those_of_the_embedded_engine(house, request, client, engine):
     url = request.getfixturevalue({"postgres": "postgres_url", "spark": "spark"}[engine])
     expected, found = run(house, client, "duckdb", "duckdb"), run(house, client, engine, url)

@@ -31,7 +31,7 @@ from cam.data.warehouses.lost import telling, told_batches
 from cam.errors import EngineError
 
 #: Any of these says where Spark runs and how; then nothing is added but what results depend on.
-_CONFIGURED = ("SPARK_CONF_DIR", "SPARK_HOME", "SPARK_REMOTE", "PYSPARK_SUBMIT_ARGS", "MASTER")
+_CONFIGURED = ("SPARK_CONF_DIR", "SPARK_HOME", "SPARK_REMOTE", "PYSPARK_SUBMIT_ARGS")
 #: A session of this machine alone: nothing listens on the network, and nothing is left in the folder.
 _LOCAL = {
     "spark.master": "local[*]",
@@ -83,12 +83,15 @@ def open_spark() -> Any:
 
 
 def _session() -> SparkSession:
+    """A session whose Java keeps what is temporary in a folder that goes with this process, however it ends."""
+    folder = tempfile.mkdtemp(prefix="cam-spark-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    options = f"{os.environ.get('SPARK_SUBMIT_OPTS', '')} -Djava.io.tmpdir={folder}".strip()
     builder = SparkSession.builder.appName("cam")
     if not any(os.environ.get(name) for name in _CONFIGURED):
-        folder = tempfile.mkdtemp(prefix="cam-spark-")
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        for key, value in {**_LOCAL, "spark.sql.warehouse.dir": folder, "spark.local.dir": folder}.items():
+        for key, value in {**_LOCAL, "spark.sql.warehouse.dir": folder}.items():
             builder = builder.config(key, value)
+    os.environ["SPARK_SUBMIT_OPTS"] = options
     return builder.getOrCreate()
 
 
