@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cam.data import engine
+from cam.data import cache, engine
 from cam.data.engine import all_differ, literal
 from cam.data.types.dates import _EVERY, _reader
 
@@ -54,7 +54,7 @@ def test_a_table_read_from_its_file_is_the_one_that_stood_in_the_engine(client, 
     fast = read(client, text, drop_duplicates=copies, decimal=".", **DROP)
     parse = prepare.parse
     with monkeypatch.context() as patch:
-        patch.setattr(prepare, "code_digest", lambda _: "another")
+        patch.setattr(cache, "code_digest", lambda _: "another")
         patch.setattr(prepare, "parse", lambda *args, to=None, **kwargs: parse(*args, **kwargs))
         slow = read(client, text, drop_duplicates=copies, decimal=".", **DROP)
     assert fast[0] == slow[0]
@@ -90,7 +90,7 @@ def test_the_same_rows_are_the_same_bytes_whatever_the_threads(client, monkeypat
                 return connection
 
             monkeypatch.setattr(prepare, "workspace", opened)
-            monkeypatch.setattr(prepare, "code_digest", lambda _, threads=threads: str(threads))
+            monkeypatch.setattr(cache, "code_digest", lambda _, threads=threads: str(threads))
             review, data, made = read(client, text, **DROP)
             found.add((json.dumps(review), data))
             # Rows stand as in their file; those of orders that were changed follow, in that order too.

@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from cam.data.cache import forget_old, is_made, key_of
 from cam.data.engine import identifier, literal, workspace
 from cam.data.faults import find_faults
 from cam.data.files.guards import refuse_changed, stamps
@@ -32,12 +33,8 @@ from cam.data.people.pseudonyms import IdKey, find_key, forget_plain, hash_ids, 
 from cam.data.presets.apply import after_reading, before_reading, preset_notes
 from cam.errors import DataError
 from cam.params import Params, Source
-from cam.project import code_digest, digest, is_sealed, seal
+from cam.project import is_sealed, seal
 from cam.schema import TABLES, Table
-
-#: Prepared tables that stay in the cache, per client.
-_KEPT = 3
-_CODE = ("data", "schema.py", "project.py")
 
 #: What is said of refunds that came after the last order.
 _LATE = "{n} refunds came after {day}, the last day seen, and are netted to their orders; client.as_of leaves them out"
@@ -115,9 +112,9 @@ def prepare(
         seen = {name: stamps(paths) for name, paths in files.items()}
         with ThreadPoolExecutor(1) as beside:
             # To digest a large file takes a while; where nothing is made yet, there is nothing to be found by it.
-            key = beside.submit(_key, params, files, ids)
+            key = beside.submit(key_of, params, files, ids)
             made = None
-            if not any(home.glob("[!.]*")) or not _is_made(home / key.result()[:32], ids):
+            if not any(home.glob("[!.]*")) or not is_made(home / key.result()[:32], ids):
                 made = work / "tables"
                 made.mkdir()
                 with workspace(work) as connection:
@@ -137,15 +134,11 @@ def prepare(
                 # Another process made the same tables first; theirs are as good.
                 if not is_sealed(final):
                     raise
-        _forget_old(home, work)
+        forget_old(home, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     os.utime(final)
     return read_prepared(final)
-
-
-def _is_made(folder: Path, ids: IdKey | None) -> bool:
-    return is_sealed(folder) and (ids is None or ids.lookup.exists())
 
 
 def read_prepared(folder: Path) -> Prepared:
@@ -184,42 +177,6 @@ def _files(
     if faults:
         raise DataError("\n".join(faults))
     return files
-
-
-def _key(params: Params, files: dict[str, list[Path]], ids: IdKey | None) -> str:
-    parts: list[str | Path] = [code_digest(_CODE), str(params.client.as_of), params.client.currency]
-    parts += [str(params.data.ignore_case), ids.digest if ids else "plain"]
-    for name, source in params.data.sources.items():
-        parts += [name, source.model_dump_json()]
-        if source.table or source.query:
-            # A database hands rows over in any order; the same rows are the same content.
-            parts.append(_content(files[name][0]))
-        else:
-            for path in files[name]:
-                parts += [path.name, path]
-    return digest(*parts)
-
-
-def _content(path: Path) -> str:
-    source = f"read_parquet({literal(str(path))})"
-    names = duckdb.sql(f"DESCRIBE SELECT * FROM {source}").fetchall()
-    found = duckdb.sql(f"SELECT count(*), sum(CAST(hash(t) AS HUGEINT)) FROM {source} AS t").fetchone()
-    return f"{names} {found}"
-
-
-def _forget_old(home: Path, work: Path) -> None:
-    """Keep the latest tables; what a killed process left is swept once it is a day older than *work*."""
-    now = work.stat().st_mtime
-    for left in home.glob(".work-*"):
-        if now - left.stat().st_mtime > 86_400:
-            shutil.rmtree(left, ignore_errors=True)
-    made = sorted(
-        (path for path in home.iterdir() if not path.name.startswith(".")),
-        key=lambda path: path.stat().st_mtime,
-        reverse=True,
-    )
-    for path in made[_KEPT:]:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 # --- building -----------------------------------------------------------------------------------
