@@ -6,15 +6,15 @@ with it, that is the prepared table; else the file says for each odd row, in its
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import duckdb
 
-from cam.data.engine import identifier, literal, whole_numbers
+from cam.data.engine import all_differ, identifier, literal, whole_numbers
 from cam.data.files.sources import ASIDE, COPY, FILE, Raw
 from cam.data.notes import Note
 from cam.data.orders.refunds import LOOSE_REFUND, PURCHASE
@@ -30,10 +30,8 @@ BLANK_ROW = "blank row"
 #: How Parquet is written; the rows stand as they came, so the same rows make the same bytes. At the lowest level
 #: a table comes out no larger, in a quarter less time; nor with fewer dictionaries, which for ids are begun in vain.
 PARQUET = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, DICTIONARY_SIZE_LIMIT 4096)"
-#: The different customers of a candidate that is final: ``settle_ids`` makes it, for then they are few to look at.
+#: The different customers of a candidate that is final, fewer to look at than its rows.
 CUSTOMERS = identifier("_cam_customers")
-#: Rows that show whether a file has the lines of orders.
-_FIRST_ROWS = 20_000
 _EARLIEST = "TIMESTAMP '1900-01-01'"
 #: The faults in the order of their bits, and how many columns share a number.
 _FAULTS: tuple[Fault, ...] = ("missing", "nobody", "unreadable", "outside", "rounded", "dressed")
@@ -91,6 +89,8 @@ class Candidate:
         Whether, beside that, its columns are those of the prepared table.
     has_copies : bool
         Whether it has a digest of each row of the source.
+    orders_differ : bool
+        Whether it is known that no order's id stands in two rows.
     """
 
     path: Path
@@ -98,6 +98,7 @@ class Candidate:
     is_sound: bool
     is_final: bool
     has_copies: bool
+    orders_differ: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,57 +254,6 @@ def _run(connection: duckdb.DuckDBPyConnection, statement: str) -> int:
         connection.execute("RESET disabled_optimizers")
 
 
-def digits_form(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str) -> str | None:
-    """The form that most ids of the first rows have, as a pattern of GLOB, where it is letters and then digits.
-
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-        The workspace.
-    raw : Raw
-        As read.
-    origin : str
-        Its column with the ids, as text.
-
-    Returns
-    -------
-    str or None
-        Such as ``C[0-9][0-9][0-9][0-9]``.
-    """
-    name = identifier(origin)
-    found = connection.execute(
-        f"SELECT mode(regexp_replace({name}, '[0-9]', '0', 'g')) FROM (SELECT {name} FROM {raw.relation} LIMIT 1000)"
-    ).fetchone()
-    form = found[0] if found else None
-    return form.replace("0", "[0-9]") if form and re.fullmatch("[A-Za-z]{0,8}[-_]?0+", form) else None
-
-
-def has_lines(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str | None) -> bool:
-    """Whether an order's id stands in several of the first rows.
-
-    Parameters
-    ----------
-    connection : duckdb.DuckDBPyConnection
-        The workspace.
-    raw : Raw
-        As read.
-    origin : str or None
-        Its column with the orders' ids.
-
-    Returns
-    -------
-    bool
-    """
-    if origin is None:
-        return False
-    name = identifier(origin)
-    named, different = whole_numbers(
-        connection,
-        f"SELECT count({name}), count(DISTINCT {name}) FROM (SELECT {name} FROM {raw.relation} LIMIT {_FIRST_ROWS})",
-    )
-    return named > different
-
-
 def why_aside(raw: Raw) -> str:
     """Why a row does not count: what its source says of it, or that it is a line of nothing but delimiters."""
     own = raw.own_columns
@@ -412,7 +362,21 @@ def _write(
     connection.execute(f"CREATE OR REPLACE VIEW {relation} AS {query}")
     is_whole = "_cam_refund" not in names and not kept and not late
     view = _definition(connection, relation)
-    return n_rows, Candidate(to, view, not n_odd, not n_odd and is_whole, COPY in kept)
+    is_final = not n_odd and is_whole
+    orders_differ = is_final and _look_at_keys(connection, relation, n_rows, has_orders="order_id" in names)
+    return n_rows, Candidate(to, view, not n_odd, is_final, COPY in kept, orders_differ)
+
+
+def _look_at_keys(
+    connection: duckdb.DuckDBPyConnection, relation: str, n_rows: int, *, has_orders: bool
+) -> bool:
+    """Tell the customers apart, and say whether the ids of orders differ; that is Python's work, and done beside."""
+    with ThreadPoolExecutor(1) as beside, connection.cursor() as cursor:
+        differ = beside.submit(all_differ, cursor, relation, "order_id", n_rows) if has_orders else None
+        connection.execute(
+            f"CREATE OR REPLACE TABLE {CUSTOMERS} AS SELECT DISTINCT customer_id FROM {relation}"
+        )
+        return differ is not None and differ.result()
 
 
 def _with_edges(connection: duckdb.DuckDBPyConnection, place: str, names: list[str]) -> set[str]:

@@ -16,13 +16,12 @@ import duckdb
 from cam.data.checks import Check, failed_checks
 from cam.data.engine import identifier
 from cam.data.files.sources import COPY, Raw, find_column
+from cam.data.first_rows import digits_form, has_lines
 from cam.data.notes import Note
 from cam.data.one_pass import (
     Candidate,
     Reading,
     date_readers,
-    digits_form,
-    has_lines,
     type_table,
     with_dates,
 )

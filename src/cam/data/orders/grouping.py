@@ -164,7 +164,9 @@ def _look_at_orders(
     """Whether an order_id stands in several rows, which must then be brought together; and whether none does."""
     if "order_id" not in parsed.columns:
         return False, False
-    if all_differ(connection, kept, "order_id", n_kept):
+    made = parsed.candidate
+    known = made and made.orders_differ and is_untouched(connection, parsed.relation, made)
+    if known or all_differ(connection, kept, "order_id", n_kept):
         return False, True
     counted = connection.execute(f"SELECT count(order_id) FROM {kept}").fetchone()
     n_named = int(counted[0]) if counted else 0

@@ -96,10 +96,7 @@ def settle_ids(
 
 
 def _look(connection: duckdb.DuckDBPyConnection, table: Parsed) -> _Look:
-    rows = table.relation
-    if table.candidate and table.candidate.is_final:
-        connection.execute(f"CREATE TABLE {CUSTOMERS} AS SELECT DISTINCT customer_id FROM {rows}")
-        rows = CUSTOMERS
+    rows = CUSTOMERS if table.candidate and table.candidate.is_final else table.relation
     row = connection.execute(
         "SELECT count(*) FILTER (strlen(customer_id) <> length(customer_id)), "
         "count(*) FILTER (contains(customer_id, '@')), "
