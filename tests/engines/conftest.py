@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from engines.cases import Client
+from engines.between import Client
 from engines.small_client import prepared
 
 from cam.data import Prepared

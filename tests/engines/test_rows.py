@@ -11,7 +11,8 @@ from typing import Any
 
 import ibis.expr.types as ir
 import pytest
-from engines.cases import CASES, Client
+from engines.between import Client
+from engines.cases import CASES
 
 import cam.reduce
 
