@@ -24,7 +24,7 @@ _FILES = {"duckdb", "sqlite"}
 _POSTGRES = {"postgres", "postgresql"}
 
 
-def open_engine(url: str = "duckdb") -> Any:
+def open_engine(url: str = "duckdb", *, memory: str = MEMORY) -> Any:
     """Open the engine that reduces a client's tables.
 
     Parameters
@@ -32,6 +32,8 @@ def open_engine(url: str = "duckdb") -> Any:
     url : str
         As in ``data.engine``: ``duckdb``, ``spark``, the URL of a PostgreSQL, or any other that Ibis knows. Files
         of DuckDB and SQLite are read, not worked in: what comes from them is reduced by the embedded engine.
+    memory : str
+        What the embedded engine may hold before it spills.
 
     Returns
     -------
@@ -51,12 +53,12 @@ def open_engine(url: str = "duckdb") -> Any:
     """
     scheme = _scheme(url)
     if scheme in _FILES:
-        return _embedded()
+        return _embedded(memory)
     try:
         if scheme in _POSTGRES:
             from cam.data.warehouses.postgres import open_postgres
 
-            return open_postgres(expand_url(url), named=url) or _embedded(stands_in=True)
+            return open_postgres(expand_url(url), named=url) or _embedded(memory, stands_in=True)
         if scheme == "spark":
             from cam.data.warehouses.spark import open_spark
 
@@ -129,13 +131,13 @@ def stands_in(engine: Any) -> bool:
     return bool(getattr(engine, "cam_stands_in", False))
 
 
-def _embedded(*, stands_in: bool = False) -> Any:
+def _embedded(memory: str, *, stands_in: bool = False) -> Any:
     # A folder of its own, which the engine makes when it spills and removes at its end: two engines that share one
     # write files of the same names into it, and the first to end removes those of the other.
     spill = Path(tempfile.gettempdir()) / f"cam-engine-{uuid.uuid4().hex}"
     engine = ibis.duckdb.connect(
         temp_directory=str(spill),
-        memory_limit=MEMORY,
+        memory_limit=memory,
         autoinstall_known_extensions="false",
         autoload_known_extensions="false",
     )

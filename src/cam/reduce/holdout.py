@@ -10,7 +10,9 @@ import ibis.expr.types as ir
 from cam.reduce.summary import customer_summary
 
 
-def holdout_cells(transactions: ir.Table, *, calibration_end: date, as_of: date) -> ir.Table:
+def holdout_cells(
+    transactions: ir.Table, *, calibration_end: date, as_of: date, days: ir.Table | None = None
+) -> ir.Table:
     """Count customers by what they did up to a cut-off and how often they bought after it.
 
     Turns *customer_id, order_date, …* into *frequency, recency, T, holdout_frequency, n_customers*.
@@ -23,6 +25,8 @@ def holdout_cells(transactions: ir.Table, *, calibration_end: date, as_of: date)
         Last day of the calibration period, to its end: nothing after it reaches ``frequency``, ``recency`` or ``T``.
     as_of : date
         Last day of the holdout period.
+    days : ibis.Table, optional
+        As from :func:`cam.reduce.summary.customer_days`, where they are kept as a table.
 
     Returns
     -------
@@ -39,10 +43,9 @@ def holdout_cells(transactions: ir.Table, *, calibration_end: date, as_of: date)
     >>> table.execute().values.tolist()
     [[1.0, 1.0, 4.0, 1.0, 1.0]]
     """
-    known = customer_summary(transactions, as_of=calibration_end)
-    later = _purchase_days(transactions, as_of=as_of).filter(
-        lambda days: days.day > ibis.date(calibration_end)
-    )
+    known = customer_summary(transactions, as_of=calibration_end, days=days)
+    bought = _purchase_days(transactions, as_of=as_of, days=days)
+    later = bought.filter(bought.day > ibis.date(calibration_end))
     counted = later.group_by("customer_id").aggregate(bought=later.count())
     joined = known.left_join(counted, "customer_id")
     joined = joined.select(
@@ -53,7 +56,9 @@ def holdout_cells(transactions: ir.Table, *, calibration_end: date, as_of: date)
     )
 
 
-def purchases_by_day(transactions: ir.Table, *, calibration_end: date, as_of: date) -> ir.Table:
+def purchases_by_day(
+    transactions: ir.Table, *, calibration_end: date, as_of: date, days: ir.Table | None = None
+) -> ir.Table:
     """Count first and repeat purchase days of the customers of the calibration period, day by day.
 
     Turns *customer_id, order_date, …* into *day, n_new, n_repeat*.
@@ -66,6 +71,8 @@ def purchases_by_day(transactions: ir.Table, *, calibration_end: date, as_of: da
         Customers who first bought after it are left out.
     as_of : date
         Last day counted.
+    days : ibis.Table, optional
+        As for :func:`holdout_cells`.
 
     Returns
     -------
@@ -82,7 +89,7 @@ def purchases_by_day(transactions: ir.Table, *, calibration_end: date, as_of: da
     >>> table.drop("day").execute().values.tolist()
     [[1, 0], [1, 1]]
     """
-    days = _purchase_days(transactions, as_of=as_of)
+    days = _purchase_days(transactions, as_of=as_of, days=days)
     firsts = days.group_by("customer_id").aggregate(first_day=days.day.min())
     firsts = firsts.filter(firsts.first_day <= ibis.date(calibration_end))
     joined = days.inner_join(firsts, "customer_id")
@@ -95,8 +102,10 @@ def purchases_by_day(transactions: ir.Table, *, calibration_end: date, as_of: da
     )
 
 
-def _purchase_days(transactions: ir.Table, *, as_of: date) -> ir.Table:
+def _purchase_days(transactions: ir.Table, *, as_of: date, days: ir.Table | None) -> ir.Table:
     """One row per customer and day with a purchase."""
+    if days is not None:
+        return days.filter(days.n_rows > 0, days.day <= ibis.date(as_of)).select("customer_id", "day")
     bought = transactions.mutate(day=transactions.order_date.date()).filter(
         lambda table: (table.kind == "purchase") & (table.day <= ibis.date(as_of))
     )

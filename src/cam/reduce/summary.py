@@ -18,7 +18,7 @@ _DAY_MONEY = "decimal(14, 2)"
 _MONEY = "decimal(18, 2)"
 
 
-def customer_summary(transactions: ir.Table, *, as_of: date) -> ir.Table:
+def customer_summary(transactions: ir.Table, *, as_of: date, days: ir.Table | None = None) -> ir.Table:
     """Reduce transactions to one row per customer.
 
     Turns *customer_id, order_date, revenue, kind* into *customer_id, frequency, recency, T, monetary_value,
@@ -31,6 +31,8 @@ def customer_summary(transactions: ir.Table, *, as_of: date) -> ir.Table:
         ``kind`` (``purchase``, ``netted refund`` or ``loose refund``) [``order_id``, ``cost``].
     as_of : date
         Last day seen, to its end. Later rows change nothing.
+    days : ibis.Table, optional
+        :func:`customer_days` of these transactions, where they are kept as a table.
 
     Returns
     -------
@@ -65,29 +67,17 @@ def customer_summary(transactions: ir.Table, *, as_of: date) -> ir.Table:
     >>> table[["customer_id", "frequency", "recency", "T", "monetary_value"]].values.tolist()
     [['a', 1, 2.0, 4.0, 20.0], ['b', 0, 0.0, 3.0, nan]]
     """
-    # A day's end as a moment, so that the filter looks at what is stored.
-    after = as_of + timedelta(days=1)
-    seen = transactions.filter(transactions.order_date < ibis.timestamp(after.isoformat()))
-    seen = seen.mutate(day=seen.order_date.date(), is_loose=seen.kind == "loose refund")
-    bought = seen.kind == "purchase"
-    has_cost = "cost" in transactions.columns
-
-    # A day of purchases is the unit: several orders on one day are one occasion. There are nearly as many such days
-    # as orders, so each holds as little as can be: refunds that belong to no order stand apart, not in a second sum.
-    sums = {
-        "paid": seen.revenue.sum(),
-        "n_rows": seen.count(where=bought),
-    }
-    if "order_id" in seen.columns:
-        sums["n_orders"] = _count_orders(seen, bought)
-    if has_cost:
-        sums["cost"] = seen.cost.sum()
-    days = seen.group_by(["customer_id", "day", "is_loose"]).aggregate(**sums)
+    days = (
+        customer_days(transactions, as_of=as_of)
+        if days is None
+        else days.filter(days.day <= ibis.date(as_of))
+    )
+    has_cost = "cost" in days.columns
 
     # What is rare is summed in place of what is common: an empty value costs next to nothing. A float sums whole
     # numbers exactly, in any order, and in half the room that engines keep for the sum of integers.
     has_bought = days.n_rows > 0
-    n_orders = days.n_orders if "order_id" in seen.columns else days.n_rows
+    n_orders = days.n_orders if "n_orders" in days.columns else days.n_rows
     day, paid = has_bought.ifelse(days.day, ibis.null("date")), days.paid.cast(_DAY_MONEY)
     days = days.mutate(
         bought_on=day,
@@ -130,6 +120,58 @@ def customer_summary(transactions: ir.Table, *, as_of: date) -> ir.Table:
     if has_cost:
         columns["cost"] = people.cost
     return people.select(**columns)
+
+
+def customer_days(transactions: ir.Table, *, as_of: date | None = None) -> ir.Table:
+    """Reduce transactions to one row per customer and day: the larger half of the work of :func:`customer_summary`.
+
+    Turns *customer_id, order_date, revenue, kind* into *customer_id, day, is_loose, paid, n_rows* [*n_orders, cost*].
+
+    Parameters
+    ----------
+    transactions : ibis.Table
+        Canonical transactions, as for :func:`customer_summary`.
+    as_of : date, optional
+        Last day seen, to its end; without it, all.
+
+    Returns
+    -------
+    ibis.Table
+        In no order. Refunds that belong to no order have rows of their own (``is_loose``); ``paid`` (decimal) is
+        revenue net of the others, ``n_rows`` purchases, ``n_orders`` those of one ``order_id`` once.
+
+    Notes
+    -----
+    An engine that may hold little in memory can spill one grouping, and hardly two in one query. Kept as a table, this
+    also serves every summary at another *as_of*.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> log = pd.DataFrame({"customer_id": ["a", "a"], "order_date": pd.to_datetime(["2026-01-01"] * 2),
+    ...     "revenue": [10.0, 5.0], "kind": "purchase"})
+    >>> customer_days(ibis.memtable(log)).select("paid", "n_rows").execute().values.tolist()
+    [[15.0, 2.0]]
+    """
+    seen = transactions
+    if as_of is not None:
+        # A day's end as a moment, so that the filter looks at what is stored.
+        after = as_of + timedelta(days=1)
+        seen = transactions.filter(transactions.order_date < ibis.timestamp(after.isoformat()))
+    seen = seen.mutate(day=seen.order_date.date(), is_loose=seen.kind == "loose refund")
+    bought = seen.kind == "purchase"
+
+    # A day of purchases is the unit: several orders on one day are one occasion. There are nearly as many such days
+    # as orders, so each holds as little as can be: refunds that belong to no order stand apart, not in a second sum.
+    sums = {
+        "paid": seen.revenue.sum(),
+        "n_rows": seen.count(where=bought),
+    }
+    if "order_id" in seen.columns:
+        sums["n_orders"] = _count_orders(seen, bought)
+    if "cost" in seen.columns:
+        sums["cost"] = seen.cost.sum()
+    return seen.group_by(["customer_id", "day", "is_loose"]).aggregate(**sums)
 
 
 def _day_number(day: ir.DateValue) -> ir.IntegerValue:

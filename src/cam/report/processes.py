@@ -65,13 +65,15 @@ def at_once() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run_jobs(jobs: Sequence[Job], *, timeout: float, progress: Progress) -> list[Result]:
-    """Run every job in a process of its own, as many at once as there are cores."""
+def run_jobs(
+    jobs: Sequence[Job], *, timeout: float, progress: Progress, most: int | None = None
+) -> list[Result]:
+    """Run every job in a process of its own, as many at once as there are cores, or at *most*."""
     context = _context()
     waiting = list(jobs)
     running: dict[Connection, tuple[Job, Any, float]] = {}
     results: list[Result] = []
-    cores = at_once()
+    cores = min(at_once(), most or at_once())
     for job in jobs:
         if job.parameters is not None:
             progress(job.name, "waiting", 0, 0)

@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from cam.data.engine import VERY_MANY_ROWS
 from cam.errors import EngineError, OutputError, ParamsError
 from cam.key_figures import Row
 from cam.language import use
@@ -26,7 +27,7 @@ from cam.report.pace import keep_paces
 from cam.report.processes import Progress, run_jobs, warm_up
 from cam.report.publish import output_error, switch, workplace
 from cam.report.since import earlier_figures
-from cam.studies.client import STUDIES, prepare_client
+from cam.studies.client import STUDIES, n_orders, prepare_client
 
 #: Results of a study that stay in the cache.
 _KEPT = 3
@@ -175,7 +176,8 @@ def run_report(
                 os.utime(places[name])  # what is used is forgotten last
             parameters = None if name in kept else injected[name]
             jobs.append(Job(name, _notebook(name), parameters, folder, prepared.folder, pages[name]))
-        results = run_jobs(jobs, timeout=options.timeout, progress=progress)
+        alone = 1 if n_orders(prepared) > VERY_MANY_ROWS else None
+        results = run_jobs(jobs, timeout=options.timeout, progress=progress, most=alone)
         if any(result.status == "no room" for result in results):
             raise OSError(errno.ENOSPC, "No space left on device")  # workplace says it to the user
         lost = next((result for result in results if result.status == "no engine"), None)

@@ -24,7 +24,6 @@ from cam.measures.value.acquisition import cac_by_channel as put_side_by_side
 from cam.measures.value.sales_cycle import is_monthly, lagged_window, shift_spend
 from cam.measures.value.sales_cycle import sales_cycle as median_cycle
 from cam.reduce.acquisition import acquired_by_month, lead_delays, spend_by_month
-from cam.reduce.summary import customer_summary
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.study import Study, needs
 
@@ -335,7 +334,7 @@ def acquired_customers(study: Study) -> ir.Table | CannotSay:
     if study.lacks_column("customers", "acquired_date") is None:
         return study.tables["customers"]
     if "transactions" in study.tables:
-        people = customer_summary(study.tables["transactions"], as_of=study.as_of)
+        people = study.summary(study.as_of)
         return people.select("customer_id", acquired_date="first_date")
     if "contracts" in study.tables:
         contracts = study.tables["contracts"]

@@ -24,7 +24,7 @@ from cam.measures.churn.folds import MIN_CLASS, ChurnFit, cross_validated, folds
 from cam.measures.churn.models import BoostingFit, LogisticFit, fit_baseline, fit_boosting, fit_logistic
 from cam.measures.value.bg_nbd import fit_bg_nbd
 from cam.measures.value.silence import silence_probability
-from cam.reduce.summary import DAYS_PER_WEEK, cells, customer_summary
+from cam.reduce.summary import DAYS_PER_WEEK, cells
 from cam.studies.churn_rows import Rows
 from cam.studies.study import Study, needs
 
@@ -346,9 +346,7 @@ def _silence(study: Study, rows: Rows, test: pd.DataFrame) -> tuple[str, Any] | 
     day, churn = rows.cut_offs[-1], study.params.churn
     histories = study.engine.create_table(
         "churn_histories",
-        customer_summary(study.tables["transactions"], as_of=day).select(
-            "customer_id", "frequency", "recency", "T"
-        ),
+        study.summary(day).select("customer_id", "frequency", "recency", "T"),
         overwrite=True,
     )
     counted = cells(histories).order_by(["frequency", "recency", "T"]).execute()

@@ -46,6 +46,21 @@ def prepare_client(params: Params, *, place: str) -> Prepared:
     )
 
 
+def n_orders(prepared: Prepared) -> int:
+    """Return the rows of a client's transactions; 0 where there are none.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The client's checked tables.
+
+    Returns
+    -------
+    int
+    """
+    return int(prepared.review["tables"].get("transactions", {}).get("rows_kept", 0))
+
+
 def _sample(reference: str) -> Path:
     from cam.samples import sample_path  # here, because most clients are no sample
 

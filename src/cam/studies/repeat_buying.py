@@ -28,7 +28,7 @@ from cam.measures.value.holdout import (
 from cam.measures.value.nbd import fit_nbd
 from cam.measures.value.pareto_nbd import fit_pareto_nbd
 from cam.reduce.holdout import holdout_cells, purchases_by_day
-from cam.reduce.summary import cells, customer_summary
+from cam.reduce.summary import cells
 from cam.show.tables import Col, ShownTable, show_pairs, show_table
 from cam.studies.earnings import timing
 from cam.studies.fitted import parameters, troubles
@@ -92,7 +92,7 @@ def histories(study: Study, decided: str) -> ir.Table | CannotSay:
             ),
             _("Buying or not at each occasion is modelled instead."),
         )
-    summary = customer_summary(study.tables["transactions"], as_of=study.as_of)
+    summary = study.summary(study.as_of)
     customers = study.engine.create_table("purchase_histories", summary, overwrite=True)
     n = int(customers.filter(customers.frequency > 0).count().execute())
     if n < MIN_REPEAT:
@@ -149,7 +149,9 @@ def cut_off(study: Study, customers: ir.Table) -> date | CannotSay:
 @needs()
 def hold_out(study: Study, chosen: date) -> pd.DataFrame | CannotSay:
     """Count customers by what they did up to the cut-off, and how often they bought after it."""
-    table = holdout_cells(study.tables["transactions"], calibration_end=chosen, as_of=study.as_of)
+    table = holdout_cells(
+        study.tables["transactions"], calibration_end=chosen, as_of=study.as_of, days=study.days()
+    )
     held = table.order_by(["frequency", "recency", "T", "holdout_frequency"]).execute()
     repeated = int(held.loc[held["frequency"] > 0, "n_customers"].sum())
     if repeated < MIN_REPEAT:
@@ -358,7 +360,9 @@ def by_frequency(study: Study, guesses: pd.DataFrame, held: pd.DataFrame) -> pd.
 def track(study: Study, fits: Fits, chosen: date) -> pd.DataFrame:
     """Compare actual and expected repeat purchases week by week."""
     transactions = study.tables["transactions"]
-    days = purchases_by_day(transactions, calibration_end=chosen, as_of=study.as_of).execute()
+    days = purchases_by_day(
+        transactions, calibration_end=chosen, as_of=study.as_of, days=study.days()
+    ).execute()
     first = pd.Timestamp(days["day"].iloc[0]).date()
     return tracking(days, {name: fits[name] for name in fits}, first=first, last=study.as_of)
 

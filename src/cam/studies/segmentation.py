@@ -16,7 +16,7 @@ from cam.measures.segmentation.rules import SEGMENTS, name_segments
 from cam.measures.segmentation.shares import segment_shares
 from cam.reduce.earnings import contract_earnings, customer_earnings
 from cam.reduce.scores import distinct_values, score_by_limits, segment_sums
-from cam.reduce.summary import cells, customer_summary
+from cam.reduce.summary import cells
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.margin import lacks_margin
 from cam.studies.study import Study, join_customers, needs
@@ -32,7 +32,7 @@ Values = Mapping[str, pd.DataFrame]
 @needs("transactions")
 def summarise(study: Study) -> ir.Table | CannotSay:
     """Reduce the orders to one row per customer, once, inside the engine."""
-    summary = customer_summary(study.tables["transactions"], as_of=study.as_of)
+    summary = study.summary(study.as_of)
     customers = study.engine.create_table("customer_summary", summary, overwrite=True)
     if customers.count().execute() == 0:
         return CannotSay(

@@ -15,6 +15,7 @@ import pandas as pd
 
 from cam import key_figures
 from cam.data import Prepared, read_prepared
+from cam.data.engine import MEMORY, MEMORY_ALONE, VERY_MANY_ROWS
 from cam.data.warehouse import open_engine, put_tables, stands_in, write_table
 from cam.errors import ParamsError
 from cam.estimate import CannotSay, Estimate, Finding
@@ -22,10 +23,11 @@ from cam.language import sentence, together, use
 from cam.language import translate as _
 from cam.params import SECTIONS, Params, params_from_sections, read_params
 from cam.project import project_root
+from cam.reduce.summary import customer_days, customer_summary
 from cam.show.notebook import install_formatters
 from cam.show.tables import Col, ShownTable, show_pairs, show_table
 from cam.studies.action_lists import ActionList
-from cam.studies.client import STUDIES, prepare_client
+from cam.studies.client import STUDIES, n_orders, prepare_client
 from cam.studies.reconciliation import data_period, show_reconciliation
 
 #: Key figures on a page, which must stay under 2 MB; all are in ``key_figures.csv``.
@@ -79,6 +81,20 @@ class Study:
     def period(self) -> str:
         """First to last day of the transactions, ready to print; the last day seen where there are none."""
         return data_period(self.prepared)
+
+    def summary(self, as_of: date) -> ir.Table:
+        """Reduce the orders to one row per customer; of very many orders the days of customers are kept as a table."""
+        log = self.tables["transactions"]
+        return customer_summary(log, as_of=as_of, days=self.days())
+
+    def days(self) -> ir.Table | None:
+        """The orders by customer and day as a table, where they are too many for two groupings in one query."""
+        if n_orders(self.prepared) <= VERY_MANY_ROWS or self.engine.name != "duckdb":
+            return None
+        if "customer_days" not in self.engine.list_tables():
+            self.engine.create_table("customer_days", customer_days(self.tables["transactions"]))
+        kept: ir.Table = self.engine.table("customer_days")
+        return kept
 
     def lacks(self, table: str) -> CannotSay | None:
         """Say that a table is missing, or nothing if it is there."""
@@ -315,7 +331,8 @@ def start(name: str, namespace: Mapping[str, Any]) -> Study:
     use(params.client.language)
     # A run has read the data already; its notebooks need not hash them again.
     prepared = read_prepared(Path(run["tables"])) if "tables" in run else prepare_client(params, place=place)
-    engine = open_engine(params.data.engine)
+    memory = MEMORY_ALONE if n_orders(prepared) > VERY_MANY_ROWS else MEMORY
+    engine = open_engine(params.data.engine, memory=memory)
     tables = put_tables(engine, prepared)
     install_formatters(_shell())
     is_run = "folder" in run

@@ -8,7 +8,6 @@ from cam.estimate import CannotSay, Estimate
 from cam.language import named, sentence, value_text
 from cam.language import translate as _
 from cam.project import cache_folder
-from cam.reduce.summary import customer_summary
 from cam.samples import sample_path
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.spend import limits_text
@@ -86,7 +85,7 @@ def show_truth(
 
 
 def _orders_per_day(study: Study) -> float:
-    summary = customer_summary(study.tables["transactions"], as_of=study.as_of)
+    summary = study.summary(study.as_of)
     row = (
         summary.aggregate(orders=summary.n_orders.sum(), days=(summary.frequency + 1).sum()).execute().iloc[0]
     )
