@@ -495,6 +495,7 @@ add(
 add("states.month_of", lambda t: {"month": states.month_of(AS_OF)})
 
 add("summary.customer_summary", people)
+add("summary.customer_days", lambda t: summary.customer_days(t.transactions, as_of=AS_OF))
 add("summary.cells", lambda t: summary.cells(people(t)))
 
 add("tenures.contract_tenures", held)
@@ -598,6 +599,7 @@ add(
 
 add("worth.worth_cells", lambda t: worth.worth_cells(people(t)))
 add("worth.spend_cells", lambda t: worth.spend_cells(people(t)))
+add("worth.near_spend_cells", lambda t: worth.near_spend_cells(people(t)))
 add(
     "worth.customer_worth",
     lambda t: worth.customer_worth(people(t), *cells_scored(t), margin=0.4, margin_error=0.02, z=1.96),
