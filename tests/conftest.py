@@ -25,7 +25,7 @@ def postgres_url() -> Iterator[str]:
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """What ``data.engine`` says of a Spark on this machine, small enough for two cores; its kernels find it, too."""
     if importlib.util.find_spec("pyspark") is None:
-        skip_or_fail("no Spark here; pip install 'cam[spark]'")
+        skip_or_fail("no Spark here; pip install -r requirements-spark.lock")
     if shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
         skip_or_fail("no Java here; apt-get install openjdk-17-jre-headless")
     folder = tmp_path_factory.mktemp("spark")

@@ -141,7 +141,7 @@ def test_a_missing_driver_is_named_with_what_installs_it(monkeypatch):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "pyspark", None)
     with pytest.raises(
-        EngineError, match=r"spark needs the Python package pyspark\. Install it .*'cam\[spark\]'"
+        EngineError, match=r"spark needs the Python package pyspark\. Install it .*'pyspark>=4\.0,<4\.1'"
     ):
         open_engine("spark")
 

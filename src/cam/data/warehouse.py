@@ -150,5 +150,5 @@ def _scheme(url: str) -> str:
 
 
 def _cure(scheme: str) -> str:
-    extra = {"spark": "cam[spark]"}.get(scheme, f"ibis-framework[{scheme}]")
+    extra = {"spark": "pyspark>=4.0,<4.1"}.get(scheme, f"ibis-framework[{scheme}]")
     return f"Install it with pip install '{extra}', or leave data.engine away: the embedded engine does the same."
