@@ -146,6 +146,13 @@ def test_a_missing_driver_is_named_with_what_installs_it(monkeypatch):
         open_engine("spark")
 
 
+def test_a_driver_that_has_no_name_is_told_by_its_engine():
+    with pytest.raises(
+        EngineError, match=r"trino needs a Python package that is not here\. .*ibis-framework\[trino\]"
+    ):
+        open_engine("trino://localhost:1/shop")
+
+
 def test_files_are_reduced_by_the_embedded_engine(tmp_path):
     assert open_engine(f"duckdb://{tmp_path}/shop.duckdb").name == "duckdb"
     assert open_engine("sqlite://shop.db").name == "duckdb"

@@ -192,6 +192,8 @@ ONE = [
      "at_risk_months, dormant_months and lost_months must rise, each above the one before"),
     (ORDERS + "segmentation: {potential: wallet}\n",
      "line 2: segmentation.potential  must be 'wallet_gap' or 'residual_clv', not 'wallet'"),
+    ('data: {engine: "spark://host:7077", contracts: {path: b}}\n', "line 1: data.engine  must be spark alone: where "
+     "Spark runs, its own configuration says (SPARK_CONF_DIR, spark.master)"),
     ("data: {engine: nonsense, transactions: {table: b}}\n", "line 1: data.engine  must be duckdb, spark, or the URL "
      "of a database such as postgres://user:${NAME}@host/shop"),
 ]  # fmt: skip

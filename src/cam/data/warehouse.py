@@ -69,9 +69,8 @@ def open_engine(url: str = "duckdb", *, memory: str = MEMORY) -> Any:
     except EngineError:
         raise
     except ImportError as error:
-        raise EngineError(
-            f"data.engine: {scheme} needs the Python package {error.name}. {_cure(scheme)}"
-        ) from None
+        package = f"the Python package {error.name}" if error.name else "a Python package that is not here"
+        raise EngineError(f"data.engine: {scheme} needs {package}. {_cure(scheme)}") from None
     except Exception as error:  # each engine has its own family of errors
         said = without_secrets(" ".join(str(error).split()), url)[:300]
         raise EngineError(f"data.engine: cannot connect to {shown_url(url)}: {said}") from None

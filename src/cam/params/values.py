@@ -74,6 +74,11 @@ def _engine(value: str) -> str:
             "engine",
             "must be duckdb, spark, or the URL of a database such as postgres://user:${NAME}@host/shop",
         )
+    if re.match(r"(py)?spark://", value):
+        raise PydanticCustomError(
+            "engine",
+            "must be spark alone: where Spark runs, its own configuration says (SPARK_CONF_DIR, spark.master)",
+        )
     user, _, _ = value.partition("://")[2].rpartition("@")
     named = re.findall(r"[?&](?:password|passwd|pwd|token|secret)=([^&]*)", value, re.IGNORECASE)
     secrets = [*([user.partition(":")[2]] if ":" in user else []), *named]
