@@ -163,7 +163,11 @@ def test_ten_million_ids_that_need_nothing_are_left_as_they_are(tmp_path):
             "NULL AS _cam_why FROM range(10_000_000) AS s(i)"
         )
         table = SimpleNamespace(
-            table="transactions", relation="transactions", columns=("customer_id",), checks=()
+            table="transactions",
+            relation="transactions",
+            columns=("customer_id",),
+            checks=(),
+            candidate=None,
         )
         params = params_from_sections({"client": {"id": "a"}, "data": {"transactions": {"path": "x.csv"}}})
         assert settle_ids(base, {"transactions": table}, params, place="p") == {}
