@@ -14,6 +14,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
+PIPELINE_PLOT = (
+    "![Seconds from orders to scores by number of orders; the table below has the numbers](pipeline.svg)"
+)
 
 
 def replaced(text: str, name: str, tables: str) -> str:
@@ -52,7 +55,7 @@ def main() -> None:
 
             tables, plot = pipeline.measure(folder, quick=given.quick, rounds=given.rounds)
             print(tables)
-            text = replaced(text, "pipeline", f"Measured on {machine}.\n\n{tables}")
+            text = replaced(text, "pipeline", f"{PIPELINE_PLOT}\n\nMeasured on {machine}.\n\n{tables}")
             given.to.with_name("pipeline.svg").write_text(plot, encoding="utf-8")
         if given.only in (None, "models"):
             import compare
