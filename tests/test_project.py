@@ -133,7 +133,7 @@ def test_make_bench_measures(ready, tmp_path):
     tables = tmp_path / "README.md"
     parts = [f"<!-- {name} -->\n<!-- end {name} -->\n" for name in ("models", "pipeline", "report")]
     tables.write_text("before\n" + "".join(parts) + "after\n")
-    make("bench", f"BENCH_OPTIONS=--quick --to {tables}")
+    make("bench", f"BENCH_OPTIONS=--quick --to {tables}", timeout=1500)
     text = tables.read_text()
     assert text.startswith("before\n") and text.endswith("after\n")
     models, pipeline, report = re.split("<!-- end models -->|<!-- end pipeline -->", text)
