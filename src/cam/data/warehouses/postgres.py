@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -22,6 +21,7 @@ from ibis.backends.sql.compilers.postgres import PostgresCompiler
 from cam.data.engine import identifier, literal
 from cam.data.files.urls import shown_url, without_secrets
 from cam.data.warehouses.arrow import ByArrow
+from cam.data.warehouses.literals import FloatLiterals
 from cam.data.warehouses.lost import telling, told_batches
 
 #: Types of prepared tables; what is not listed becomes text, as the client's other columns may be.
@@ -79,16 +79,10 @@ def open_postgres(url: str, *, named: str) -> Any | None:
     return engine
 
 
-class _Compiler(PostgresCompiler):
+class _Compiler(FloatLiterals, PostgresCompiler):
     """What the embedded engine means, where PostgreSQL means something else by the same words."""
 
     __slots__ = ()
-
-    def visit_NonNullLiteral(self, op: Any, *, value: Any, dtype: dt.DataType) -> Any:
-        """A number with a point is a float; PostgreSQL would reckon in decimals of its own precision."""
-        if dtype.is_floating() and math.isfinite(value):
-            return self.cast(super().visit_DefaultLiteral(op, value=value, dtype=dtype), dtype)
-        return super().visit_NonNullLiteral(op, value=value, dtype=dtype)
 
 
 @telling

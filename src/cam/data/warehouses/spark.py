@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import math
 import os
 import shutil
 import string
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import ibis
-import ibis.expr.datatypes as dt
 import ibis.expr.schema as sch
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -27,6 +25,7 @@ from py4j.protocol import Py4JNetworkError
 from pyspark.sql import DataFrame, SparkSession
 
 from cam.data.warehouses.arrow import ByArrow
+from cam.data.warehouses.literals import FloatLiterals
 from cam.data.warehouses.lost import telling, told_batches
 from cam.errors import EngineError
 
@@ -107,16 +106,10 @@ def _stderr_to(file: Any) -> Iterator[None]:
         os.close(kept)
 
 
-class _Compiler(PySparkCompiler):
+class _Compiler(FloatLiterals, PySparkCompiler):
     """What the embedded engine means, where Spark means something else by the same words."""
 
     __slots__ = ()
-
-    def visit_NonNullLiteral(self, op: Any, *, value: Any, dtype: dt.DataType) -> Any:
-        """A number with a point is a float; Spark would reckon in decimals, to six digits."""
-        if dtype.is_floating() and math.isfinite(value):
-            return self.cast(super().visit_DefaultLiteral(op, value=value, dtype=dtype), dtype)
-        return super().visit_NonNullLiteral(op, value=value, dtype=dtype)
 
     def visit_Strip(self, op: Any, *, arg: Any) -> Any:
         """Blanks by their bytes: Spark reads the signs for two of them as the letters f and v."""
