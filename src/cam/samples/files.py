@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -16,7 +17,7 @@ def write_files(
 
     All is written beside `folder` first and then moved there in one step; in a folder that is there already,
     file by file. Either way no reader sees half a file, and two processes may do it at once: both bring the
-    same bytes.
+    same bytes, and a file that has them already is left as it is, for who reads it by then.
 
     Parameters
     ----------
@@ -41,9 +42,9 @@ def write_files(
     """
     folder = Path(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as place:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as aside:
         # A folder of our own within it: the temporary one is closed to other users, and the sample need not be.
-        fresh = Path(place) / "fresh"
+        fresh = Path(aside) / "fresh"
         for name, table in tables.items():
             path = fresh / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,5 +60,8 @@ def write_files(
             fresh.replace(folder)
         except OSError:  # it is there already and holds something
             for name in tables:
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                (fresh / name).replace(folder / name)
+                place = folder / name
+                if place.is_file() and filecmp.cmp(fresh / name, place, shallow=False):
+                    continue
+                place.parent.mkdir(parents=True, exist_ok=True)
+                (fresh / name).replace(place)
