@@ -15,7 +15,9 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +61,9 @@ EACH = 10
 DAYS_BY_HAND = f"""
 select customer_id, order_date::date as day, kind = 'loose refund' as is_loose,
        sum(revenue)::decimal(14, 2) as paid, count(*) filter (kind = 'purchase') as n
-from orders where order_date < timestamp '{AS_OF + timedelta(days=1)}' group by all
+from {{orders}} where order_date < timestamp '{AS_OF + timedelta(days=1)}' group by all
 """
 BY_HAND = """
-create or replace table summary as
 select customer_id, first_date, last_date, n_days - 1 as frequency,
        date_diff('day', first_date, last_date) / 7.0 as recency,
        date_diff('day', first_date, date '{as_of}') / 7.0 as T,
@@ -132,15 +133,15 @@ def do(task: str, folder: Path) -> dict[str, float]:
     import pyarrow.parquet as pq
 
     from cam.data.engine import MEMORY, MEMORY_ALONE, VERY_MANY_ROWS
-    from cam.studies.study import open_engine
+    from cam.data.warehouse import open_engine
 
     if task == PEER:
         return in_pandas(folder)
     path = folder / "orders.parquet"
-    is_many = pq.ParquetFile(path).metadata.num_rows > VERY_MANY_ROWS
-    engine = open_engine(memory=MEMORY_ALONE if is_many else MEMORY)
+    n = pq.ParquetFile(path).metadata.num_rows
+    engine = open_engine(memory=MEMORY_ALONE if n > VERY_MANY_ROWS else MEMORY)
     orders = engine.read_parquet(path, table_name="orders")
-    call = tasks(engine, orders, folder, is_many=is_many)[task]
+    call = tasks(engine, orders, folder, n=n)[task]
     began, worked = time.perf_counter(), time.process_time()
     call()
     return {
@@ -150,10 +151,12 @@ def do(task: str, folder: Path) -> dict[str, float]:
     }
 
 
-def tasks(engine: Any, orders: Any, folder: Path, *, is_many: bool) -> dict[str, Callable[[], object]]:
-    """Return what is timed, by name; of very many orders a summary keeps the days of customers, as a study does."""
+def tasks(engine: Any, orders: Any, folder: Path, *, n: int) -> dict[str, Callable[[], object]]:
+    """Return what is timed, by name; the summary is made as a study makes it."""
     import ibis
 
+    from cam.data.engine import ROWS_AT_ONCE
+    from cam.data.warehouse import create_in_parts
     from cam.measures.lifecycle.stages import StageRules, activity_by_cohort, bought_months, stage_codes
     from cam.measures.value.bg_nbd import fit_bg_nbd
     from cam.measures.value.bootstrap import bootstrap
@@ -161,7 +164,7 @@ def tasks(engine: Any, orders: Any, folder: Path, *, is_many: bool) -> dict[str,
     from cam.measures.value.gamma_gamma import fit_gamma_gamma
     from cam.reduce.cohort_revenue import cohort_members, cohort_revenue, cohort_sizes
     from cam.reduce.states import activity_patterns, month_of
-    from cam.reduce.summary import customer_days, customer_summary
+    from cam.reduce.summary import customer_summary
     from cam.reduce.worth import SPEND_UNIT, customer_worth, worth_cells
     from cam.studies.spend import counted_spend
 
@@ -181,18 +184,17 @@ def tasks(engine: Any, orders: Any, folder: Path, *, is_many: bool) -> dict[str,
         members = engine.create_table("members", cohort_members(orders, as_of=AS_OF), overwrite=True)
         return cohort_sizes(members).execute(), cohort_revenue(orders, members, as_of=AS_OF).execute()
 
-    def reduced() -> Any:
-        days = engine.create_table("days", customer_days(orders)) if is_many else None
-        return customer_summary(orders, as_of=AS_OF, days=days)
-
-    def summary() -> object:
-        return engine.create_table("summary", reduced(), overwrite=True)
+    def summary() -> Any:
+        reduce = partial(customer_summary, as_of=AS_OF)
+        return create_in_parts(engine, "summary", orders, reduce, n=n)
 
     def by_hand() -> None:
-        if is_many:
-            engine.raw_sql(f"create table days as {DAYS_BY_HAND}")
-        days = "days" if is_many else f"({DAYS_BY_HAND})"
-        engine.raw_sql(BY_HAND.format(as_of=AS_OF, days=days)).fetchall()
+        n_parts = ceil(n / ROWS_AT_ONCE)
+        for part in range(n_parts):
+            begin = "insert into summary" if part else "create table summary as"
+            some = f"(from orders where hash(customer_id) % {n_parts} = {part})" if n_parts > 1 else "orders"
+            days = f"({DAYS_BY_HAND.format(orders=some)})"
+            engine.raw_sql(f"{begin} {BY_HAND.format(as_of=AS_OF, days=days)}").fetchall()
 
     def fit() -> None:
         people = engine.read_parquet(folder / "summary.parquet")
@@ -229,7 +231,7 @@ def tasks(engine: Any, orders: Any, folder: Path, *, is_many: bool) -> dict[str,
         GROUPED: queried(f"SELECT count(*), max(n), max(s) FROM ({inner})"),
         HAND: by_hand,
         SUMMARY: summary,
-        "keep": lambda: engine.to_parquet(reduced(), folder / "summary.parquet"),
+        "keep": lambda: engine.to_parquet(summary(), folder / "summary.parquet"),
         STATES: states,
         REVENUE: revenue,
         FIT: fit,
@@ -263,9 +265,9 @@ def in_pandas(folder: Path) -> dict[str, float]:
         del frame
         history = ["frequency", "recency", "T"]
         people[["recency", "T"]] /= 7
-        buying = BetaGeoFitter().fit(*(people[name] for name in history))
+        buying = penalised(BetaGeoFitter, *(people[name] for name in history))
         repeat = people[people["frequency"] > 0]
-        spend = GammaGammaFitter().fit(repeat["frequency"], repeat["monetary_value"])
+        spend = penalised(GammaGammaFitter, repeat["frequency"], repeat["monetary_value"])
         people["p_alive"] = buying.conditional_probability_alive(*(people[name] for name in history))
         people["clv"] = spend.customer_lifetime_value(
             buying, *(people[name] for name in [*history, "monetary_value"]), time=12, freq="W"
@@ -277,6 +279,18 @@ def in_pandas(folder: Path) -> dict[str, float]:
     return {PEER: whole, SUMMED: summed, PANDAS_COHORTS: cohorts, "cpu": time.process_time(), "peak": peak()}
 
 
+def penalised(model: Any, *data: Any) -> Any:
+    """Fit a model of `lifetimes`; where it does not converge, with a penalty, as its message says."""
+    from lifetimes.utils import ConvergenceError
+
+    for penalty in (0.0, 1e-4, 1e-3, 1e-2, 1e-1):
+        try:
+            return model(penalizer_coef=penalty).fit(*data)
+        except ConvergenceError:
+            print(f"{model.__name__} does not converge with a penalty of {penalty}", file=sys.stderr)
+    sys.exit(f"{model.__name__} does not converge")
+
+
 def run(task: str, folder: Path) -> dict[str, float]:
     """Do one task in a fresh process."""
     done = subprocess.run(
@@ -284,6 +298,7 @@ def run(task: str, folder: Path) -> dict[str, float]:
     )
     if done.returncode:
         sys.exit(f"{task}: {done.stdout}{done.stderr}")
+    sys.stderr.write(done.stderr)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     print(f"{folder.name:>12} {task:22} {found}", file=sys.stderr, flush=True)
     return found
@@ -291,7 +306,7 @@ def run(task: str, folder: Path) -> dict[str, float]:
 
 def write_orders(folder: Path, n: int, *, each: int = EACH) -> None:
     """Write the orders of one size, so many of each customer."""
-    from cam.studies.study import open_engine
+    from cam.data.warehouse import open_engine
 
     open_engine().raw_sql(
         ORDERS.format(

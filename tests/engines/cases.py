@@ -495,7 +495,6 @@ add(
 add("states.month_of", lambda t: {"month": states.month_of(AS_OF)})
 
 add("summary.customer_summary", people)
-add("summary.customer_days", lambda t: summary.customer_days(t.transactions, as_of=AS_OF))
 add("summary.cells", lambda t: summary.cells(people(t)))
 
 add("tenures.contract_tenures", held)

@@ -6,7 +6,10 @@ import pandas as pd
 
 from cam.samples.files import write_files
 
-TABLES = {"orders.csv": pd.DataFrame({"revenue": [0.5, 20]}), "truth/rates.csv": pd.DataFrame({"rate": [0.25]})}
+TABLES = {
+    "orders.csv": pd.DataFrame({"revenue": [0.5, 20]}),
+    "truth/rates.csv": pd.DataFrame({"rate": [0.25]}),
+}
 
 
 def test_files_that_are_there_already_stay_as_they_are_for_who_reads_them(tmp_path):

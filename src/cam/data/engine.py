@@ -14,6 +14,8 @@ MEMORY = "1200MB"
 #: day of 100 million orders ends for lack of memory at 1,200 MB, whatever it spills, and does not at 1,600.
 VERY_MANY_ROWS = 30_000_000
 MEMORY_ALONE = "2400MB"
+#: Orders whose groups by customer and day fit into that memory: more are reduced in parts, customers by customers.
+ROWS_AT_ONCE = 50_000_000
 
 
 def workspace(folder: Path) -> duckdb.DuckDBPyConnection:

@@ -20,7 +20,7 @@ def customer_earnings(
     as_of: date,
     margin_rate: float | None = None,
     has_margin: bool = False,
-    days: ir.Table | None = None,
+    people: ir.Table | None = None,
 ) -> ir.Table:
     """Reduce transactions to what each customer has brought.
 
@@ -36,8 +36,8 @@ def customer_earnings(
         Gross margin (0 to 1) of the rows that have no cost.
     has_margin : bool
         Whether the margin is wanted; then every row needs a cost, or *margin_rate* is given.
-    days : ibis.Table, optional
-        As from :func:`cam.reduce.summary.customer_days`, where they are kept as a table.
+    people : ibis.Table, optional
+        What :func:`cam.reduce.summary.customer_summary` makes of them at *as_of*, where it is kept as a table.
 
     Returns
     -------
@@ -54,9 +54,9 @@ def customer_earnings(
     >>> [[str(cell) for cell in row] for row in table.order_by("customer_id").execute().values]
     [['a', '1', '6.00', '3.00'], ['b', '1', '7.00', '3.50']]
     """
-    people = customer_summary(transactions, as_of=as_of, days=days).select(
-        "customer_id", "n_orders", "revenue"
-    )
+    if people is None:
+        people = customer_summary(transactions, as_of=as_of)
+    people = people.select("customer_id", "n_orders", "revenue")
     people = people.mutate(revenue=_money(people.revenue))
     if not has_margin:
         return people

@@ -11,7 +11,7 @@ from cam.reduce.summary import customer_summary
 
 
 def holdout_cells(
-    transactions: ir.Table, *, calibration_end: date, as_of: date, days: ir.Table | None = None
+    transactions: ir.Table, *, calibration_end: date, as_of: date, known: ir.Table | None = None
 ) -> ir.Table:
     """Count customers by what they did up to a cut-off and how often they bought after it.
 
@@ -25,8 +25,9 @@ def holdout_cells(
         Last day of the calibration period, to its end: nothing after it reaches ``frequency``, ``recency`` or ``T``.
     as_of : date
         Last day of the holdout period.
-    days : ibis.Table, optional
-        As from :func:`cam.reduce.summary.customer_days`, where they are kept as a table.
+    known : ibis.Table, optional
+        What :func:`cam.reduce.summary.customer_summary` makes of them at *calibration_end*, where it is kept as a
+        table.
 
     Returns
     -------
@@ -43,8 +44,9 @@ def holdout_cells(
     >>> table.execute().values.tolist()
     [[1.0, 1.0, 4.0, 1.0, 1.0]]
     """
-    known = customer_summary(transactions, as_of=calibration_end, days=days)
-    bought = _purchase_days(transactions, as_of=as_of, days=days)
+    if known is None:
+        known = customer_summary(transactions, as_of=calibration_end)
+    bought = _purchase_days(transactions, as_of=as_of)
     later = bought.filter(bought.day > ibis.date(calibration_end))
     counted = later.group_by("customer_id").aggregate(bought=later.count())
     joined = known.left_join(counted, "customer_id")
@@ -57,7 +59,7 @@ def holdout_cells(
 
 
 def purchases_by_day(
-    transactions: ir.Table, *, calibration_end: date, as_of: date, days: ir.Table | None = None
+    transactions: ir.Table, *, calibration_end: date, as_of: date, known: ir.Table | None = None
 ) -> ir.Table:
     """Count first and repeat purchase days of the customers of the calibration period, day by day.
 
@@ -71,7 +73,7 @@ def purchases_by_day(
         Customers who first bought after it are left out.
     as_of : date
         Last day counted.
-    days : ibis.Table, optional
+    known : ibis.Table, optional
         As for :func:`holdout_cells`.
 
     Returns
@@ -89,11 +91,11 @@ def purchases_by_day(
     >>> table.drop("day").execute().values.tolist()
     [[1, 0], [1, 1]]
     """
-    days = _purchase_days(transactions, as_of=as_of, days=days)
-    firsts = days.group_by("customer_id").aggregate(first_day=days.day.min())
-    firsts = firsts.filter(firsts.first_day <= ibis.date(calibration_end))
-    joined = days.inner_join(firsts, "customer_id")
-    is_first = (joined.day == joined.first_day).ifelse(1, 0)
+    if known is None:
+        known = customer_summary(transactions, as_of=calibration_end)
+    days = _purchase_days(transactions, as_of=as_of)
+    joined = days.inner_join(known.select("customer_id", "first_date"), "customer_id")
+    is_first = (joined.day == joined.first_date).ifelse(1, 0)
     marked = joined.select("day", is_first=is_first)
     return (
         marked.group_by("day")
@@ -102,10 +104,8 @@ def purchases_by_day(
     )
 
 
-def _purchase_days(transactions: ir.Table, *, as_of: date, days: ir.Table | None) -> ir.Table:
+def _purchase_days(transactions: ir.Table, *, as_of: date) -> ir.Table:
     """One row per customer and day with a purchase."""
-    if days is not None:
-        return days.filter(days.n_rows > 0, days.day <= ibis.date(as_of)).select("customer_id", "day")
     bought = transactions.mutate(day=transactions.order_date.date()).filter(
         lambda table: (table.kind == "purchase") & (table.day <= ibis.date(as_of))
     )

@@ -18,7 +18,7 @@ _DAY_MONEY = "decimal(14, 2)"
 _MONEY = "decimal(18, 2)"
 
 
-def customer_summary(transactions: ir.Table, *, as_of: date, days: ir.Table | None = None) -> ir.Table:
+def customer_summary(transactions: ir.Table, *, as_of: date) -> ir.Table:
     """Reduce transactions to one row per customer.
 
     Turns *customer_id, order_date, revenue, kind* into *customer_id, frequency, recency, T, monetary_value,
@@ -31,8 +31,6 @@ def customer_summary(transactions: ir.Table, *, as_of: date, days: ir.Table | No
         ``kind`` (``purchase``, ``netted refund`` or ``loose refund``) [``order_id``, ``cost``].
     as_of : date
         Last day seen, to its end. Later rows change nothing.
-    days : ibis.Table, optional
-        :func:`customer_days` of these transactions, where they are kept as a table.
 
     Returns
     -------
@@ -67,11 +65,7 @@ def customer_summary(transactions: ir.Table, *, as_of: date, days: ir.Table | No
     >>> table[["customer_id", "frequency", "recency", "T", "monetary_value"]].values.tolist()
     [['a', 1, 2.0, 4.0, 20.0], ['b', 0, 0.0, 3.0, nan]]
     """
-    days = (
-        customer_days(transactions, as_of=as_of)
-        if days is None
-        else days.filter(days.day <= ibis.date(as_of))
-    )
+    days = _customer_days(transactions, as_of=as_of)
     has_cost = "cost" in days.columns
 
     # What is rare is summed in place of what is common: an empty value costs next to nothing. A float sums whole
@@ -122,42 +116,11 @@ def customer_summary(transactions: ir.Table, *, as_of: date, days: ir.Table | No
     return people.select(**columns)
 
 
-def customer_days(transactions: ir.Table, *, as_of: date | None = None) -> ir.Table:
-    """Reduce transactions to one row per customer and day: the larger half of the work of :func:`customer_summary`.
-
-    Turns *customer_id, order_date, revenue, kind* into *customer_id, day, is_loose, paid, n_rows* [*n_orders, cost*].
-
-    Parameters
-    ----------
-    transactions : ibis.Table
-        Canonical transactions, as for :func:`customer_summary`.
-    as_of : date, optional
-        Last day seen, to its end; without it, all.
-
-    Returns
-    -------
-    ibis.Table
-        In no order. Refunds that belong to no order have rows of their own (``is_loose``); ``paid`` (decimal) is
-        revenue net of the others, ``n_rows`` purchases, ``n_orders`` those of one ``order_id`` once.
-
-    Notes
-    -----
-    An engine that may hold little in memory can spill one grouping, and hardly two in one query. Kept as a table, this
-    also serves every summary at another *as_of*.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> log = pd.DataFrame({"customer_id": ["a", "a"], "order_date": pd.to_datetime(["2026-01-01"] * 2),
-    ...     "revenue": [10.0, 5.0], "kind": "purchase"})
-    >>> customer_days(ibis.memtable(log)).select("paid", "n_rows").execute().values.tolist()
-    [[15.0, 2.0]]
-    """
-    seen = transactions
-    if as_of is not None:
-        # A day's end as a moment, so that the filter looks at what is stored.
-        after = as_of + timedelta(days=1)
-        seen = transactions.filter(transactions.order_date < ibis.timestamp(after.isoformat()))
+def _customer_days(transactions: ir.Table, *, as_of: date) -> ir.Table:
+    """One row per customer and day; refunds that belong to no order have rows of their own (``is_loose``)."""
+    # A day's end as a moment, so that the filter looks at what is stored.
+    after = as_of + timedelta(days=1)
+    seen = transactions.filter(transactions.order_date < ibis.timestamp(after.isoformat()))
     seen = seen.mutate(day=seen.order_date.date(), is_loose=seen.kind == "loose refund")
     bought = seen.kind == "purchase"
 

@@ -115,7 +115,7 @@ def summarise(study: Study, decided: str) -> ir.Table | CannotSay:
             as_of=study.as_of,
             margin_rate=rate,
             has_margin=lacks_margin(study, decided) is None,
-            days=study.days(),
+            people=study.summary(study.as_of),
         )
     customers = study.engine.create_table("customer_earnings", earned, overwrite=True)
     if customers.count().execute() == 0:

@@ -92,8 +92,7 @@ def histories(study: Study, decided: str) -> ir.Table | CannotSay:
             ),
             _("Buying or not at each occasion is modelled instead."),
         )
-    summary = study.summary(study.as_of)
-    customers = study.engine.create_table("purchase_histories", summary, overwrite=True)
+    customers = study.summary(study.as_of)
     n = int(customers.filter(customers.frequency > 0).count().execute())
     if n < MIN_REPEAT:
         return CannotSay(
@@ -150,7 +149,7 @@ def cut_off(study: Study, customers: ir.Table) -> date | CannotSay:
 def hold_out(study: Study, chosen: date) -> pd.DataFrame | CannotSay:
     """Count customers by what they did up to the cut-off, and how often they bought after it."""
     table = holdout_cells(
-        study.tables["transactions"], calibration_end=chosen, as_of=study.as_of, days=study.days()
+        study.tables["transactions"], calibration_end=chosen, as_of=study.as_of, known=study.summary(chosen)
     )
     held = table.order_by(["frequency", "recency", "T", "holdout_frequency"]).execute()
     repeated = int(held.loc[held["frequency"] > 0, "n_customers"].sum())
@@ -361,7 +360,7 @@ def track(study: Study, fits: Fits, chosen: date) -> pd.DataFrame:
     """Compare actual and expected repeat purchases week by week."""
     transactions = study.tables["transactions"]
     days = purchases_by_day(
-        transactions, calibration_end=chosen, as_of=study.as_of, days=study.days()
+        transactions, calibration_end=chosen, as_of=study.as_of, known=study.summary(chosen)
     ).execute()
     first = pd.Timestamp(days["day"].iloc[0]).date()
     return tracking(days, {name: fits[name] for name in fits}, first=first, last=study.as_of)

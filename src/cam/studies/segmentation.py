@@ -32,8 +32,7 @@ Values = Mapping[str, pd.DataFrame]
 @needs("transactions")
 def summarise(study: Study) -> ir.Table | CannotSay:
     """Reduce the orders to one row per customer, once, inside the engine."""
-    summary = study.summary(study.as_of)
-    customers = study.engine.create_table("customer_summary", summary, overwrite=True)
+    customers = study.summary(study.as_of)
     if customers.count().execute() == 0:
         return CannotSay(
             sentence("Nobody has bought: every row of the transactions is a refund."),

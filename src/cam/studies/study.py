@@ -16,14 +16,14 @@ import pandas as pd
 from cam import key_figures
 from cam.data import Prepared, read_prepared
 from cam.data.engine import MEMORY, MEMORY_ALONE, VERY_MANY_ROWS
-from cam.data.warehouse import open_engine, put_tables, stands_in, write_table
+from cam.data.warehouse import create_in_parts, open_engine, put_tables, stands_in, write_table
 from cam.errors import ParamsError
 from cam.estimate import CannotSay, Estimate, Finding
 from cam.language import sentence, together, use
 from cam.language import translate as _
 from cam.params import SECTIONS, Params, params_from_sections, read_params
 from cam.project import project_root
-from cam.reduce.summary import customer_days, customer_summary
+from cam.reduce.summary import customer_summary
 from cam.show.notebook import install_formatters
 from cam.show.tables import Col, ShownTable, show_pairs, show_table
 from cam.studies.action_lists import ActionList
@@ -83,17 +83,12 @@ class Study:
         return data_period(self.prepared)
 
     def summary(self, as_of: date) -> ir.Table:
-        """Reduce the orders to one row per customer; of very many orders the days of customers are kept as a table."""
-        log = self.tables["transactions"]
-        return customer_summary(log, as_of=as_of, days=self.days())
-
-    def days(self) -> ir.Table | None:
-        """The orders by customer and day as a table, where they are too many for two groupings in one query."""
-        if n_orders(self.prepared) <= VERY_MANY_ROWS or self.engine.name != "duckdb":
-            return None
-        if "customer_days" not in self.engine.list_tables():
-            self.engine.create_table("customer_days", customer_days(self.tables["transactions"]))
-        kept: ir.Table = self.engine.table("customer_days")
+        """Reduce the orders to a table of one row per customer, once; very many of them in parts."""
+        name = f"customer_summary_{as_of:%Y%m%d}"
+        if name not in self.engine.list_tables():
+            log, reduce = self.tables["transactions"], functools.partial(customer_summary, as_of=as_of)
+            create_in_parts(self.engine, name, log, reduce, n=n_orders(self.prepared))
+        kept: ir.Table = self.engine.table(name)
         return kept
 
     def lacks(self, table: str) -> CannotSay | None:
