@@ -110,6 +110,7 @@ def test_an_engine_that_is_not_there_is_named_with_the_cure(tmp_path, engine, wo
     assert refused.returncode == 3, refused.stderr
     told = [line for line in refused.stderr.splitlines() if "data.engine" in line]
     assert len(told) == 1 and words in told[0], refused.stderr
+    assert "01_segmentation" not in refused.stdout + refused.stderr  # no study has begun
     assert not (tmp_path / "reports" / "acme").exists()
 
 

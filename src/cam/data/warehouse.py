@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 import uuid
 from collections.abc import Callable
+from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -71,11 +72,34 @@ def open_engine(url: str = "duckdb", *, memory: str = MEMORY) -> Any:
     except EngineError:
         raise
     except ImportError as error:
-        package = f"the Python package {error.name}" if error.name else "a Python package that is not here"
-        raise EngineError(f"data.engine: {scheme} needs {package}. {_cure(scheme)}") from None
+        raise _lacks(scheme, error.name) from None
     except Exception as error:  # each engine has its own family of errors
         said = without_secrets(" ".join(str(error).split()), url)[:300]
         raise EngineError(f"data.engine: cannot connect to {shown_url(url)}: {said}") from None
+
+
+def ask_engine(url: str) -> None:
+    """Ask once, before any study opens it, whether an engine is there; starting a Spark to see it is left to them.
+
+    Parameters
+    ----------
+    url : str
+        As for :func:`open_engine`.
+
+    Raises
+    ------
+    EngineError
+        As :func:`open_engine` would for each study.
+
+    Examples
+    --------
+    >>> ask_engine("duckdb")
+    """
+    scheme = _scheme(url)
+    if scheme == "spark" and find_spec("pyspark") is None:
+        raise _lacks(scheme, "pyspark")
+    if scheme != "spark" and scheme not in _FILES:
+        open_engine(url).disconnect()
 
 
 def put_tables(engine: Any, prepared: Prepared) -> dict[str, ir.Table]:
@@ -204,6 +228,10 @@ def _scheme(url: str) -> str:
     return expand_url(url).partition("://")[0]
 
 
-def _cure(scheme: str) -> str:
+def _lacks(scheme: str, package: str | None) -> EngineError:
+    needed = f"the Python package {package}" if package else "a Python package that is not here"
     extra = {"spark": "pyspark>=4.0,<4.1"}.get(scheme, f"ibis-framework[{scheme}]")
-    return f"Install it with pip install '{extra}', or leave data.engine away: the embedded engine does the same."
+    return EngineError(
+        f"data.engine: {scheme} needs {needed}. Install it with pip install '{extra}', or leave data.engine away: "
+        "the embedded engine does the same."
+    )

@@ -176,6 +176,10 @@ def run_report(
                 os.utime(places[name])  # what is used is forgotten last
             parameters = None if name in kept else injected[name]
             jobs.append(Job(name, _notebook(name), parameters, folder, prepared.folder, pages[name]))
+        if len(kept) < len(names) and params.data.engine != "duckdb":
+            from cam.data.warehouse import ask_engine  # late: no other run needs it here
+
+            ask_engine(params.data.engine)
         alone = 1 if n_orders(prepared) > VERY_MANY_ROWS else None
         results = run_jobs(jobs, timeout=options.timeout, progress=progress, most=alone)
         if any(result.status == "no room" for result in results):
