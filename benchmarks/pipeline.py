@@ -118,6 +118,8 @@ class Goal:
     is_least: bool = False
 
 
+#: The size that the goals are for.
+JUDGED = 10 * MILLION
 GOALS = [
     Goal("the summary, of the scan", SUMMARY, SCAN, 12),
     Goal("`lifetimes`' summary, of ours", SUMMED, SUMMARY, 5, is_least=True),
@@ -390,7 +392,8 @@ def goals(found: Found) -> list[str]:
         cells = []
         for n in found:
             ratio = middle(found, n, goal.task) / middle(found, n, goal.of)
-            cells.append(judged(ratio, goal.limit, is_least=goal.is_least))
+            is_judged = n == JUDGED or JUDGED not in found
+            cells.append(judged(ratio, goal.limit, is_least=goal.is_least) if is_judged else shown(ratio))
         sign = "at least" if goal.is_least else "at most"
         lines.append(f"| {goal.told} | {sign} {goal.limit:g} | {' | '.join(cells)} |")
     sizes = list(found)
@@ -415,9 +418,14 @@ def seconds_of(found: Found, n: int, task: str) -> float:
 def judged(ratio: float, limit: float, *, is_least: bool = False) -> str:
     """Return a ratio, and whether it meets its goal."""
     if ratio != ratio:
-        return "–"
+        return shown(ratio)
     is_met = ratio >= limit if is_least else ratio <= limit
-    return f"{ratio:.2f}, {'met' if is_met else 'not met'}"
+    return f"{shown(ratio)}, {'met' if is_met else 'not met'}"
+
+
+def shown(ratio: float) -> str:
+    """Return a ratio, or a dash where a part of it was not measured."""
+    return f"{ratio:.2f}" if ratio == ratio else "–"
 
 
 def draw(found: Found) -> str:
