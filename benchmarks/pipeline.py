@@ -446,7 +446,8 @@ def draw(found: Found) -> str:
         points = [(n, seconds_of(found, n, task)) for n in found]
         points = [(n, seconds) for n, seconds in points if seconds == seconds]
         ax.plot(*zip(*points, strict=True), style, color=color, marker="o", markersize=5)
-        ax.annotate(name, points[-1], (8, 0), textcoords="offset points", va="center", color=color)
+        beside = (8, {STATES: 5, GROUPED: -5, PEER: 8}.get(task, 0))  # clear of one another and of lines
+        ax.annotate(name, points[-1], beside, textcoords="offset points", va="center", color=color)
         words.append(f"{name}: " + ", ".join(f"{s:.3g} s at {n:,}" for n, s in points))
     ax.set_xscale("log")
     ax.set_yscale("log")
