@@ -277,3 +277,22 @@ def test_where_the_best_cannot_be_used_the_next_best_is_not_taken_in_silence(cli
     assert refused.reason.startswith("Pareto/NBD foretold") and "BG/NBD, the next best" in refused.reason
     asked = repeat_buying.pick(client(frame, value={"model": "bg_nbd"}), fits, scores, guesses, held)
     assert asked.model == "bg_nbd" and asked.bias == pytest.approx(0.4, abs=0.1)
+
+
+def test_models_of_very_many_customers_are_fitted_to_some_and_score_all(client, monkeypatch):
+    whole = walk_once(client)
+    monkeypatch.setattr(repeat_buying, "MOST_FITTED", 100)
+    part = walk(client({"transactions": whole.log, "spend": marketing()}, value={"n_bootstrap": 50}))
+    fitted, n = int(part.cells["n_customers"].sum()), int(whole.cells["n_customers"].sum())
+    assert (fitted, n) == (100, 200)
+    assert int(part.held["n_customers"].sum()) <= 100 < int(whole.held["n_customers"].sum())
+    # Half of the customers say the same of buying, within what so few can say; and everybody has a score.
+    one, other = (found.fits[whole.picked.model].optimum for found in (part, whole))
+    assert one.n == 100 and other.n == 200
+    assert np.abs(one.theta - other.theta).max() < 4 * np.sqrt(np.diag(one.covariance)).max()
+    assert part.worth.n == n and int(part.each.count().execute()) == n
+    for name in ("holdout", "fits"):
+        said = "100 of the 200 customers, taken at equal steps of their ids"
+        assert (said in part.shown[name].html) is (name == "fits")
+        assert "at equal steps of their ids" in part.shown[name].html
+        assert "at equal steps" not in whole.shown[name].html

@@ -26,6 +26,7 @@ from cam.measures.value.bg_nbd import fit_bg_nbd
 from cam.measures.value.silence import silence_probability
 from cam.reduce.summary import DAYS_PER_WEEK, cells
 from cam.studies.churn_rows import Rows
+from cam.studies.repeat_buying import fitted_customers
 from cam.studies.study import Study, needs
 
 #: Of folds, bootstraps and shuffles; any number would do, but it must stay the same.
@@ -349,7 +350,7 @@ def _silence(study: Study, rows: Rows, test: pd.DataFrame) -> tuple[str, Any] | 
         study.summary(day).select("customer_id", "frequency", "recency", "T"),
         overwrite=True,
     )
-    counted = cells(histories).order_by(["frequency", "recency", "T"]).execute()
+    counted = cells(fitted_customers(histories)).order_by(["frequency", "recency", "T"]).execute()
     repeated = int(counted.loc[counted["frequency"] > 0, "n_customers"].sum())
     if repeated < _MIN_REPEAT:
         return CannotSay(

@@ -32,7 +32,7 @@ from cam.reduce.summary import cells
 from cam.reduce.worth import SPEND_UNIT, customer_worth, worth_cells
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.margin import lacks_margin
-from cam.studies.repeat_buying import MIN_REPEAT, SEED, Fits, Picked, refit
+from cam.studies.repeat_buying import MIN_REPEAT, SEED, Fits, Picked, fitted_customers, refit
 from cam.studies.spend import counted_spend, limits_text
 from cam.studies.study import Study, needs
 
@@ -260,8 +260,8 @@ def worth_table(study: Study, customers: ir.Table, worth: Worth) -> ir.Table:
         else [name for name in worth.cells.columns if name.startswith("dert")]
     )
     kept = worth.cells.drop(columns=[*hidden, "spend_units", "spend_sum", "n_customers"])
-    kept = kept.drop_duplicates(["frequency", "recency", "T"])
-    scored = engine.create_table("scored_cells", kept, overwrite=True)
+    again = kept.duplicated(["frequency", "recency", "T"])
+    scored = engine.create_table("scored_cells", kept[~again] if again.any() else kept, overwrite=True)
     spend = None
     margin = error = 0.0
     if not isinstance(worth.spend, CannotSay) and not isinstance(worth.margin, CannotSay):
@@ -332,7 +332,7 @@ def clv_by_channel(study: Study, customers: ir.Table, worth: Worth) -> pd.DataFr
     rows = []
     for channel in people.select("channel").distinct().order_by("channel").execute()["channel"]:
         mine = people.filter(people.channel == channel)
-        table = cells(mine).order_by(["frequency", "recency", "T"]).execute()
+        table = cells(fitted_customers(mine)).order_by(["frequency", "recency", "T"]).execute()
         spent = counted_spend(mine)
         draws = _new_by_draw(study, worth, table, spent, for_ever=for_ever)
         if draws is not None:

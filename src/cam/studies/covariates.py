@@ -11,7 +11,7 @@ from cam.language import translate as _
 from cam.measures.value.covariates import effects, encode, likelihood_ratio
 from cam.reduce.summary import cells
 from cam.show.tables import Col, ShownTable, show_table
-from cam.studies.repeat_buying import MODELS, Fits, Picked, refit
+from cam.studies.repeat_buying import MODELS, Fits, Picked, fitted_customers, refit
 from cam.studies.study import Study, needs
 
 #: More distinct values than this in a text column are names, not levels.
@@ -39,7 +39,7 @@ def covariate_effects(
     missing = study.lacks_column("customers", *names)
     if missing:
         return missing
-    people = customers.left_join(known.select("customer_id", *names), "customer_id")
+    people = fitted_customers(customers).left_join(known.select("customer_id", *names), "customer_id")
     table = cells(people, "frequency", "recency", "T", *names)
     table = table.order_by(["frequency", "recency", "T", *names]).execute()
     crowded = [

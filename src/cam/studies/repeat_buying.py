@@ -27,6 +27,7 @@ from cam.measures.value.holdout import (
 )
 from cam.measures.value.nbd import fit_nbd
 from cam.measures.value.pareto_nbd import fit_pareto_nbd
+from cam.reduce.clustering import systematic_sample
 from cam.reduce.holdout import holdout_cells, purchases_by_day
 from cam.reduce.summary import cells
 from cam.show.tables import Col, ShownTable, show_pairs, show_table
@@ -44,6 +45,9 @@ _FITS: dict[str, Callable[..., Any]] = {
 }
 #: Fewer customers with a repeat purchase than this carry no model.
 MIN_REPEAT = 30
+#: Models are fitted to so many customers at most: their parameters are then known to a few thousandths, and what a fit
+#: needs no longer grows with the customers. All of them are scored.
+MOST_FITTED = 1_000_000
 #: A holdout shorter than this says little.
 MIN_WEEKS = 8
 #: A model that misses by so much more than one that cannot be used is not used in its place.
@@ -148,8 +152,9 @@ def cut_off(study: Study, customers: ir.Table) -> date | CannotSay:
 @needs()
 def hold_out(study: Study, chosen: date) -> pd.DataFrame | CannotSay:
     """Count customers by what they did up to the cut-off, and how often they bought after it."""
+    known = fitted_customers(study.summary(chosen))
     table = holdout_cells(
-        study.tables["transactions"], calibration_end=chosen, as_of=study.as_of, known=study.summary(chosen)
+        study.tables["transactions"], calibration_end=chosen, as_of=study.as_of, known=known
     )
     held = table.order_by(["frequency", "recency", "T", "holdout_frequency"]).execute()
     repeated = int(held.loc[held["frequency"] > 0, "n_customers"].sum())
@@ -169,6 +174,7 @@ def hold_out(study: Study, chosen: date) -> pd.DataFrame | CannotSay:
 @needs()
 def show_holdout(study: Study, chosen: date, held: pd.DataFrame) -> ShownTable:
     """Say what the models see and what is put away, and what is odd about the history."""
+    sampled = _told_sample(study, held, chosen)
     repeated = int(held.loc[held["frequency"] > 0, "n_customers"].sum())
     first = study.tables["transactions"].order_date.min().execute().date()
     horizon = study.params.value.horizon_months
@@ -184,6 +190,7 @@ def show_holdout(study: Study, chosen: date, held: pd.DataFrame) -> ShownTable:
             )
             if horizon * 30.4375 > (study.as_of - first).days
             else sentence("{months} months", months=horizon),
+            **({"Sample": sampled[0]} if sampled else {}),
         },
         caption="How the models are tested",
     )
@@ -209,7 +216,24 @@ def refit(fit: Any, table: pd.DataFrame, **options: Any) -> Any:
 @needs()
 def all_cells(study: Study, customers: ir.Table) -> pd.DataFrame:
     """Count customers by all that is known up to the last day."""
-    return cells(customers).order_by(["frequency", "recency", "T"]).execute()
+    return cells(fitted_customers(customers)).order_by(["frequency", "recency", "T"]).execute()
+
+
+def fitted_customers(customers: ir.Table) -> ir.Table:
+    """Return the customers that models are fitted to: all, or of very many those at equal steps of their ids."""
+    n = int(customers.count().execute())
+    return customers if n <= MOST_FITTED else systematic_sample(customers, n=n, most=MOST_FITTED)
+
+
+def _told_sample(study: Study, table: pd.DataFrame, as_of: date) -> list[str]:
+    """Say to how many of the customers a model was fitted, where it is not all."""
+    fitted, n = int(table["n_customers"].sum()), int(study.summary(as_of).count().execute())
+    if fitted == n:
+        return []
+    words = (
+        "Fitted to {fitted} of the {n} customers, taken at equal steps of their ids; all of them are scored."
+    )
+    return [sentence(words, fitted=fitted, n=n)]
 
 
 @needs()
@@ -242,7 +266,7 @@ def show_fits(study: Study, table: pd.DataFrame, fits: Fits) -> ShownTable | Can
         columns,
         caption="What the models say of these customers",
         note=_("Time is in weeks. Small: the 95 % profile-likelihood interval."),
-        notes=troubles(fits),
+        notes=[*troubles(fits), *_told_sample(study, table, study.as_of)],
         max_rows=20,
     )
 

@@ -117,7 +117,8 @@ def score_cells(
     if weights is not None:
         summed = np.concatenate([summed[:1], summed[:1] + np.tensordot(weights, summed[1:], axes=1)])
     names = [f"{name}{end}" for name in OUTLOOKS for end in ("", "_low", "_high")]
-    scored = table.assign(**dict(zip(names, found, strict=True)))
+    # Not one of the columns is copied: of very many cells they are what fills the memory.
+    scored = pd.DataFrame({**table, **dict(zip(names, found, strict=True))}, index=table.index, copy=False)
     sums = pd.DataFrame(
         summed.reshape(-1, 2 * len(OUTLOOKS)), columns=[*OUTLOOKS, *(f"{name}_spend" for name in OUTLOOKS)]
     )
