@@ -86,12 +86,13 @@ def test_texts_are_ordered_by_their_bytes(engine):
     assert table.word.max().execute() == "北" and table.word.min().execute() == "B"
 
 
-def test_the_tables_of_a_client_are_not_touched_and_nothing_is_left(odd, postgres_url):
+@pytest.mark.parametrize("path", ["theirs", "theirs,pg_catalog,pg_temp"])
+def test_the_tables_of_a_client_are_not_touched_and_nothing_is_left(odd, postgres_url, path):
     with psycopg.connect(postgres_url, autocommit=True) as client:
         client.execute("CREATE SCHEMA IF NOT EXISTS theirs")
         client.execute("CREATE TABLE theirs.customers (customer_id int)")
         client.execute("CREATE TABLE theirs.kept (n int)")
-        engine = open_engine(f"{postgres_url}?options=-csearch_path%3Dtheirs")
+        engine = open_engine(f"{postgres_url}?options=-csearch_path%3D{path}")
         customers = put_tables(engine, odd)["customers"]
         assert len(customers.columns) == 10 and customers.count().execute() == len(ODD)
         assert "kept" not in engine.list_tables()
@@ -120,6 +121,20 @@ def test_what_workers_elsewhere_cannot_read_is_sent_to_them(odd, spark, monkeypa
     pd.testing.assert_frame_equal(
         sent, put_tables(engine, odd)["customers"].order_by("customer_id").execute()
     )
+
+
+def test_what_a_server_says_quotes_no_row_of_the_client(odd, postgres_url):
+    engine = open_engine(postgres_url)
+    table = put_tables(engine, odd)["customers"]
+    engine.con.execute("SET statement_timeout = 1")
+    with pytest.raises(
+        EngineError, match=r"cannot finish a study: .*timeout.* Nothing was published"
+    ) as told:
+        for _ in range(50):
+            engine.create_table("again", ibis.union(*[table] * 60), overwrite=True)
+            put_tables(engine, odd)
+    assert "CONTEXT" not in str(told.value) and "COPY" not in str(told.value)
+    engine.disconnect()
 
 
 def test_a_server_without_temporary_tables_is_stood_in_for(postgres_url):

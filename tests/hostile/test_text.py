@@ -378,6 +378,13 @@ def test_a_file_that_grows_while_it_is_read(room: Room) -> None:
     ends(room, source(path), 3, "orders.csv", "changed while it was read", "again", grows=path)
 
 
+def test_a_long_value_is_no_fault_of_its_line(room: Room) -> None:
+    wide = HEADER.replace("\n", ",note\n") + f"a,2024-01-05,10.00,{'x' * 200_000}\n"
+    path = room.write(wide + "a,2024-03-05,20.50,\n" * 50 + "b,2024-02-01,5.00,,x,y,z\n")
+    outcome = ends(room, source(path), 3, "line 53", "7 values")
+    assert "quote" not in outcome.err.split("\n")[0]
+
+
 @pytest.mark.parametrize(
     ("path", "words"),
     [

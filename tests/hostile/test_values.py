@@ -61,6 +61,33 @@ CURE = r"source|date_format|drop_|as_of|columns|Export"
         pytest.param(
             HEADER + "a,03/04/2024,1\nb,05/06/2024,2\n", ("order_date", "date_format"), id="days or months"
         ),
+        *(
+            pytest.param(row(customer=sign), ("customer_id", "rows: 4"), id=f"a customer {sign!r}")
+            for sign in (
+                "－",
+                "——",
+                "／",
+                "ＮＵＬＬ",
+                "ｎｕｌｌ",
+                "Ｎ／Ａ",
+                "ｇｕｅｓｔ",
+                "１３８＊＊＊＊０００１",
+            )
+        ),
+        *(
+            pytest.param(row(customer=sign), ("customer_id", "rows: 4"), id=f"a customer of {sign!a}")
+            for sign in ("\u2003", "\u2002\u2009", "\x0c", "\u200e", "\u2028", "\x85")
+        ),
+        pytest.param(
+            row(customer="１．９３Ｅ＋１５"),
+            ("customer_id", "rounded", "as text"),
+            id="a wide id in powers of ten",
+        ),
+        pytest.param(
+            HEADER.replace("\n", ",_CAM_why\n") + "a,2024-01-05,10.00,x\n",
+            ("_CAM_why", "Rename"),
+            id="our names",
+        ),
     ],
 )
 def test_values_that_are_refused(room: Room, text: str, words: tuple[str, ...]) -> None:

@@ -216,6 +216,7 @@ def line_fault(table: str, text: TextTable) -> str | None:
     """
     wanted, last, n_rows = len(text.names), 0, -int(text.has_header)
     norm = "the header has" if text.has_header else f"data.{table}.options.names gives"
+    csv.field_size_limit(_LONGEST)  # a value that the engine reads is no fault
     with text.readable.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream, delimiter=text.delimiter, strict=True)
         try:

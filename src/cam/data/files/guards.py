@@ -144,8 +144,8 @@ def _walked(folder: str, depth: int | None) -> Iterator[str]:
             folders.clear()
 
 
-def stamps(paths: Iterable[Path]) -> dict[Path, tuple[int, int]]:
-    """Return size and time of change of each file, to compare with later.
+def stamps(paths: Iterable[Path]) -> dict[Path, tuple[int, ...]]:
+    """Return what tells each file from another that takes its place, to compare with later: number, size and times.
 
     Parameters
     ----------
@@ -156,10 +156,15 @@ def stamps(paths: Iterable[Path]) -> dict[Path, tuple[int, int]]:
     -------
     dict
     """
-    return {path: (found.st_size, found.st_mtime_ns) for path in paths if (found := path.stat())}
+    # Size and time alone may be those of another file that was moved here; the system's own time cannot be set.
+    return {
+        path: (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        for path in paths
+        if (found := path.stat())
+    }
 
 
-def refuse_changed(table: str, before: dict[Path, tuple[int, int]]) -> None:
+def refuse_changed(table: str, before: dict[Path, tuple[int, ...]]) -> None:
     """Refuse what was read if a file is no longer as it was before: half of it may be of another day.
 
     Parameters
@@ -191,7 +196,7 @@ def refuse_changed(table: str, before: dict[Path, tuple[int, int]]) -> None:
         try:
             now = stamps([path])[path]
         except OSError:
-            now = (-1, 0)
+            now = ()
         if now != stamp:
             raise DataError(f"{table}: {path.name} changed while it was read. Run again once it is written.")
 

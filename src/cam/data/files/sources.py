@@ -174,6 +174,13 @@ def read_source(
         parts.append(
             select if len(files) == 1 else f"SELECT *, {literal(shown[index])} AS {FILE} FROM ({select})"
         )
+    for path, header in zip(files, headers, strict=True):
+        ours = next((name for name in header if name.lower().startswith("_cam_")), None)
+        if ours:
+            raise DataError(
+                f"{table}: {path.name} has a column {ours}: names that begin with _cam_ are cam's own while it reads.\n"
+                "    Rename the column at the source."
+            )
     relation = identifier(f"{table}_raw")
     made = "VIEW" if set(kinds) == {"parquet"} or (in_place and "excel" not in kinds) else "TABLE"
     notes += [note for text in texts for note in text.notes]
@@ -299,7 +306,8 @@ def _unreadable(raw: Raw, error: Exception) -> DataError:
     names = [Path(name) for name in raw.files]
     return DataError(
         "\n".join(faults)
-        or f"{raw.table}: {_names(names)} cannot be read: {_first_lines(error)}. Export it again."
+        or f"{raw.table}: {_names(names)} cannot be read: {_first_lines(error)}.\n"
+        "    Export it again, as Parquet or without line breaks within its texts."
     )
 
 

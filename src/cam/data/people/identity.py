@@ -26,7 +26,7 @@ from cam.params import Params
 
 _FULL = (
     "".join(map(chr, [*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)]))
-    + "＠．＿－＋　"
+    + "＠．＿－＋／　"
 )
 _HALF = "".join(chr(ord(sign) - 0xFEE0) for sign in _FULL[:-1]) + " "
 _EMAIL = "[^@\\s]+@[^@\\s]+[.][^@\\s]+"

@@ -10,11 +10,19 @@ from collections.abc import Iterable, Mapping
 
 from cam.data.engine import literal
 
-_SPACES = literal(" \t\r\n\u00a0\u202f\u3000\u200b\u2060\ufeff")
-_EDGES = literal(
-    "^[ \t\r\n\u00a0\u202f\u3000\u200b\u2060\ufeff]|[ \t\r\n\u00a0\u202f\u3000\u200b\u2060\ufeff]$"
+#: Blanks, those that a web page and a word processor set among them, and signs that are never seen.
+_BLANK_SIGNS = (
+    " \t\r\n\x0b\x0c\x85\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u200b\u200e\u200f\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
 )
-_BLANKS = "('', '-', '--', '—', 'NA', 'N/A', '#N/A', 'NULL', 'null', 'None', 'nan', 'NaN', '空', '无')"
+_SPACES = literal(_BLANK_SIGNS)
+_EDGES = literal(f"^[{_BLANK_SIGNS}]|[{_BLANK_SIGNS}]$")
+#: Every letter, digit and sign that is also written in full width, and how it is written in half.
+_NARROW = {0xFF01 + place: chr(0x21 + place) for place in range(0x5E)}
+_WIDE_SIGNS, _NARROW_SIGNS = literal("".join(map(chr, _NARROW))), literal("".join(_NARROW.values()))
+_BLANKS = (
+    "('', '-', '--', '—', '——', '/', 'NA', 'N/A', '#N/A', 'NULL', 'null', 'None', 'nan', 'NaN', '空', '无')"
+)
 _FULL_WIDTH = "０１２３４５６７８９．，－−（）￥＄＋\u00a0\u202f\u3000’"
 _HALF_WIDTH = "0123456789.,--()¥$+   '"
 _SIGN = r"(?i)((US|HK|NT|CN|JP|[ACS])?\$|\p{Sc}|CNY|RMB|USD|EUR|GBP|HKD|JPY|AUD|CAD|SGD|CHF|元)"
@@ -97,10 +105,18 @@ def has_edges(given: str) -> str:
     return f"regexp_matches({given}, {_EDGES})"
 
 
+def half_width(given: str) -> str:
+    """The text with what is written in full width in half; most texts hold nothing of that kind."""
+    return (
+        f"CASE WHEN strlen({given}) = length({given}) THEN {given} "
+        f"ELSE translate({given}, {_WIDE_SIGNS}, {_NARROW_SIGNS}) END"
+    )
+
+
 def blank(given: str, kind: str) -> str:
     """Whether a value says that there is none."""
     if kind == "VARCHAR":
-        return f"({given} IS NULL OR {trimmed(given)} IN {_BLANKS})"
+        return f"({given} IS NULL OR {half_width(trimmed(given))} IN {_BLANKS})"
     if kind in {"DOUBLE", "FLOAT"}:
         return f"({given} IS NULL OR isnan({given}))"
     return f"({given} IS NULL)"
@@ -121,7 +137,7 @@ def text(given: str, kind: str, *, is_id: bool) -> str:
         return f"nullif({value}, '')"
     return (
         f"CASE WHEN regexp_full_match({given}, '{_BARE}') THEN {given} "  # nothing to take off
-        f"WHEN {value} IN {_BLANKS} THEN NULL "
+        f"WHEN {half_width(value)} IN {_BLANKS} THEN NULL "
         f"WHEN starts_with({value}, '=\"') THEN nullif(trim({value}, '=\"'), '') "
         f"WHEN starts_with({value}, '''') THEN nullif(substr({value}, 2), '') "
         f"WHEN ends_with({value}, '.0') AND regexp_full_match({value}, '[0-9]+[.]0') "
@@ -135,17 +151,16 @@ def nobody(value: str, guests: Iterable[str] = ()) -> str:
 
     A text between two stars is a bar code, not a mask.
     """
-    masked = f"regexp_matches({value}, '{_MASK}') AND NOT regexp_full_match({value}, '{_BAR_CODE}')"
+    half = half_width(value)
+    masked = f"regexp_matches({half}, '{_MASK}') AND NOT regexp_full_match({half}, '{_BAR_CODE}')"
     # Most ids end in digits, and then no more needs asking.
-    quick = is_guest(value, guests)
-    return (
-        f"(CASE WHEN regexp_full_match({value}, '{_SOMEBODY}') THEN {quick} ELSE ({masked}) OR {quick} END)"
-    )
+    quick, slow = is_guest(value, guests), is_guest(half, guests)
+    return f"(CASE WHEN regexp_full_match({value}, '{_SOMEBODY}') THEN {quick} ELSE ({masked}) OR {slow} END)"
 
 
 def is_guest(value: str, guests: Iterable[str]) -> str:
     """Whether an id is one of those that the parameters call guests."""
-    own = [literal(guest.strip().lower()) for guest in guests]
+    own = [literal(guest.strip().translate(_NARROW).lower()) for guest in guests]
     return f"lower({value}) IN ({', '.join(own)})" if own else "false"
 
 
@@ -165,8 +180,9 @@ def is_rounded(given: str, kind: str) -> str | None:
     """Whether an id has lost its last digits to a spreadsheet, where its type lets it."""
     if kind == "VARCHAR":
         # Few ids have either sign, and to look for a sign is quick.
-        form = f"regexp_full_match({given}, '[0-9]([.][0-9]+[eE][+]?|[eE][+])[0-9]+')"
-        return f"CASE WHEN contains({given}, '+') OR contains({given}, '.') THEN {form} ELSE false END"
+        form = f"regexp_full_match({half_width(given)}, '[0-9]([.][0-9]+[eE][+]?|[eE][+])[0-9]+')"
+        signs = " OR ".join(f"contains({given}, '{sign}')" for sign in "+.＋．")
+        return f"CASE WHEN {signs} THEN {form} ELSE false END"
     if kind in {"DOUBLE", "FLOAT"}:
         return f"abs({given}) >= {'9007199254740992' if kind == 'DOUBLE' else '16777216'}"
     return None

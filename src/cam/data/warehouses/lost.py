@@ -71,5 +71,5 @@ def _tell(engine: Any, error: Exception) -> None:
     said = None if isinstance(error, EngineError) else engine.lost(error)
     if said:
         raise EngineError(
-            f"data.engine: {said} Nothing was published; when it answers again, so does this command."
+            f"data.engine: {said} Nothing was published; once that is mended, the same command goes on."
         )

@@ -75,6 +75,8 @@ def open_postgres(url: str, *, named: str) -> Any | None:
         connection.close()
         return None
     engine = Postgres.from_connection(connection)
+    # A role's own path may name a schema before the temporary one: the client's tables would then stand in for ours.
+    connection.execute("SET search_path TO pg_temp")
     engine.named = named
     return engine
 
@@ -97,7 +99,9 @@ class Postgres(ByArrow, Backend):
         """Say that the server is gone, or cannot go on."""
         if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
             return None
-        said = without_secrets(" ".join(str(error).split()), self.named)[:300].rstrip(".")
+        # The server's first sentence alone: what follows may quote a row of the client's.
+        told = error.diag.message_primary or str(error)
+        said = without_secrets(" ".join(told.split()), self.named)[:300].rstrip(".")
         if self.con.closed:
             return f"{shown_url(self.named)} was lost while a study ran: {said}."
         return f"{shown_url(self.named)} cannot finish a study: {said}."
