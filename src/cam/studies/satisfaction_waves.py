@@ -220,10 +220,15 @@ def _moved(study: Study, changed: pd.DataFrame, points: pd.DataFrame | CannotSay
     names = {"score": named(str(row["figure"])), "before": row["before"], "after": row["group"]}
     more = isinstance(points, pd.DataFrame) and points["by"].iloc[0] == "wave" and is_moving(points)
     if more and not row["differs"]:
-        words = (
+        alone = (
+            "{score}: from {before} to {after} it moved by {change} points: taken alone more than chance, as one of "
+            "{looked} changes looked at not. All waves together show more than this one step."
+        )
+        within = (
             "{score}: from {before} to {after} it moved by {change} points; as one of {looked} changes looked at, that "
             "is within chance. All waves together show more than this one step."
         )
+        words = within if last.low <= 0 <= last.high else alone
         return sentence(words, **names, change=last, looked=len(rows))
     if last.low <= 0 <= last.high:
         words = (
