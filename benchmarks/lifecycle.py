@@ -44,14 +44,14 @@ def tasks(engine, table) -> dict[str, Callable[[], object]]:  # type: ignore[no-
     """Return what is timed, by name; the first is the floor."""
     from cam.measures.lifecycle.stages import StageRules, activity_by_cohort, bought_months, stage_codes
     from cam.reduce.cohort_revenue import cohort_members, cohort_revenue, cohort_sizes
-    from cam.reduce.states import activity_patterns, month_of
+    from cam.reduce.states import activity_patterns, customer_patterns, month_of
 
     def plain(*by: str) -> Callable[[], object]:
         inner = f"select {', '.join(by)}, count(*) as n, sum(revenue) as s from orders group by all"
         return lambda: engine.raw_sql(f"select count(*), max(n), max(s) from ({inner})").fetchall()
 
     def states() -> object:
-        frame = activity_patterns(table, first=FIRST, as_of=AS_OF).execute()
+        frame = activity_patterns(customer_patterns(table, first=FIRST, as_of=AS_OF)).execute()
         bought = bought_months(frame, n_months=month_of(AS_OF) - month_of(FIRST) + 1)
         counts = frame["n_customers"].to_numpy()
         codes = stage_codes(bought, rules=StageRules(4, 2, 4, 8))

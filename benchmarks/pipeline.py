@@ -165,7 +165,7 @@ def tasks(engine: Any, orders: Any, folder: Path, *, n: int) -> dict[str, Callab
     from cam.measures.value.clv import score_cells, spend_by_frequency
     from cam.measures.value.gamma_gamma import fit_gamma_gamma
     from cam.reduce.cohort_revenue import cohort_members, cohort_revenue, cohort_sizes
-    from cam.reduce.states import activity_patterns, month_of
+    from cam.reduce.states import activity_patterns, customer_patterns, month_of
     from cam.reduce.summary import customer_summary
     from cam.reduce.worth import SPEND_UNIT, customer_worth, worth_cells
     from cam.studies.spend import counted_spend
@@ -176,7 +176,7 @@ def tasks(engine: Any, orders: Any, folder: Path, *, n: int) -> dict[str, Callab
     engine.raw_sql("SELECT 1").fetchall()
 
     def states() -> object:
-        frame = activity_patterns(orders, first=FIRST, as_of=AS_OF).execute()
+        frame = activity_patterns(customer_patterns(orders, first=FIRST, as_of=AS_OF)).execute()
         bought = bought_months(frame, n_months=month_of(AS_OF) - month_of(FIRST) + 1)
         counts = frame["n_customers"].to_numpy()
         codes = stage_codes(bought, rules=StageRules(4, 2, 4, 8))

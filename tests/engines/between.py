@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from engines.small_client import AS_OF
 
+from cam.measures.lifecycle.stages import StageRules, bought_months, pattern_stages, stage_codes
 from cam.reduce import (
     answer_outcomes,
     behaviour,
@@ -32,6 +33,8 @@ from cam.reduce import (
     scores,
     segment_value,
     serving,
+    stages,
+    states,
     summary,
     tenures,
     ticket_effects,
@@ -43,7 +46,7 @@ EARLIER = date(2025, 9, 30)
 CUT = date(2026, 1, 31)
 STARTS = [date(2025, 7, 1), date(2025, 10, 1), date(2026, 1, 1), date(2026, 4, 1)]
 ITEMS = ["i1", "i2", "i3"]
-RULES = {"loyal_months": 4, "at_risk_months": 2, "dormant_months": 4, "lost_months": 9}
+RULES = StageRules(loyal_months=4, at_risk_months=2, dormant_months=4, lost_months=9)
 AGES = {"as_of": AS_OF, "min_days": 91}
 EFFECT = {"last": date(2026, 5, 31), "n_periods": 6, "follow_days": 30}
 
@@ -68,6 +71,23 @@ class Client:
 
 def people(t: Client) -> ir.Table:
     return t.keep("summary", lambda: summary.customer_summary(t.transactions, as_of=AS_OF))
+
+
+def patterns(t: Client) -> ir.Table:
+    log = t.transactions
+    return t.keep("patterns", lambda: states.customer_patterns(log, first=date(2020, 1, 1), as_of=AS_OF))
+
+
+def in_stages(t: Client) -> ir.Table:
+    """Customers in their stages at an earlier month's end."""
+
+    def of_patterns() -> pd.DataFrame:
+        found = states.activity_patterns(patterns(t)).execute()
+        bought = bought_months(found, n_months=states.month_of(AS_OF) - states.month_of(date(2020, 1, 1)) + 1)
+        month = states.month_of(EARLIER) - states.month_of(date(2020, 1, 1))
+        return pattern_stages(found, bought, stage_codes(bought, rules=RULES), month=month)
+
+    return stages.customer_stages(patterns(t), t.keep("pattern_stages", of_patterns))
 
 
 def scored_people(t: Client) -> ir.Table:

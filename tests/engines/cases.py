@@ -15,7 +15,6 @@ from engines.between import (
     EARLIER,
     EFFECT,
     ITEMS,
-    RULES,
     STARTS,
     Client,
     answers,
@@ -25,6 +24,7 @@ from engines.between import (
     earned,
     held,
     histories,
+    in_stages,
     lasted,
     lead_groups,
     leads_followed,
@@ -35,6 +35,7 @@ from engines.between import (
     moved,
     opened,
     orders,
+    patterns,
     people,
     placed,
     places,
@@ -460,34 +461,14 @@ add(
     ),
 )
 
-add("stages.customer_months", lambda t: stages.customer_months(t.transactions, as_of=AS_OF))
-add(
-    "stages.customer_stages",
-    lambda t: stages.customer_stages(
-        stages.customer_months(t.transactions, as_of=AS_OF), month_end=AS_OF, **RULES
-    ),
-)
+add("states.customer_patterns", patterns)
+add("states.activity_patterns", lambda t: states.activity_patterns(patterns(t)))
+add("stages.customer_stages", in_stages)
 add(
     "stages.stage_revenue",
-    lambda t: stages.stage_revenue(
-        stages.customer_stages(
-            stages.customer_months(t.transactions, as_of=AS_OF), month_end=EARLIER, **RULES
-        ),
-        t.transactions,
-        first=date(2025, 10, 1),
-        last=AS_OF,
-    ),
+    lambda t: stages.stage_revenue(in_stages(t), t.transactions, first=date(2025, 10, 1), last=AS_OF),
 )
 
-add(
-    "states.activity_patterns",
-    lambda t: states.activity_patterns(
-        t.transactions,
-        first=date(2020, 1, 1),
-        as_of=AS_OF,
-        groups=t.customers.select("customer_id", group=t.customers.acquisition_channel),
-    ),
-)
 add(
     "states.month_number",
     lambda t: people(t).select("customer_id", month=states.month_number(people(t).first_date)),

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from cam.measures.lifecycle.stages import activity_by_cohort, bought_months
-from cam.reduce.states import WORD_MONTHS, activity_patterns, month_of
+from cam.reduce.states import WORD_MONTHS, activity_patterns, customer_patterns, month_of
 
 FIRST, AS_OF = date(2018, 11, 20), date(2025, 3, 14)
 
@@ -31,14 +31,13 @@ def simulate_log(seed: int, n_customers: int = 150) -> pd.DataFrame:
     )
 
 
-def by_hand(log: pd.DataFrame, groups: dict[str, str] | None = None) -> Counter:
+def by_hand(log: pd.DataFrame) -> Counter:
     """The definition, written out a second time: sets of months."""
     months: dict[str, set[int]] = defaultdict(set)
     for customer, moment, kind in log.itertuples(index=False):
         if kind == "purchase" and moment.date() <= AS_OF:
             months[customer].add(12 * (moment.year - 2018) + moment.month - 11)
-    key = (lambda one: (frozenset(months[one]), groups.get(one))) if groups is not None else None
-    return Counter(key(one) if key else frozenset(mine) for one, mine in months.items())
+    return Counter(frozenset(mine) for mine in months.values())
 
 
 def unpacked(row) -> frozenset[int]:
@@ -54,28 +53,17 @@ def unpacked(row) -> frozenset[int]:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_equals_plain_python_in_every_cell_over_more_than_one_word(place, seed):
     log = simulate_log(seed)
-    frame = activity_patterns(place("log", log), first=FIRST, as_of=AS_OF).execute()
+    frame = activity_patterns(customer_patterns(place("log", log), first=FIRST, as_of=AS_OF)).execute()
     assert [name for name in frame if name.startswith("pattern")] == ["pattern_0", "pattern_1"]
     assert Counter({unpacked(row): row["n_customers"] for row in frame.to_dict("records")}) == by_hand(log)
-
-
-def test_by_group_a_customer_without_one_keeps_an_empty_one(place):
-    log = simulate_log(3)
-    known = {f"c{number}": "ab"[number % 2] for number in range(100)}
-    groups = pd.DataFrame({"customer_id": list(known), "group": list(known.values())})
-    table = activity_patterns(place("log", log), first=FIRST, as_of=AS_OF, groups=place("groups", groups))
-    found = Counter()
-    for row in table.execute().to_dict("records"):
-        found[unpacked(row), row["group"] if isinstance(row["group"], str) else None] = row["n_customers"]
-    assert found == by_hand(log, known)
 
 
 def test_orders_after_the_last_day_and_their_order_change_nothing(place):
     log = simulate_log(4)
     seen = log[log["order_date"] < pd.Timestamp(AS_OF) + pd.Timedelta(days=1)]
-    one = activity_patterns(place("one", log.sample(frac=1, random_state=0)), first=FIRST, as_of=AS_OF)
-    other = activity_patterns(place("other", seen), first=FIRST, as_of=AS_OF)
-    rows = [table.execute().sort_values(["pattern_0", "pattern_1"]).values.tolist() for table in (one, other)]
+    logs = place("one", log.sample(frac=1, random_state=0)), place("other", seen)
+    people = [customer_patterns(table, first=FIRST, as_of=AS_OF) for table in logs]
+    rows = [activity_patterns(table).execute().values.tolist() for table in people]
     assert rows[0] == rows[1]
 
 
@@ -85,7 +73,7 @@ def test_cohorts_follow_from_the_patterns_in_every_cell(place, seed):
     cells: Counter = Counter()
     for mine, n in by_hand(log).items():
         cells.update({(min(mine), month - min(mine)): n for month in mine})
-    patterns = activity_patterns(place("log", log), first=FIRST, as_of=AS_OF).execute()
+    patterns = activity_patterns(customer_patterns(place("log", log), first=FIRST, as_of=AS_OF)).execute()
     bought = bought_months(patterns, n_months=month_of(AS_OF) - month_of(FIRST) + 1)
     found = activity_by_cohort(bought, patterns["n_customers"].to_numpy(), first_month=0)
     expected = sorted((cohort, age, n, cells[cohort, 0]) for (cohort, age), n in cells.items())

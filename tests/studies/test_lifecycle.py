@@ -141,8 +141,10 @@ def test_stages_and_cohorts_stand_side_by_side_for_each_customer(client):
     study = client({"transactions": orders({"2025-01-01": [60, 40, 30, 20] * 4, "2025-06-01": [50, 20] * 4})})
     months = stages.months(study)
     rules = StageRules(loyal_months=4, at_risk_months=2, dormant_months=3, lost_months=5)
-    stood = stages.scores(study, months, stages.customer_table(study, months, rules))
-    scores = steps.scores(study, steps.summarise(study), stood).execute().set_index("customer_id")
+    customers = steps.summarise(study)
+    people = stages.customer_table(study, months, stages.stages(study, months, rules))
+    stood = stages.scores(study, customers, people)
+    scores = steps.scores(study, customers, stood).execute().set_index("customer_id")
     assert len(scores) == 110 and scores.notna().all(axis=None)
     assert list(scores) == ["cohort", "months_since_first", "lifecycle_stage", "months_silent"]
     assert scores.loc["2025-01-01-0"].tolist() == ["2025-01", 17, "at_risk", 2]

@@ -11,12 +11,10 @@ import ibis.expr.types as ir
 WORD_MONTHS = 50
 
 
-def activity_patterns(
-    transactions: ir.Table, *, first: date, as_of: date, groups: ir.Table | None = None
-) -> ir.Table:
-    """Count the customers that bought in the same months.
+def customer_patterns(transactions: ir.Table, *, first: date, as_of: date) -> ir.Table:
+    """Keep for each customer the months with a purchase, as the bits of whole numbers.
 
-    Turns *customer_id, order_date, kind* into *pattern_0, …* [*group*] *n_customers*.
+    Turns *customer_id, order_date, kind* into *customer_id, pattern_0, …*.
 
     Parameters
     ----------
@@ -26,15 +24,12 @@ def activity_patterns(
         Month 0 is the month of this day. Earlier rows are an error of the caller and are left out.
     as_of : date
         Last day seen, to its end. Later rows change nothing.
-    groups : ibis.Table, optional
-        ``customer_id`` and ``group`` (text), such as the acquisition channel; a customer who is not in it has no
-        group.
 
     Returns
     -------
     ibis.Table
-        One row per distinct pattern (and group), in no order: ``pattern_0``, ``pattern_1``, … (integers; bit *k* of
-        word *w* says that there was a purchase in month ``50 w + k``), ``group`` where asked for, ``n_customers``.
+        One row per customer who bought, in no order: ``pattern_0``, ``pattern_1``, … (integers; bit *k* of word *w*
+        says that there was a purchase in month ``50 w + k``). Worth keeping as a table of the engine.
 
     Notes
     -----
@@ -45,11 +40,11 @@ def activity_patterns(
     Examples
     --------
     >>> import pandas as pd
-    >>> log = pd.DataFrame({"customer_id": ["a", "a", "b", "c"], "kind": "purchase",
-    ...     "order_date": pd.to_datetime(["2026-01-31", "2026-03-01", "2026-02-05", "2026-02-06"])})
-    >>> table = activity_patterns(ibis.memtable(log), first=date(2026, 1, 1), as_of=date(2026, 3, 31))
-    >>> table.order_by("pattern_0").execute().values.tolist()
-    [[2, 2], [5, 1]]
+    >>> log = pd.DataFrame({"customer_id": ["a", "a", "b"], "kind": "purchase",
+    ...     "order_date": pd.to_datetime(["2026-01-31", "2026-03-01", "2026-02-05"])})
+    >>> table = customer_patterns(ibis.memtable(log), first=date(2026, 1, 1), as_of=date(2026, 3, 31))
+    >>> table.order_by("customer_id").execute().values.tolist()
+    [['a', 5], ['b', 2]]
     """
     day = transactions.order_date.date()
     bought = transactions.filter(
@@ -61,13 +56,32 @@ def activity_patterns(
     n_words = (month_of(as_of) - month_of(first)) // WORD_MONTHS + 1
     words = {f"pattern_{word}": _bit(month, word, n_words) for word in range(n_words)}
     marked = bought.select("customer_id", **words)
-    people = marked.group_by("customer_id").aggregate(**{name: marked[name].bit_or() for name in words})
-    by = [*words]
-    if groups is not None:
-        named = groups.select("customer_id", "group")
-        people = people.left_join(named, "customer_id").select(*people.columns, "group")
-        by.append("group")
-    return people.group_by(by).aggregate(n_customers=people.count())
+    return marked.group_by("customer_id").aggregate(**{name: marked[name].bit_or() for name in words})
+
+
+def activity_patterns(customers: ir.Table) -> ir.Table:
+    """Count the customers that bought in the same months.
+
+    Turns *customer_id, pattern_0, …* into *pattern_0, …, n_customers*.
+
+    Parameters
+    ----------
+    customers : ibis.Table
+        As from :func:`customer_patterns`.
+
+    Returns
+    -------
+    ibis.Table
+        One row per distinct pattern, in order: ``pattern_0``, ``pattern_1``, …, ``n_customers``.
+
+    Examples
+    --------
+    >>> customers = ibis.memtable({"customer_id": ["a", "b", "c"], "pattern_0": [5, 2, 2]})
+    >>> activity_patterns(customers).execute().values.tolist()
+    [[2, 2], [5, 1]]
+    """
+    words = [name for name in customers.columns if name != "customer_id"]
+    return customers.group_by(words).aggregate(n_customers=customers.count()).order_by(words)
 
 
 def month_number(day: ir.DateValue | ir.TimestampValue) -> ir.IntegerValue:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from calendar import monthrange
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -20,13 +20,14 @@ from cam.measures.lifecycle.stages import (
     StageRules,
     bought_months,
     count_stages,
+    pattern_stages,
     stage_change,
     stage_codes,
     stage_worth,
 )
 from cam.measures.lifecycle.transitions import move_costs, time_in_stage, transition_table
-from cam.reduce.stages import customer_months, customer_stages, stage_revenue
-from cam.reduce.states import activity_patterns
+from cam.reduce.stages import customer_stages, stage_revenue
+from cam.reduce.states import activity_patterns, customer_patterns, month_of
 from cam.show.tables import Col, ShownTable, show_table
 from cam.show.words import stage_text
 from cam.studies.study import Study, needs
@@ -47,14 +48,20 @@ class Months:
     ----------
     first, last : date
         First day of the first month and last day of the last complete one.
+    customers : ibis.Table
+        Each customer's pattern of months, kept in the engine.
+    patterns : DataFrame
+        The distinct ones.
     bought : array of bool
-        One row per pattern of months, one column per month.
+        One row per pattern, one column per month.
     n_customers : array of int
         Customers with each pattern.
     """
 
     first: date
     last: date
+    customers: ir.Table
+    patterns: pd.DataFrame
     bought: np.ndarray
     n_customers: np.ndarray
 
@@ -66,7 +73,7 @@ class Months:
     @property
     def first_month(self) -> int:
         """Month 0 as year x 12 + month - 1."""
-        return 12 * self.first.year + self.first.month - 1
+        return month_of(self.first)
 
 
 def complete_until(day: date) -> date:
@@ -97,13 +104,12 @@ def months(study: Study) -> Months | CannotSay:
             _("Run the report again at the end of the month."),
         )
     begin = first.date().replace(day=1)
-    patterns = activity_patterns(log, first=begin, as_of=last)
-    # In order, so that the same customers give the same intervals on every run.
-    patterns = patterns.order_by([name for name in patterns.columns if name != "n_customers"]).execute()
-    n_months = 12 * (last.year - begin.year) + last.month - begin.month + 1
-    return Months(
-        begin, last, bought_months(patterns, n_months=n_months), patterns["n_customers"].to_numpy(np.int64)
-    )
+    reduce = functools.partial(customer_patterns, first=begin, as_of=last)
+    customers = study.keep_reduced("customer_patterns", reduce)
+    patterns = activity_patterns(customers).execute()
+    n_customers = patterns.pop("n_customers").to_numpy(np.int64)
+    bought = bought_months(patterns, n_months=month_of(last) - month_of(begin) + 1)
+    return Months(begin, last, customers, patterns, bought, n_customers)
 
 
 @needs()
@@ -283,15 +289,10 @@ def show_stays(study: Study, table: pd.DataFrame) -> ShownTable | CannotSay:
     return show_table(shown, columns, caption="How long customers stay in a stage", notes=notes)
 
 
-@needs("transactions")
-def customer_table(study: Study, seen: Months, fit: StageRules) -> ir.Table:
+@needs()
+def customer_table(study: Study, seen: Months, codes: np.ndarray) -> ir.Table:
     """Put each customer into a stage at the end of the last complete month, in the engine."""
-    table = study.engine.create_table(
-        "stages_months", customer_months(study.tables["transactions"], as_of=seen.last), overwrite=True
-    )
-    return study.engine.create_table(
-        "stages_now", customer_stages(table, month_end=seen.last, **_as_words(fit)), overwrite=True
-    )
+    return _customer_table(study, seen, codes, month_end=seen.last)
 
 
 @needs()
@@ -302,7 +303,7 @@ def worth_now(study: Study, seen: Months, customers: ir.Table) -> pd.DataFrame:
 
 
 @needs()
-def worth_after(study: Study, seen: Months, fit: StageRules, customers: ir.Table) -> pd.DataFrame | CannotSay:
+def worth_after(study: Study, seen: Months, codes: np.ndarray) -> pd.DataFrame | CannotSay:
     """Say what customers went on to bring after a date, by the stage in which they were then."""
     ahead = months_ahead(seen)
     if ahead < 3:
@@ -311,7 +312,7 @@ def worth_after(study: Study, seen: Months, fit: StageRules, customers: ir.Table
             _("Add older orders, or run the report again in some months."),
         )
     cut = _months_before(seen.last, ahead) - timedelta(days=1)
-    stood = customer_stages(study.engine.table("stages_months"), month_end=cut, **_as_words(fit))
+    stood = _customer_table(study, seen, codes, month_end=cut)
     return _worth(study, stood, first=cut + timedelta(days=1), last=seen.last)
 
 
@@ -388,13 +389,10 @@ def show_costs(study: Study, seen: Months, table: pd.DataFrame) -> ShownTable | 
     return show_table(shown, columns, caption="Which moves go with the greatest loss", note=note)
 
 
-@needs("transactions")
-def scores(study: Study, seen: Months, customers: ir.Table) -> ir.Table:
+@needs()
+def scores(study: Study, customers: ir.Table, stood: ir.Table) -> ir.Table:
     """Pick each customer's stage and months of silence; who was won since the last complete month is first-time."""
-    everybody = (
-        customer_months(study.tables["transactions"], as_of=study.as_of).select("customer_id").distinct()
-    )
-    joined = everybody.left_join(customers, "customer_id")
+    joined = customers.select("customer_id").left_join(stood, "customer_id")
     return joined.select(
         "customer_id",
         lifecycle_stage=joined.lifecycle_stage.fill_null("first_time"),
@@ -447,10 +445,6 @@ def limits(fit: StageRules) -> dict[str, int]:
     return {"at_risk": fit.at_risk_months, "dormant": fit.dormant_months, "lost": fit.lost_months}
 
 
-def _as_words(fit: StageRules) -> Mapping[str, int]:
-    return {"loyal_months": fit.loyal_months} | {f"{name}_months": n for name, n in limits(fit).items()}
-
-
 def months_ahead(seen: Months) -> int:
     """Months after a date whose stages have a history of at least as long."""
     return min(YEAR, seen.n_months // 2)
@@ -460,6 +454,14 @@ def _months_before(last: date, n_months: int) -> date:
     """First day of the n months that end on a month's last day."""
     month = 12 * last.year + last.month - n_months
     return date(month // 12, month % 12 + 1, 1)
+
+
+def _customer_table(study: Study, seen: Months, codes: np.ndarray, *, month_end: date) -> ir.Table:
+    month = month_of(month_end) - month_of(seen.first)
+    stood = pattern_stages(seen.patterns, seen.bought, codes, month=month)
+    name = f"stages_{month_end:%Y%m%d}"
+    given = study.engine.create_table(f"{name}_patterns", stood, overwrite=True)
+    return study.engine.create_table(name, customer_stages(seen.customers, given), overwrite=True)
 
 
 def _worth(study: Study, stood: ir.Table, *, first: date, last: date) -> pd.DataFrame:

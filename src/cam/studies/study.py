@@ -83,11 +83,15 @@ class Study:
         return data_period(self.prepared)
 
     def summary(self, as_of: date) -> ir.Table:
-        """Reduce the orders to a table of one row per customer, once; very many of them in parts."""
-        name = f"customer_summary_{as_of:%Y%m%d}"
+        """Reduce the orders to a table of one row per customer, once."""
+        return self.keep_reduced(
+            f"customer_summary_{as_of:%Y%m%d}", functools.partial(customer_summary, as_of=as_of)
+        )
+
+    def keep_reduced(self, name: str, reduce: Callable[[ir.Table], ir.Table]) -> ir.Table:
+        """Reduce the orders to a table of that name, once; very many of them in parts, customers by customers."""
         if name not in self.engine.list_tables():
-            log, reduce = self.tables["transactions"], functools.partial(customer_summary, as_of=as_of)
-            create_in_parts(self.engine, name, log, reduce, n=n_orders(self.prepared))
+            create_in_parts(self.engine, name, self.tables["transactions"], reduce, n=n_orders(self.prepared))
         kept: ir.Table = self.engine.table(name)
         return kept
 

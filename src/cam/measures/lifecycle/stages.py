@@ -141,6 +141,44 @@ def stage_codes(bought: np.ndarray, *, rules: StageRules) -> np.ndarray:
     return codes
 
 
+def pattern_stages(
+    patterns: pd.DataFrame, bought: np.ndarray, codes: np.ndarray, *, month: int
+) -> pd.DataFrame:
+    """Say in which stage the customers of each pattern are at a month's end, and how long they have been silent.
+
+    Parameters
+    ----------
+    patterns : DataFrame
+        ``pattern_0``, ``pattern_1``, …; other columns are left out.
+    bought : array of bool
+        The same, unpacked by :func:`bought_months`.
+    codes : array of int
+        Their stages, from :func:`stage_codes`.
+    month : int
+        Which month; later ones change nothing.
+
+    Returns
+    -------
+    DataFrame
+        One row per pattern that had bought by then: its words, ``lifecycle_stage`` (text), ``months_silent`` (integer:
+        calendar months since the last one with a purchase).
+
+    Examples
+    --------
+    >>> patterns = pd.DataFrame({"pattern_0": [5, 8]})
+    >>> bought = bought_months(patterns, n_months=4)
+    >>> rules = StageRules(loyal_months=3, at_risk_months=1, dormant_months=2, lost_months=9)
+    >>> pattern_stages(patterns, bought, stage_codes(bought, rules=rules), month=2).values.tolist()
+    [[5, 'repeat', 0]]
+    """
+    code = codes[:, month]
+    table = patterns[[name for name in patterns if str(name).startswith("pattern_")]].assign(
+        lifecycle_stage=np.array(STAGES, dtype=object)[code],
+        months_silent=bought[:, month::-1].argmax(axis=1).astype(np.int64),
+    )
+    return table[code != NOT_YET]
+
+
 def count_stages(codes: np.ndarray, n_customers: np.ndarray, *, first_month: int) -> pd.DataFrame:
     """Count the customers in each stage at each month's end.
 
