@@ -257,11 +257,8 @@ def largest_levels(people: ir.Table, own: ir.Table, name: str, *, n_levels: int)
 
 def _first_from(study: Study) -> tuple[date | None, list[str]]:
     """Notice a history that starts before the data do; then only those who were won later are followed."""
-    log = study.tables["transactions"]
-    day = log.order_date.date()
-    bought = log.filter((log.kind == "purchase") & (day <= ibis.date(study.as_of)))
-    firsts = bought.group_by("customer_id").aggregate(day=bought.order_date.date().min())
-    months = firsts.group_by(month=firsts.day.truncate("M")).aggregate(n=lambda table: table.count())
+    people = study.summary(study.as_of)
+    months = people.group_by(month=people.first_date.truncate("M")).aggregate(n=people.count())
     sizes = months.order_by("month").execute()
     if len(sizes) < 2 or sizes["n"].iloc[0] < CROWDED * sizes["n"].iloc[1:].max():
         return None, []
