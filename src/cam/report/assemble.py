@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ from typing import Any
 from cam import key_figures
 from cam.changes import compare
 from cam.data import Prepared
-from cam.data.engine import identifier, literal, workspace
 from cam.key_figures import Row
 from cam.language import translate, use
 from cam.params import Params
 from cam.report import overview, pages
+from cam.report.customers_file import write_customers
 from cam.report.customers_sheet import customer_sheets
 from cam.report.execute import Result
 from cam.report.glossary import read_glossary
@@ -232,27 +231,8 @@ def _write_customers(staging: Path, prepared: Prepared, done: Sequence[str]) -> 
         for name in STARTING_TABLES
         if name in prepared.tables and "customer_id" in prepared.review["tables"][name]["columns"]
     ]
-    with tempfile.TemporaryDirectory(prefix="cam-") as spill, workspace(Path(spill)) as connection:
-        ids = " UNION ".join(
-            f"SELECT customer_id FROM read_parquet({literal(str(path))})"
-            for path in [*scores, *(prepared.path(name) for name in bases[:1])]
-        )
-        ids = (
-            f"SELECT DISTINCT customer_id FROM ({ids}) WHERE customer_id IS NOT NULL"
-            if ids
-            else ("SELECT CAST(NULL AS VARCHAR) AS customer_id WHERE false")
-        )
-        joins, columns = "", ["everyone.customer_id"]
-        for index, path in enumerate(scores):
-            source = f"read_parquet({literal(str(path))})"
-            joins += f" LEFT JOIN {source} AS s{index} ON s{index}.customer_id = everyone.customer_id"
-            described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
-            columns += [f"s{index}.{identifier(row[0])}" for row in described if row[0] != "customer_id"]
-        target = literal(str(staging / "customers.parquet"))
-        connection.execute(
-            f"COPY (SELECT {', '.join(columns)} FROM ({ids}) AS everyone{joins} ORDER BY everyone.customer_id) "
-            f"TO {target} (FORMAT parquet, COMPRESSION zstd)"
-        )
+    base = [prepared.path(name) for name in bases[:1]]
+    write_customers(scores, base, staging / "customers.parquet")
 
 
 def _plain(value: Any) -> Any:

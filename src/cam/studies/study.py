@@ -164,8 +164,10 @@ class Study:
     def keep_scores(self, customers: ir.Table | CannotSay) -> None:
         """Leave one row per customer for ``customers.parquet``, written by the engine."""
         if self.is_run and not isinstance(customers, CannotSay):
+            # Joined first, then sorted: of very many customers the engine cannot hold both at once.
+            joined = self.engine.create_table("customer_scores", customers, overwrite=True)
             path = self.folder / f"{self.name}.scores.parquet"
-            write_table(self.engine, customers.order_by("customer_id"), path)
+            write_table(self.engine, joined.order_by("customer_id"), path)
 
     def keep_sheet(
         self, title: str, table: pd.DataFrame | CannotSay, about: ActionList | None = None
