@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -98,7 +99,8 @@ Stays = Mapping[str, Watched | CannotSay]
 def second_purchase(study: Study) -> Watched | CannotSay:
     """Count the days from first to second purchase of every customer who was won within the data."""
     first, notes = _first_from(study)
-    durations = second_purchase_durations(study.tables["transactions"], as_of=study.as_of, first_from=first)
+    reduce = functools.partial(second_purchase_durations, as_of=study.as_of, first_from=first)
+    durations = study.keep_reduced("survival_second", reduce)
     few = sentence("Fewer than {n} customers are known from their first purchase on.", n=FEWEST)
     found = _watched(study, "second", durations, notes)
     if found.cells["n_customers"].sum() < FEWEST:
@@ -129,7 +131,9 @@ def _contracts(study: Study) -> Watched | CannotSay:
             sentence("Export ended contracts too, each with its end_date."),
         )
     start, notes = _data_start(study, table)
-    durations = contract_durations(table, as_of=study.as_of, data_start=start)
+    durations = study.engine.create_table(
+        "survival_contract", contract_durations(table, as_of=study.as_of, data_start=start), overwrite=True
+    )
     notes = [_("Contract: from its first day to its last; one that follows at once goes on with it."), *notes]
     return _enough(_watched(study, "contract", durations, notes))
 
@@ -142,11 +146,13 @@ def _snapshot(study: Study) -> Watched | CannotSay:
         "Snapshot: completed months. It is taken to hold all who ever left; if it holds only those who left lately, "
         "leaving early looks rarer than it is."
     )
-    return _enough(_watched(study, "snapshot", snapshot_durations(study.tables["snapshot"]), [note]))
+    durations = study.engine.create_table(
+        "survival_snapshot", snapshot_durations(study.tables["snapshot"]), overwrite=True
+    )
+    return _enough(_watched(study, "snapshot", durations, [note]))
 
 
 def _purchases(study: Study, rules: StageRules | CannotSay | None) -> Watched | CannotSay:
-    log = study.tables["transactions"]
     given = study.params.lifecycle.lost_months
     months = given or (rules.lost_months if isinstance(rules, StageRules) else None)
     if isinstance(rules, CannotSay) and not given:
@@ -160,7 +166,10 @@ def _purchases(study: Study, rules: StageRules | CannotSay | None) -> Watched | 
             _("Set lifecycle.lost_months, or add older orders."),
         )
     first, notes = _first_from(study)
-    durations = silence_durations(log, as_of=study.as_of, lost_days=days, from_purchase=2, first_from=first)
+    reduce = functools.partial(
+        silence_durations, as_of=study.as_of, lost_days=days, from_purchase=2, first_from=first
+    )
+    durations = study.keep_reduced(f"survival_purchases_{days}", reduce)
     rule = sentence(
         "Silence: from the second purchase to the last one before {days} days without any; nobody says good-bye, so "
         "this is inferred. Who bought once only is left to the second purchase.",
@@ -207,8 +216,7 @@ def _enough(found: Watched) -> Watched | CannotSay:
     return found
 
 
-def _watched(study: Study, basis: str, durations: ir.Table, notes: list[str]) -> Watched:
-    kept = study.engine.create_table(f"survival_{basis}", durations, overwrite=True)
+def _watched(study: Study, basis: str, kept: ir.Table, notes: list[str]) -> Watched:
     source = study.tables.get("snapshot" if basis == "snapshot" else "customers")
     own = None
     if source is not None:
