@@ -11,6 +11,7 @@ from cam.params import read_params
 from cam.project import cache_folder, project_root
 from cam.samples import sample_path
 from cam.show.tables import ShownTable
+from cam.studies import repeat_buying
 from cam.studies import touches as steps
 from cam.studies.study import start
 
@@ -104,6 +105,22 @@ def test_slow_handling_that_loses_everybody_is_found(client):
     shown = text(steps.show_touches(study, bought))
     assert "A ticket handled slowly" in shown and "nan" not in shown.lower()
     assert "no clear difference" in text(steps.show_categories(study, bought))
+
+
+def test_of_very_many_customers_some_are_followed_and_the_rest_is_left_aside(client, monkeypatch):
+    tables = spoilt()
+    whole = steps.buying(client(tables))
+    monkeypatch.setattr(repeat_buying, "MOST_FITTED", 300)
+    study = client(tables)
+    bought = steps.buying(study)
+    assert "267 of 800 customers, taken at equal steps" in bought.notes[0]
+    assert "equal steps" not in " ".join(whole.notes)
+    # Nobody is called left out for not being in the sample.
+    assert len(bought.notes) == len(whole.notes) + 1
+    slow, all_slow = (
+        by_segment(steps.key_figures(study, each, None))["repur", "slow", "fast"] for each in (bought, whole)
+    )
+    assert slow.high < -80 and slow.n == pytest.approx(all_slow.n / 3, abs=6)
 
 
 def test_contracts_that_end_after_tickets_are_found(client):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -70,7 +70,9 @@ def follow_days(study: Study) -> int:
     return study.params.lifecycle.ticket_days
 
 
-def follow(study: Study, outcome: str, spans: ir.Table, last: date) -> Touched | CannotSay:
+def follow(
+    study: Study, outcome: str, spans: ir.Table, last: date, *, of: ir.Table | None = None
+) -> Touched | CannotSay:
     """Place every family of touches within the spans, and rate what can be rated.
 
     Parameters
@@ -83,11 +85,16 @@ def follow(study: Study, outcome: str, spans: ir.Table, last: date) -> Touched |
         The customers' histories, cut at each event.
     last : date
         The last day on which a touch can be followed.
+    of : ibis.Table, optional
+        The customers whose histories the spans are, where they are not all: what others met is left aside.
 
     Returns
     -------
     Touched or CannotSay
     """
+    families = _families(study, outcome)
+    if all(isinstance(touches, CannotSay) for touches in families.values()):
+        return next(touches for touches in families.values() if isinstance(touches, CannotSay))
     kept = study.engine.create_table(f"touches_spans_{outcome}", spans, overwrite=True)
     first = kept.began.min().execute()
     days = follow_days(study)
@@ -108,6 +115,7 @@ def follow(study: Study, outcome: str, spans: ir.Table, last: date) -> Touched |
     )
 
     def cells_of(family: str, touches: ir.Table) -> _Cells | CannotSay:
+        touches = touches if of is None else touches.semi_join(of, "customer_id")
         placed = study.engine.create_table(
             f"touches_{outcome}_{family}", reduced.place_touches(kept, touches, **window), overwrite=True
         )
@@ -121,7 +129,12 @@ def follow(study: Study, outcome: str, spans: ir.Table, last: date) -> Touched |
         said = _unfit(counts, family, left_out)
         return said or _Cells(family, reduced.touch_cells(placed, stood).execute(), left_out)
 
-    return _rated(study, outcome, cells_of)
+    found = _rated(study, outcome, families, cells_of)
+    if of is None or isinstance(found, CannotSay):
+        return found
+    words = "Learnt from {n} of {all} customers, taken at equal steps of their ids."
+    n, n_all = (int(table.count().execute()) for table in (of, study.summary(study.as_of)))
+    return replace(found, notes=(sentence(words, n=n, all=n_all), *found.notes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +147,16 @@ class _Cells:
 
 
 def _rated(
-    study: Study, outcome: str, cells_of: Callable[[str, ir.Table], _Cells | CannotSay]
+    study: Study,
+    outcome: str,
+    families: Mapping[str, ir.Table | CannotSay],
+    cells_of: Callable[[str, ir.Table], _Cells | CannotSay],
 ) -> Touched | CannotSay:
     rows: list[dict[Any, Any]] = []
     notes: list[str] = []
     unsaid: list[CannotSay] = []
     categories: pd.DataFrame | CannotSay = CannotSay("")
-    for family, touches in _families(study, outcome).items():
+    for family, touches in families.items():
         found = touches if isinstance(touches, CannotSay) else cells_of(family, touches)
         if isinstance(found, CannotSay):
             unsaid.append(found)

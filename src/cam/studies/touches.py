@@ -15,6 +15,7 @@ from cam.language import translate as _
 from cam.reduce.tenures import DAYS_TO_FOLLOW
 from cam.reduce.ticket_effects import contract_spans, purchase_spans
 from cam.show.tables import Col, ShownTable, show_table
+from cam.studies.repeat_buying import fitted_customers
 from cam.studies.study import Study, needs, silent
 from cam.studies.touched import AGAINST, WORDS, Touched, follow, follow_days
 
@@ -28,8 +29,13 @@ _HALF, _FOUND = 1.96, 2.80
 @needs("transactions")
 def buying(study: Study) -> Touched | CannotSay:
     """Compare who bought again within lifecycle.ticket_days after a touch with others of the same standing."""
-    spans = purchase_spans(study.tables["transactions"], as_of=study.as_of)
-    return follow(study, "purchase", spans, study.as_of - timedelta(days=follow_days(study)))
+    log, known = study.tables["transactions"], study.summary(study.as_of)
+    followed = fitted_customers(known)
+    if followed is not known:
+        log = log.semi_join(followed, "customer_id")
+    spans = purchase_spans(log, as_of=study.as_of)
+    last = study.as_of - timedelta(days=follow_days(study))
+    return follow(study, "purchase", spans, last, of=None if followed is known else followed)
 
 
 def leaving(study: Study) -> Touched | CannotSay | None:
