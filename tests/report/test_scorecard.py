@@ -56,6 +56,13 @@ HALVES = ("2025-01/2025-06", "2025-07/2025-12", "2026-01/2026-06")
 # --- correct ------------------------------------------------------------------------------------
 
 
+def test_a_total_that_has_hardly_moved_is_neither_up_nor_down() -> None:
+    card = cards(some(*map(total, (10_000, 9_980), HALVES[1:])))["Customers"]
+    assert (card.sign, card.direction) == ("→", "Nearly the same as in Jul–Dec 2025: −0.2\u00a0%")
+    card = cards(some(*map(total, (10_000, 9_940), HALVES[1:])))["Customers"]
+    assert (card.sign, card.direction) == ("▼", "Fallen by 0.6\u00a0% against Jul–Dec 2025")
+
+
 def test_a_total_is_compared_in_per_cent_and_nothing_is_said_of_chance() -> None:
     figures = some(*map(total, (80, 100, 120), HALVES), Estimate("n_customers", 500, "count", 500))
     card = cards(figures)["Customers"]

@@ -20,6 +20,8 @@ from cam.show.sparkline import sparkline
 
 #: Cards of margin that is still to come.
 _OF_MARGIN = {"clv", "clv_to_cac", "payback_months", "customer_equity", "residual_clv_total"}
+#: A total that moved by less than this share of itself has hardly moved.
+_NEARLY = 0.005
 _SIGNS = {"up": "▲", "down": "▼", "": "→"}
 
 
@@ -271,6 +273,9 @@ def _direction(shown: _Shown, move: Change | None) -> tuple[str, str]:
         return sentence(words, period=period, gap=gap_text(move.change)), _SIGNS[""]
     rose = move.change.value > 0
     sign = _SIGNS["up" if rose else "down"]
+    if move.verdict == "counted" and abs(move.change.value) < _NEARLY * move.before.value:
+        words = _("Nearly the same as in {period}: {gap}")
+        return sentence(words, period=period, gap=("+" if rose else "−") + _share_of(move)), _SIGNS[""]
     if move.verdict == "counted":
         words = _("Risen by {gap} against {period}") if rose else _("Fallen by {gap} against {period}")
         return sentence(words, period=period, gap=_share_of(move)), sign

@@ -251,16 +251,18 @@ def findings(
         names = _("; ").join(feature_name(study, row["feature"]) for row in others)
         said.append(sentence("Next: {names}.", names=names))
     curve = pushed[pushed["feature"] == first["feature"]]
-    least, most = (curve.loc[curve["p_churn"].astype(float).agg(which)] for which in ("idxmin", "idxmax"))
     if len(curve) > 1:
+        # The lowest and the highest risk, told in the order of the feature's own values.
+        ends = sorted(curve["p_churn"].astype(float).agg(["idxmin", "idxmax"]), key=curve.index.get_loc)
+        one, other = (curve.loc[end] for end in ends)
         said.append(
             sentence(
                 "All else equal the predicted risk goes from {low} at {at_low} to {high} at {at_high} ({feature}).",
                 feature=feature_name(study, first["feature"]),
-                low=value_text(float(least["p_churn"]), "share"),
-                high=value_text(float(most["p_churn"]), "share"),
-                at_low=_said_value(study, least),
-                at_high=_said_value(study, most),
+                low=value_text(float(one["p_churn"]), "share"),
+                high=value_text(float(other["p_churn"]), "share"),
+                at_low=_said_value(study, one),
+                at_high=_said_value(study, other),
             )
         )
     said.append(
