@@ -7,7 +7,9 @@ import json
 import duckdb
 
 from cam.data.checks import Check
+from cam.data.engine import identifier, literal
 from cam.data.parse import Parsed, fits
+from cam.errors import DataError
 from cam.params import Params, Source
 from cam.schema import TABLES
 
@@ -199,3 +201,55 @@ def _order_faults(
         f"contracts: {len(rows):,} of {parsed.n_rows:,} rows end before they start (first rows: {first}).\n"
         f"    Fix them at the source, or see whether data.contracts.columns in {place} has the two dates exchanged."
     ]
+
+
+def refuse_doubled_keys(
+    connection: duckdb.DuckDBPyConnection,
+    parsed: Parsed,
+    name: str | None,
+    kept: str,
+    place: str,
+    *,
+    by_row: bool,
+) -> None:
+    """Stop if two rows that are kept have one key.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    parsed : Parsed
+        The table.
+    name : str or None
+        Its key, if it has one.
+    kept : str
+        Quoted relation of the rows that are kept.
+    place : str
+        The parameter file, for messages.
+    by_row : bool
+        Whether rows are named, and no ids.
+
+    Raises
+    ------
+    DataError
+        With the first keys, and the cure.
+    """
+    if not name:
+        return
+    key = identifier(name)
+    doubled = connection.execute(
+        f"SELECT {key}, count(*) OVER () FROM {kept} GROUP BY {key} HAVING count(*) > 1 ORDER BY 1 LIMIT 3"
+    ).fetchall()
+    if doubled:
+        first = ", ".join(str(row[0]) for row in doubled)
+        if by_row:  # a hash would tell the reader of the message nothing
+            listed = ", ".join(literal(str(row[0])) for row in doubled)
+            rows = connection.execute(
+                f"SELECT rowid FROM {parsed.relation} WHERE {key} IN ({listed}) ORDER BY 1 LIMIT 4"
+            ).fetchall()
+            first = "rows " + ", ".join(f"{row[0] + 1:,}" for row in rows)
+        raise DataError(
+            f"{parsed.table}: {doubled[0][1]:,} values of {name} stand in more than one row (first: {first}).\n"
+            f"    Keep one row for each at the source; exact copies go with "
+            f"data.{parsed.table}.options.drop_duplicates: true in {place}."
+        )

@@ -18,10 +18,18 @@ import duckdb
 
 from cam.data.cache import forget_old, is_made, key_of
 from cam.data.engine import identifier, literal, workspace
-from cam.data.faults import find_faults
+from cam.data.faults import find_faults, refuse_doubled_keys
 from cam.data.files.guards import refuse_changed, stamps
 from cam.data.files.paths import find_files
-from cam.data.files.sources import COPY, Raw, copy_database_table, read_source, refuse_lacking, refuse_lines
+from cam.data.files.sources import (
+    COPY,
+    Raw,
+    copy_database_table,
+    needs_one_thread,
+    read_source,
+    refuse_lacking,
+    refuse_lines,
+)
 from cam.data.notes import Note, parts
 from cam.data.one_pass import PARQUET
 from cam.data.orders.grouping import amount, write_orders
@@ -116,9 +124,14 @@ def prepare(
             made = None
             if not any(home.glob("[!.]*")) or not is_made(home / key.result()[:32], ids):
                 made = work / "tables"
-                made.mkdir()
-                with workspace(work) as connection:
-                    review = _build(connection, params, files, made, place, ids) | {"key": key.result()}
+                try:
+                    review = _made(params, files, made, place, ids)
+                except duckdb.NotImplementedException as error:
+                    if not needs_one_thread(error):
+                        raise
+                    # Texts of many lines that look like rows are rare, and known only once the reader is lost in them.
+                    review = _made(params, files, made, place, ids, one_thread=True)
+                review["key"] = key.result()
         final = home / key.result()[:32]
         if made:
             for name, stamp in seen.items():
@@ -182,6 +195,22 @@ def _files(
 # --- building -----------------------------------------------------------------------------------
 
 
+def _made(
+    params: Params,
+    files: dict[str, list[Path]],
+    to: Path,
+    place: str,
+    ids: IdKey | None,
+    *,
+    one_thread: bool = False,
+) -> Review:
+    """Make the tables in an empty folder, by an engine that knows nothing of an attempt before."""
+    shutil.rmtree(to, ignore_errors=True)
+    to.mkdir()
+    with workspace(to.parent) as connection:
+        return _build(connection, params, files, to, place, ids, one_thread=one_thread)
+
+
 def _build(
     connection: duckdb.DuckDBPyConnection,
     params: Params,
@@ -189,6 +218,8 @@ def _build(
     to: Path,
     place: str,
     ids: IdKey | None,
+    *,
+    one_thread: bool,
 ) -> Review:
     parsed: dict[str, Parsed] = {}
     shown: dict[str, list[str]] = {}
@@ -201,7 +232,13 @@ def _build(
             # The one table that may be large is read from its file, row by row, and never stands in memory.
             in_place = name == "transactions"
             whole = raw = read_source(
-                connection, name, source, files=files[name], folder=to.parent, in_place=in_place
+                connection,
+                name,
+                source,
+                files=files[name],
+                folder=to.parent,
+                in_place=in_place,
+                one_thread=one_thread,
             )
             present = raw.own_columns
             source = after_reading(name, source, present, place=place)
@@ -216,7 +253,8 @@ def _build(
             shown[name] = [source.table or "query"] if in_base else list(raw.files)
             faults += find_faults(connection, parsed[name], source, params, place)
         except (DataError, duckdb.Error) as error:
-            faults.append(_told(name, _in_its_lines(connection, whole) or error, files[name]))
+            first = _in_its_lines(connection, whole, one_thread=one_thread) or error
+            faults.append(_told(name, first, files[name]))
     if faults:
         raise DataError("\n".join(faults))
     params = params.model_copy(update={"data": params.data.model_copy(update=resolved)})
@@ -251,6 +289,8 @@ def _build(
                 cleaned["notes_in_parts"].append(parts(note))
             review["tables"][name] = cleaned | {"files": shown[name]}
         except (DataError, duckdb.Error) as error:
+            if needs_one_thread(error) and not one_thread:
+                raise
             faults.append(_told(name, error, files[name]))
     if faults:
         raise DataError("\n".join(faults))
@@ -258,11 +298,13 @@ def _build(
     return review
 
 
-def _in_its_lines(connection: duckdb.DuckDBPyConnection, raw: Raw | None) -> DataError | None:
+def _in_its_lines(
+    connection: duckdb.DuckDBPyConnection, raw: Raw | None, *, one_thread: bool
+) -> DataError | None:
     """The line that cannot be read, where there is one: what else seems to be wrong follows from it."""
     try:
         if raw:
-            refuse_lines(connection, raw)
+            refuse_lines(connection, raw, one_thread=one_thread)
     except DataError as error:
         return error
     return None
@@ -327,7 +369,7 @@ def _clean(
     kept = identifier(f"{parsed.table}_kept")
     connection.execute(f"CREATE VIEW {kept} AS SELECT * FROM {judged} WHERE _cam_reason IS NULL")
     by_row = params.client.customer_ids == "hashed" and schema.key == "customer_id"
-    _refuse_doubled_keys(connection, parsed, schema.key, kept, place, by_row=by_row)
+    refuse_doubled_keys(connection, parsed, schema.key, kept, place, by_row=by_row)
     review: Review = {
         "rows_in": parsed.n_rows,
         "rows_kept": rows_kept,
@@ -415,36 +457,6 @@ def _reason(params: Params, parsed: Parsed, schema: Table, as_of: date) -> str:
     if options.drop_duplicates:
         whens.append("WHEN row_number() OVER (PARTITION BY _cam_copy ORDER BY rowid) > 1 THEN 'exact copy'")
     return f"CASE {' '.join(whens)} END"
-
-
-def _refuse_doubled_keys(
-    connection: duckdb.DuckDBPyConnection,
-    parsed: Parsed,
-    name: str | None,
-    kept: str,
-    place: str,
-    *,
-    by_row: bool,
-) -> None:
-    if not name:
-        return
-    key = identifier(name)
-    doubled = connection.execute(
-        f"SELECT {key}, count(*) OVER () FROM {kept} GROUP BY {key} HAVING count(*) > 1 ORDER BY 1 LIMIT 3"
-    ).fetchall()
-    if doubled:
-        first = ", ".join(str(row[0]) for row in doubled)
-        if by_row:  # a hash would tell the reader of the message nothing
-            listed = ", ".join(literal(str(row[0])) for row in doubled)
-            rows = connection.execute(
-                f"SELECT rowid FROM {parsed.relation} WHERE {key} IN ({listed}) ORDER BY 1 LIMIT 4"
-            ).fetchall()
-            first = "rows " + ", ".join(f"{row[0] + 1:,}" for row in rows)
-        raise DataError(
-            f"{parsed.table}: {doubled[0][1]:,} values of {name} stand in more than one row (first: {first}).\n"
-            f"    Keep one row for each at the source; exact copies go with "
-            f"data.{parsed.table}.options.drop_duplicates: true in {place}."
-        )
 
 
 def _match(connection: duckdb.DuckDBPyConnection, parsed: dict[str, Parsed], folder: Path) -> list[Review]:

@@ -71,7 +71,7 @@ class TextTable:
         return not is_taken and own == (other.names, other.delimiter, other.has_header)
 
 
-def select_texts(texts: Sequence[TextTable], extra: str = "") -> str:
+def select_texts(texts: Sequence[TextTable], extra: str = "", *, one_thread: bool = False) -> str:
     """Return the SELECT of the rows of files that are alike, every value as text.
 
     Parameters
@@ -80,6 +80,8 @@ def select_texts(texts: Sequence[TextTable], extra: str = "") -> str:
         One, or several of which each is like the first: a reader for each would take the memory of each.
     extra : str
         More expressions, each with a comma before it.
+    one_thread : bool
+        Whether each file is read from its first line to its last, and not in several places at once.
 
     Returns
     -------
@@ -96,7 +98,7 @@ def select_texts(texts: Sequence[TextTable], extra: str = "") -> str:
         "quote='\"', escape='\"', all_varchar=true, null_padding=false, "
         f"max_line_size={longest}, buffer_size={2 * longest}, "
         f"header=false, skip={int(first.has_header)}, auto_detect=false, hive_partitioning=false, "
-        f"columns={{{columns}}})"
+        f"{'parallel=false, ' if one_thread else ''}columns={{{columns}}})"
     )
 
 
