@@ -16,6 +16,9 @@ import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cam.data.engine import workspace
+from cam.data.proposals.heads import open_heads
+
 HEADER = "customer_id,order_date,revenue\n"
 ROW = "a,2024-01-05,1.50\n"
 CHINESE = pd.DataFrame(
@@ -281,6 +284,15 @@ def test_a_file_that_is_not_what_its_name_says(client, name, data, words):
     assert client.refused(lambda: client.orders(data, name=name)) == (
         f"transactions: {name} is not what its name says: it holds {words}"
     )
+
+
+@pytest.mark.parametrize(("name", "data", "words"), DISGUISED)
+def test_such_a_file_is_named_alike_where_a_client_is_begun(client, tmp_path, name, data, words):
+    path = client.write(name, data)
+    (tmp_path / "scratch").mkdir()
+    with workspace(tmp_path / "scratch") as connection:
+        told = client.refused(lambda: open_heads(connection, [path], folder=tmp_path / "scratch"))
+    assert told == f"{name} is not what its name says: it holds {words}"
 
 
 QUOTES = (

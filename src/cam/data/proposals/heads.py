@@ -16,7 +16,8 @@ import duckdb
 
 from cam.data.engine import identifier
 from cam.data.files.delimited import text_table
-from cam.data.files.guards import MAX_LINE, refuse_long_lines, refuse_special, refuse_unreadable
+from cam.data.files.guards import MAX_LINE, refuse_special
+from cam.data.files.kinds import kind_of
 from cam.data.files.sources import Raw, read_source
 from cam.data.files.workbooks import unpack
 from cam.data.notes import Note
@@ -33,7 +34,6 @@ _LINES = 1_000
 _TAIL = 1 << 16
 #: Signs that no text has, and no parameter file may hold; the draft leaves out \r, which is found without it.
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_WORKBOOKS = {".xlsx", ".xls", ".xlsm", ".xlsb", ".ods"}
 _SIGNS = (",", ";", "\t", "|")
 _NUMBER = re.compile(r"[-+(]?[^\w\s]{0,2}\s?\d[\d,. ]*%?\)?")
 _TOTAL = re.compile(r"(合计|总计|小计|汇总|总数|grand total|total|sum|totals?)\s*[:：]?\s*\d*", re.IGNORECASE)
@@ -122,11 +122,11 @@ def open_heads(
         try:
             refuse_special(own.name, path)
             _refuse_missing(path)
-            refuse_unreadable(own.name, path)
-            if path.suffix.lower() in _WORKBOOKS:
+            kind = kind_of(own.name, path, None)
+            if kind == "excel":
                 found, left = _sheets(connection, path, own)
                 heads, passed = heads + found, passed + left
-            elif path.suffix.lower() in {".parquet", ".pq"}:
+            elif kind == "parquet":
                 heads.append(_typed(connection, path, own))
             else:
                 heads.append(_text(connection, path, own))
@@ -171,7 +171,6 @@ def _read(
 
 
 def _text(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> Head:
-    refuse_long_lines(folder.name, path)
     head, is_whole = _beginning(path, folder / path.name)
     plain = Source.model_validate({"path": str(head)})
     text = text_table("responses", head, plain, to=folder / "plain.txt")  # where a name may stand twice
