@@ -649,3 +649,66 @@ def test_a_file_whose_points_may_part_thousands_is_told(client):
     client.write("b.csv", "customer_id,order_date,revenue\nb,2024-01-05,1.234\n")
     review = client.prepare({"transactions": {"path": "*.csv"}}).review["tables"]["transactions"]
     assert any("each . in b.csv may part thousands too" in note for note in review["notes"])
+
+
+# --- rounded once ----------------------------------------------------------------------------------
+
+#: What is written, and the cent that is nearest to it; the middle of two goes away from 0.
+CENTS = {
+    "1000.0149999": "1000.01",
+    "-1000.0149999": "-1000.01",
+    "1000.015": "1000.02",
+    "-1000.0150000001": "-1000.02",
+    "0.00499999999999": "0.00",
+    "29.989999999999998": "29.99",
+    "7.1249996": "7.12",
+    "100499.95": "100499.95",
+}
+
+
+def in_clothes(number: str, clothes: str) -> str:
+    return {
+        "plain": number,
+        "euro": f"{number} €",
+        "comma": '"' + number.replace(".", ",") + '"',
+        "brackets": f"({number[1:]})" if number.startswith("-") else number,
+    }[clothes]
+
+
+@pytest.mark.parametrize("clothes", ["plain", "euro", "comma", "brackets"])
+def test_an_amount_is_rounded_once_to_the_cent(client, clothes):
+    lines = [f"c{n},2024-01-0{1 + n},{in_clothes(number, clothes)}\n" for n, number in enumerate(CENTS)]
+    options = {"decimal": "," if clothes == "comma" else "."}
+    _, rows = client.orders(HEADER + "".join(lines), client={"currency": "EUR"}, **options)
+    assert [row[2] for row in rows] == [Decimal(cents) for cents in CENTS.values()]
+
+
+def test_the_decimals_of_a_number_with_an_exponent_stay():
+    assert [amount(text) for text in ("1.0049995e5", "1.0049995万")] == [
+        Decimal("100499.95"),
+        Decimal("10049.995"),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["DOUBLE", "DECIMAL(24, 14)"])
+def test_an_amount_of_a_typed_file_is_rounded_once_to_the_cent(client, kind):
+    values = ", ".join(f"('c{n}', DATE '2024-01-01', {number}::{kind})" for n, number in enumerate(CENTS))
+    path = client.folder / "o.parquet"
+    duckdb.sql(f"COPY (FROM (VALUES {values}) AS t(customer_id, order_date, revenue)) TO '{path}'")
+    prepared = client.prepare({"transactions": {"path": "o.parquet"}})
+    found = duckdb.sql(
+        f"SELECT revenue FROM '{prepared.path('transactions')}' ORDER BY customer_id"
+    ).fetchall()
+    assert [row[0] for row in found] == [Decimal(cents) for cents in CENTS.values()]
+
+
+def test_an_amount_of_another_table_is_rounded_once_to_the_cent(client):
+    client.write("o.csv", "customer_id,order_id,order_date,revenue\na,1,2024-01-01,5000\n")
+    client.write("r.csv", "order_id,refund_date,refund\n1,2024-01-02,1000.0149999\n")
+    client.write("o2.csv", "customer_id,order_date,price,units\na,2024-01-01,1000.0149999,1\n")
+    prepared = client.prepare({"transactions": {"path": "o.csv"}, "refunds": {"path": "r.csv"}})
+    assert prepared.review["tables"]["refunds"]["revenue_kept"] == "-1000.01"
+    source = {"path": "o2.csv", "columns": {"revenue": "price"}, "options": {"multiply_by": "units"}}
+    assert (
+        client.prepare({"transactions": source}).review["tables"]["transactions"]["revenue_kept"] == "1000.01"
+    )

@@ -19,7 +19,7 @@ from cam.data.files.sources import ASIDE, COPY, FILE, Raw
 from cam.data.notes import Note
 from cam.data.orders.refunds import LOOSE_REFUND, PURCHASE
 from cam.data.types.dates import date_reader, presumed_reader
-from cam.data.types.expressions import has_edges, is_guest, nobody, trimmed
+from cam.data.types.expressions import has_edges, is_guest, is_half_cent, nobody, number, trimmed
 from cam.params import Source
 from cam.schema import MAY_BE_EMPTY, Column
 
@@ -168,14 +168,18 @@ def type_table(
         column, value = reading.column, f"_cam_value_{index}"
         bare = to is not None and reading.is_bare  # few columns need what takes long: see _late
         read, odd = identifier(reading.origin) if bare else reading.value, reading.odd
-        if reading.quick:
+        # What the quick way rounds to half a cent is set right for revenue in a file alone: see _write.
+        is_revenue = column.name == "revenue"
+        if reading.quick and (column.kind != "money" or (is_revenue and to)):
             read = f"coalesce(_cam_quick_{index}, {read})"
+        if reading.quick:
             odd = f"CASE WHEN _cam_quick_{index} IS NULL THEN {odd} ELSE false END" if odd else None
         inner.append(f"{read} AS {value}")
         if odd:
             inner.append(f"{odd} AS _cam_odd_{index}")
-        if column.name == "revenue":
+        if is_revenue:
             outer.append(f"{value} AS _cam_exact")
+            outer += [f"{identifier(reading.origin)} AS _cam_written"] if to else []
         stored = f"CAST({value} AS {types[column.kind]})" if column.kind in types else value
         outer.append(f"{stored} AS {identifier(column.name)}")
         place, position = divmod(index, _COLUMNS)
@@ -321,8 +325,13 @@ def _write(
 ) -> tuple[int, Candidate]:
     """Write the rows to Parquet with ``kind``, and make a view over it that has what the engine's table would have."""
     masks = [f"_cam_faults_{place}" for place in range(n_masks)]
+    exact = "_cam_exact"
+    if any(reading.column.name == "revenue" and reading.quick for reading in readings):
+        # Asked only of rows that have more than two decimals.
+        again = number("_cam_written", "VARCHAR", decimal=".")
+        exact = f"CASE WHEN {is_half_cent(exact)} THEN {again} ELSE {exact} END"
     sound = " AND ".join([*(f"{mask} = 0" for mask in masks), "_cam_why IS NULL", "_cam_exact = revenue"])
-    written = [*masks, "coalesce(CAST(_cam_exact AS VARCHAR), '')", "coalesce(_cam_why, '')"]
+    written = [*masks, f"coalesce(CAST({exact} AS VARCHAR), '')", "coalesce(_cam_why, '')"]
     bar = " || '|' || "
     kind = (
         f"CASE WHEN {sound} THEN CASE WHEN revenue >= 0 THEN '{PURCHASE}' ELSE '{LOOSE_REFUND}' END "
@@ -340,6 +349,7 @@ def _write(
     shown = [
         f"nullif({trimmed(identifier(name))}, '') AS {identifier(name)}" if name in late else identifier(name)
         for name in names
+        if name != "revenue"
     ]
 
     def told(part: int, kind: str) -> str:
@@ -351,12 +361,14 @@ def _write(
             for number, mask in enumerate(masks)
         ]
         exact = f"CASE WHEN {is_odd} THEN {told(n_masks + 1, 'DECIMAL(18, 6)')} ELSE revenue END"
+        revenue = f"CAST({exact} AS DECIMAL(18, 2))"
         # The reason is the client's own word, and may hold a bar itself.
         why = f"regexp_extract(kind, '^(?:[^|]*[|]){{{n_masks + 1}}}((?s:.*))$', 1)"
         why = f"CASE WHEN {is_odd} THEN nullif({why}, '') END"
     else:
         shown += [f"0 AS {mask}" for mask in masks]
-        exact, why = "CAST(revenue AS DECIMAL(18, 6))", "CAST(NULL AS VARCHAR)"
+        exact, why, revenue = "CAST(revenue AS DECIMAL(18, 6))", "CAST(NULL AS VARCHAR)", "revenue"
+    shown.insert(names.index("revenue"), f"{revenue} AS revenue")
     shown += [*kept, f"{exact} AS _cam_exact", f"{why} AS _cam_why"]
     query = f"SELECT file_row_number AS rowid, {', '.join(shown)} FROM read_parquet({place}, file_row_number=true)"
     connection.execute(f"CREATE OR REPLACE VIEW {relation} AS {query}")

@@ -31,6 +31,8 @@ _DIGITS = r"(?:[1-9][0-9]{0,2}(?:[, '][0-9]{3})+|[0-9]+)(?:[.][0-9]*)?|[.][0-9]+
 #: What an amount is once its clothes are off; 万 has become e4, 亿 e8.
 _AMOUNT = f"^[-+]? ?(?:{_DIGITS})(?:e[48])?$"
 _EXACT = "DECIMAL(18, 6)"
+#: Below half a cent, and with six decimals half a cent: such a number would be rounded up twice.
+_NEARLY_HALF = "([.,][0-9]{2}4999)[5-9][0-9]*( ?[^0-9eE 万亿].*)?$"
 _PLAIN_NUMBER = "-?(0|[1-9][0-9]{0,11})([.][0-9]{1,20})?([eE][-+]?[0-9]{1,2})?"
 _NUMERIC = (
     *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE", "DECIMAL"),
@@ -189,15 +191,38 @@ def is_rounded(given: str, kind: str) -> str | None:
 
 
 def plain_number(given: str) -> str:
-    """The amount where it is a plain number, and NULL where it is dressed or none."""
+    """The amount where it is a plain number, and NULL where it is dressed or none.
+
+    Its sixth decimal is rounded, so :func:`is_half_cent` may be said of less: then :func:`number` is right.
+    """
     # The engine reads "- " as 0.
     return f"CASE WHEN NOT ends_with({given}, ' ') THEN TRY_CAST({given} AS {_EXACT}) END"
 
 
+def is_half_cent(exact: str) -> str:
+    """Whether an amount of six decimals lies in the middle of two cents."""
+    return f"abs({exact}) % 0.01 = 0.005"
+
+
+def _once_rounded(given: str) -> str:
+    """The text of a number that comes to the same cent with six decimals: half a cent is one, and no less is."""
+    cut = f"regexp_replace({given}, '{_NEARLY_HALF}', '\\1\\2')"
+    return f"CASE WHEN contains({given}, '4999') THEN {cut} ELSE {given} END"
+
+
 def number(given: str, kind: str, *, decimal: str) -> str:
-    """An amount with up to six decimals, in any of the clothes that exports put on it."""
+    """An amount with up to six decimals, in any of the clothes that exports put on it.
+
+    Of more decimals the sixth is rounded, but never up to half a cent: whoever rounds to the cent rounds what the
+    source has, half a cent away from 0.
+    """
     if kind != "VARCHAR":
-        return f"TRY_CAST({given} AS {_EXACT})"
+        exact = f"TRY_CAST({given} AS {_EXACT})"
+        if not kind.startswith(("DOUBLE", "FLOAT", "DECIMAL")):
+            return exact
+        shown = _once_rounded(f"CAST({given} AS VARCHAR)")
+        return f"CASE WHEN {is_half_cent(exact)} THEN TRY_CAST({shown} AS {_EXACT}) ELSE {exact} END"
+    own, given = given, _once_rounded(given)
     plain = f"translate({given}, {literal(_FULL_WIDTH)}, {literal(_HALF_WIDTH)})"
     if decimal == ",":
         plain = f"translate({plain}, '.,', ',.')"
@@ -214,9 +239,9 @@ def number(given: str, kind: str, *, decimal: str) -> str:
     # Most exports hold plain numbers; the long way is walked only for what is not one.
     if decimal == ",":
         # A cell that holds a number, and no text, keeps its point: see sheet_reader and sources.
-        quick = f"contains({given}, '.') AND regexp_full_match({given}, '-?[0-9]+[.][0-9]{{7,}}')"
+        quick = f"contains({own}, '.') AND regexp_full_match({own}, '-?[0-9]+[.][0-9]{{7,}}')"
         return f"CASE WHEN {quick} THEN TRY_CAST({given} AS {_EXACT}) ELSE {slow} END"
-    return f"coalesce({plain_number(given)}, {slow})"
+    return f"coalesce(CASE WHEN NOT ends_with({own}, ' ') THEN TRY_CAST({given} AS {_EXACT}) END, {slow})"
 
 
 def number_tests(given: str, kind: str) -> tuple[str, str]:
