@@ -712,3 +712,56 @@ def test_an_amount_of_another_table_is_rounded_once_to_the_cent(client):
     assert (
         client.prepare({"transactions": source}).review["tables"]["transactions"]["revenue_kept"] == "1000.01"
     )
+
+
+# --- dates written in two ways ---------------------------------------------------------------------
+
+
+def dated(form: str, n: int = 40) -> str:
+    days = [date(2026, 1 + day % 12, 1 + day % 28) for day in range(n)]
+    return HEADER + "".join(f"c{day % 5},{days[day].strftime(form)},1\n" for day in range(n))
+
+
+ANEW = ", or with the year first, as in 2024-01-31."
+FORMS = [
+    ("%d/%m/%Y", "%m/%d/%Y", "order_date' of a.csv can only be read day first, that of b.csv only month first.\n"
+     "    Export them again in one way" + ANEW),
+    ("%Y-%m-%d", "%d.%m.%Y", "The dates of b.csv are written in another way than those of a.csv, and a table has one.\n"
+     "    Export them again in one way, or all with the year first, as in 2024-01-31."),
+    ("%d.%m.%Y", "%Y-%m-%d", "The dates of a.csv are written in another way than those of b.csv, and a table has one.\n"
+     "    Export them again in one way, or all with the year first, as in 2024-01-31."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("drop", [False, True])
+@pytest.mark.parametrize(("one", "other", "words"), FORMS)
+def test_two_files_with_their_dates_in_two_ways(client, one, other, words, drop):
+    client.write("a.csv", dated(one))
+    client.write("b.csv", dated(other))
+    source = {"path": ["a.csv", "b.csv"], "options": {"drop_unreadable": drop}}
+    told = client.refused(lambda: client.prepare({"transactions": source}))
+    assert words in told
+    assert "drop_unreadable" not in told and "date_format" not in told
+    for cure in ([one, one], ["%Y-%m-%d", "%Y-%m-%d"]):
+        for name, form in zip(["a.csv", "b.csv"], cure, strict=True):
+            client.write(name, dated(form))
+        review = client.prepare({"transactions": source}).review["tables"]["transactions"]
+        assert (review["rows_kept"], review["first_date"]) == (80, "2026-01-01")
+
+
+def test_two_files_whose_days_nobody_can_tell_from_months(client):
+    client.write("a.csv", HEADER + "a,03/04/2026,1\n")
+    client.write("b.csv", HEADER + "a,04/03/2026,1\n")
+    told = client.refused(lambda: client.prepare({"transactions": {"path": ["a.csv", "b.csv"]}}))
+    assert told.endswith(
+        "If the files differ in this, export them again with the year first, as in 2024-01-31."
+    )
+
+
+def test_one_file_with_its_dates_in_two_ways(client):
+    both = dated("%d/%m/%Y") + dated("%m/%d/%Y").removeprefix(HEADER)
+    told = client.refused(lambda: client.orders(both))
+    assert "can only be read day first, such as '13/01/2026', and others only month first" in told
+    assert "Export them again in one way, or with the year first" in told
+    told = client.refused(lambda: client.orders(both + dated("%d/%m/%Y").removeprefix(HEADER)))
+    assert "dates that were read may be wrong too. Export them again in one way" in told

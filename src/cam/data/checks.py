@@ -15,6 +15,7 @@ from cam.data.types.scores import Score
 from cam.params import Source
 from cam.schema import TABLES
 
+_DAY_AND_MONTH = re.compile(r"\s*[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}\b")
 #: So many words may say that there is no amount.
 _FEW_WORDS = 3
 
@@ -104,6 +105,7 @@ def failed_checks(
             told = scores[name]
             check = replace(check, asked=told.asked, hint=told.hint, must_settle=told.must_settle)
         check = _settle_truth(connection, raw, source, readings[name].origin, check)
+        check = _two_forms(connection, raw, readings[name].column.kind, typed, check)
         failed.append(_words_for_none(connection, raw, readings[name], check))
     return tuple(failed)
 
@@ -134,6 +136,37 @@ def _settle_truth(
         f"{{{check.column}: {{{words}}}}}."
     )
     return replace(check, hint=hint, must_settle=must_settle)
+
+
+def _two_forms(
+    connection: duckdb.DuckDBPyConnection, raw: Raw, kind: str, typed: Typed, check: Check
+) -> Check:
+    """Say that dates are written in two ways, where they are: a table has one, and no option reads both."""
+    if (
+        check.fault != "unreadable"
+        or kind not in {"date", "datetime"}
+        or not re.search(r"\d", check.example or "")
+    ):
+        return check
+    alike = "Export them again in one way, or all with the year first, as in 2024-01-31."
+    if FILE in raw.columns:
+        counted = connection.execute(
+            f"SELECT {FILE}, bool_and({check.flag}), bool_or({check.flag}) FROM {typed.relation} "
+            "WHERE _cam_why IS NULL GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+        lost = [str(name) for name, every, _ in counted if every]
+        read = [str(name) for name, _, some in counted if not some]
+        if lost and len(lost) + len(read) == len(counted):
+            shown = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
+            hint = f"The dates of {shown} are written in another way than those of {read[0]}, and a table has one.\n"
+            return replace(check, hint=f"{hint}    {alike}", must_settle=True)
+    if _DAY_AND_MONTH.match(check.example or ""):
+        return replace(
+            check,
+            hint="If they are written with day and month the other way round, or beside other forms, then dates that "
+            f"were read may be wrong too. {alike}",
+        )
+    return check
 
 
 def _words_for_none(connection: duckdb.DuckDBPyConnection, raw: Raw, reading: Reading, check: Check) -> Check:

@@ -129,6 +129,9 @@ def _fault_text(source: Source, parsed: Parsed, check: Check, only_way: str, pla
         elif other in (check.example or ""):
             noun = "comma" if other == "," else "point"
             cure += f'\n    If the {noun} is a decimal sign: data.{parsed.table}.options.decimal: "{other}".'
+    elif column and check.fault == "unreadable" and column.kind in {"date", "datetime"} and check.hint:
+        # To drop a file, or the days that one order alone can read, would leave wrong numbers behind.
+        cure = f"    {check.hint}" + ("" if check.must_settle else f"\n{cure}")
     elif column and check.fault == "unreadable" and column.kind in {"date", "datetime"}:
         cure += f'\n    If the dates have a form of their own: data.{parsed.table}.options.date_format: "%d.%m.%y".'
     elif check.hint and column and column.kind == "boolean":

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import duckdb
 
 from cam.data.engine import identifier, literal, whole_numbers
-from cam.data.files.sources import Raw
+from cam.data.files.sources import FILE, Raw
 from cam.data.notes import Note
 from cam.data.types.clocks import in_zone
-from cam.data.types.evidence import judge_files, within_years, year_span
+from cam.data.types.evidence import judge_files, refuse_two_orders, within_years, year_span
 from cam.data.types.expressions import blank, trimmed
 from cam.errors import DataError
 from cam.params import Source
@@ -157,10 +157,17 @@ def _clock_reader(
         if decided and decided[0] in likely:
             return likely[decided[0]], [Note(_AS_ANOTHER[decided[0]], column=origin, other=decided[1])]
         if example:
+            judge_files(connection, raw, origin, next(iter(likely)), likely)
+            refuse_two_orders(connection, raw, origin, likely)
             raise DataError(
                 f"{raw.table}: column '{origin}' can be read {' or '.join(likely)} in every row "
                 f"(such as {example[0]!r}).\n"
                 f'    Say which: data.{raw.table}.options.date_format: "%d/%m/%Y" or "%m/%d/%Y" in {place}.'
+                + (
+                    "\n    If the files differ in this, export them again with the year first, as in 2024-01-31."
+                    if FILE in raw.columns
+                    else ""
+                )
             )
     order, reader = next(iter(likely.items()))
     every = {order: reader for order, (_, reader) in readings.items()}

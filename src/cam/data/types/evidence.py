@@ -83,6 +83,43 @@ def judge_files(
     return [Note(_AS_OTHER_FILES[order], column=origin, files=shown, other=str(for_it[0]))]
 
 
+def refuse_two_orders(
+    connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str, readers: Mapping[str, str]
+) -> None:
+    """Stop where some rows can only be read in one order of day and month, and as many others only in the other.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    raw : Raw
+        As read.
+    origin : str
+        The source's column.
+    readers : mapping of str to str
+        Two orders, each with the expression that reads it.
+
+    Raises
+    ------
+    DataError
+        With a value of each kind.
+    """
+    given = identifier(origin)
+    (first, a), (second, b) = list(readers.items())[:2]
+    found = connection.execute(
+        f"SELECT min({given}) FILTER (a IS NOT NULL AND b IS NULL), min({given}) FILTER (b IS NOT NULL AND a IS NULL) "
+        f"FROM (SELECT {given}, {a} AS a, {b} AS b FROM {raw.relation})"
+    ).fetchone()
+    assert found is not None
+    if None not in found:
+        raise DataError(
+            f"{raw.table}: column '{origin}' has dates that can only be read {first}, such as {found[0]!r}, and "
+            f"others only {second}, such as {found[1]!r}.\n"
+            "    No option can tell which the others are. Export them again in one way, or with the year first, as in "
+            "2024-01-31."
+        )
+
+
 def order_notes(
     connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, relation: str, origin: str | None
 ) -> list[Note]:
