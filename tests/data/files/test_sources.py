@@ -223,6 +223,27 @@ def test_a_pattern_reads_all_files_in_order_and_skips_locks_and_hidden_ones(clie
     assert (review["rows_kept"], review["exact_copies"]) == (2, 1)
 
 
+def test_a_file_of_several_without_rows_is_told(client):
+    frame = CHINESE.assign(order_date="2024-01-05", revenue="1")
+    client.write("o_1.csv", HEADER + ROW)
+    client.write("o_2.csv", HEADER)
+    client.write("o_3.csv", HEADER + "\n\n")
+    client.write("o_4.xlsx", excel_of(frame))
+    client.write("o_5.xlsx", excel_of(frame[:0]))
+    client.write("o_6.parquet", parquet_of(frame))
+    client.write("o_7.parquet", parquet_of(frame[:0]))
+    client.write("o_8.csv", HEADER.strip() + ",note\n" + '"a,b",2024-01-05,1.50,x\n')
+    review = client.prepare({"transactions": {"path": "o_*"}}).review["tables"]["transactions"]
+    assert "o_2.csv, o_3.csv, o_5.xlsx …: 0 rows below the header" in review["notes"]
+    assert review["rows_in"] == 8
+    review = client.prepare({"transactions": {"path": ["o_1.csv", "o_7.parquet"]}}).review["tables"][
+        "transactions"
+    ]
+    assert "o_7.parquet: 0 rows below the header" in review["notes"]
+    notes = client.prepare({"transactions": {"path": "o_[18].csv"}}).review["tables"]["transactions"]["notes"]
+    assert not [note for note in notes if "0 rows" in note]
+
+
 @pytest.mark.parametrize("name", ["orders[1].csv", "o*?.csv", "year=2024/o.csv", "带 空格.csv", "it's.csv"])
 def test_odd_file_names_are_only_names(client, name):
     review, rows = client.orders(HEADER + ROW, name=name)

@@ -201,6 +201,17 @@ def _numbered(names: list[str]) -> list[str]:
     return made
 
 
+def has_rows(text: TextTable) -> bool:
+    """Whether anything stands below the header of a text file."""
+    with text.readable.open(encoding="utf-8-sig", newline="") as stream:
+        try:
+            return any(
+                islice(filter(None, csv.reader(stream, delimiter=text.delimiter)), text.has_header, None)
+            )
+        except csv.Error:  # a line that cannot be read is there all the same
+            return True
+
+
 def line_fault(table: str, text: TextTable) -> str | None:
     """Return what is wrong with the first line that does not fit the others, or None.
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import duckdb
 
-from cam.data.engine import identifier, literal
+from cam.data.engine import identifier, literal, whole_numbers
 from cam.data.files.databases import fetch
-from cam.data.files.delimited import TextTable, line_fault, select_texts, text_table
+from cam.data.files.delimited import TextTable, has_rows, line_fault, select_texts, text_table
 from cam.data.files.kinds import kind_of
 from cam.data.files.workbooks import read_sheet
+from cam.data.notes import Note
 from cam.errors import DataError
 from cam.params import Source
 
@@ -111,6 +112,7 @@ def read_source(
     headers: list[list[str]] = []
     from_1904: list[str] = []
     zoned: set[str] = set()
+    empty: list[str] = []
     parts: list[
         str | list[tuple[TextTable, str]]
     ] = []  # a list: text files that are alike, to be read by one reader
@@ -121,6 +123,7 @@ def read_source(
         if kind == "parquet":
             columns = _parquet_columns(connection, table, path)
             headers.append(list(columns))
+            empty += [] if _parquet_rows(connection, path) else [shown[index]]
             zoned |= {name for name, kind in columns.items() if kind == _ZONED}
             # Beside a text, a number becomes one: as a text of the source would be written.
             decimal = source.options.decimal if set(kinds) != {"parquet"} else "."
@@ -135,9 +138,11 @@ def read_source(
             headers.append(sheet.columns.column_names)
             from_1904 += [shown[index]] if sheet.from_1904 else []
             notes += sheet.notes
+            empty += [] if sheet.columns.num_rows else [shown[index]]
         else:
             texts.append(text_table(table, path, source, to=folder / f"{table}_{index}.txt"))
             headers.append(list(texts[-1].names))
+            empty += [] if has_rows(texts[-1]) else [shown[index]]
             if run and run[0][0].is_like(texts[-1]):
                 run.append((texts[-1], shown[index]))
             else:
@@ -158,6 +163,9 @@ def read_source(
     relation = identifier(f"{table}_raw")
     made = "VIEW" if set(kinds) == {"parquet"} or (in_place and "excel" not in kinds) else "TABLE"
     notes += [note for text in texts for note in text.notes]
+    if empty:
+        some = ", ".join(empty[:3]) + (" …" if len(empty) > 3 else "")
+        notes.append(Note("{files}: 0 rows below the header", files=some))
     raw = Raw(
         table,
         relation,
@@ -177,10 +185,10 @@ def read_source(
                 raise
             connection.execute(f"CREATE {made} {relation} AS {_all_rows(parts, one_thread=True)}")
         described = connection.execute(f"DESCRIBE {relation}").fetchall()
-        has_rows = connection.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone()
+        first = connection.execute(f"SELECT 1 FROM {relation} LIMIT 1").fetchone()
     except duckdb.Error as error:
         raise _unreadable(raw, error) from None
-    if not has_rows:
+    if not first:
         raise DataError(f"{table}: {_names(files)} has no rows below its header. Export it again.")
     return replace(raw, columns={str(row[0]): str(row[1]) for row in described})
 
@@ -404,6 +412,12 @@ def _parquet_columns(connection: duckdb.DuckDBPyConnection, table: str, path: Pa
             f"{table}: {path.name} cannot be read: {_first_lines(error)}. Export it again."
         ) from None
     return {str(name): str(kind) for name, kind, *_ in columns}
+
+
+def _parquet_rows(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    return whole_numbers(
+        connection, f"SELECT coalesce(sum(num_rows), 0) FROM parquet_file_metadata({literal(str(path))})"
+    )[0]
 
 
 def _parquet(path: Path, columns: Mapping[str, str], *, moments_as_text: bool, marked: bool) -> str:
