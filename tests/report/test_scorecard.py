@@ -16,7 +16,7 @@ from cam.params import Params, params_from_sections
 from cam.report.headlines import CARDS
 from cam.report.page import Card
 from cam.report.prose import Prose
-from cam.report.scorecard import missing, scorecard
+from cam.report.scorecard import missing, nobody, scorecard
 from cam.studies.client import STUDIES
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -73,6 +73,16 @@ def test_a_total_is_compared_in_per_cent_and_nothing_is_said_of_chance() -> None
     assert (
         "3 periods: 80 (Jan–Jun 2025) to 120 (Jan–Jun 2026); lowest 80" in card.trend
         and "band" not in card.trend
+    )
+
+
+def test_where_nobody_has_bought_that_is_said_in_place_of_cards() -> None:
+    assert nobody({"tables": {"transactions": {"n_orders": 0}}}) == (
+        "Nobody has bought: every row of the transactions is a refund. If they are no refunds, the sign of revenue is "
+        "the wrong way round: turn it at the source."
+    )
+    assert (
+        nobody({"tables": {"transactions": {"n_orders": 1}}}) == nobody({"tables": {"contracts": {}}}) == ""
     )
 
 

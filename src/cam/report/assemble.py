@@ -22,7 +22,7 @@ from cam.report.glossary import read_glossary
 from cam.report.glosses import read_glosses
 from cam.report.page import Page
 from cam.report.processes import Aside
-from cam.report.scorecard import missing, scorecard
+from cam.report.scorecard import missing, nobody, scorecard
 from cam.report.since import EARLIER
 from cam.report.workbook import (
     About,
@@ -140,7 +140,7 @@ def _write_pages(
     index = render_index(
         frame["index"],
         scorecard=cards,
-        scorecard_notes=[note for note in (notes, lacking) if note],
+        scorecard_notes=[note for note in (nobody(prepared.review), notes, lacking) if note],
         since=pages.changes_section(changes) if changes else "",
         matters=(overview.order_text(first), first),
         lists=lists,

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
+from typing import Any
 
 from cam.changes import Change, Comparison, compare_periods, estimate_of
 from cam.estimate import Estimate
@@ -17,6 +18,7 @@ from cam.report.headlines import CARDS, Kind
 from cam.report.page import Card
 from cam.show.changes import change_note, gap_text
 from cam.show.sparkline import sparkline
+from cam.studies.stages import nobody_bought
 
 #: Cards of margin that is still to come.
 _OF_MARGIN = {"clv", "clv_to_cac", "payback_months", "customer_equity", "residual_clv_total"}
@@ -96,6 +98,26 @@ def scorecard(
         *_other_rates(figures),
         *_made_of([each.kind.figure for each in shown], whole, params),
     )
+
+
+def nobody(review: Mapping[str, Any]) -> str:
+    """Say in place of cards that nobody has bought, and what may be the reason, in a line of HTML.
+
+    Parameters
+    ----------
+    review : mapping
+        Of the client's prepared tables.
+
+    Returns
+    -------
+    str
+        Empty where somebody has, and where there are no transactions.
+    """
+    orders = review["tables"].get("transactions")
+    if not orders or orders["n_orders"]:
+        return ""
+    said = nobody_bought()
+    return escape(together(said.reason, said.cure))
 
 
 def missing(

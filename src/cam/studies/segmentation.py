@@ -346,12 +346,14 @@ def key_figures(
 def headline(study: Study) -> Sequence[Estimate]:
     """Count customers, orders and revenue, from what was kept of the client's main table.
 
-    A client with contracts alone has brought fee x active months.
+    A client with contracts alone has brought fee x active months. Where nobody has bought nothing is counted: the
+    sign of revenue may be the wrong way round.
     """
     review = study.prepared.review["tables"].get("transactions")
     if review:
-        # Whom only refunds name has not bought.
-        n = review["n_customers"] if review["n_orders"] else 0
+        n = review["n_customers"]
+        if not review["n_orders"]:
+            return ()
         return (
             Estimate("n_customers", n, "count", n),
             Estimate("n_transactions", review["n_orders"], "count", review["n_orders"]),
