@@ -125,6 +125,8 @@ def test_any_text_survives_encoding_quoting_and_format(client, products, delimit
         '"customer_id","order_date","revenue"\n"a","2024-01-05","1.50"\n',
         '"customer_id";"order_date";"revenue";"a,b,c,d"\na;2024-01-05;1.50;\n',
         "customer_id,order_date,revenue,,\na,2024-01-05,1.50,,\n",
+        "\ufeffsep=;\n" + (HEADER + ROW).replace(",", ";"),
+        '"sep=\t"\n' + (HEADER + ROW).replace(",", "\t"),
     ],
 )
 def test_line_ends_blank_lines_and_headers_of_all_kinds(client, text):

@@ -26,6 +26,7 @@ _CHUNK = 1 << 20
 _LONGEST = 1 << 24
 #: So many lines at the end of a file may be its foot.
 _FOOT = 10
+_SEPARATOR = re.compile(r'\s*"?sep=.?"?\s*', re.IGNORECASE)
 _NO_ENCODINGS = {"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"}
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -430,11 +431,11 @@ def _open(path: Path, encoding: str, bom: int) -> IO[str]:
 
 
 def _lines_above(path: Path, *, skip: int) -> int:
-    """Lines to leave out: those the parameters name, and blank ones above the header."""
+    """Lines to leave out: those the parameters name, blank ones above the header, and Excel's own sep=;"""
     above = 0
     with _open(path, "utf-8", 0) as stream:
         while line := stream.readline(_CHUNK):
-            if above >= skip and line.strip():
+            if above >= skip and line.strip() and not _SEPARATOR.fullmatch(line):
                 return above
             above += 1
     return above
