@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+HEADER = "customer_id,order_date,revenue\n"
+
 
 def orders(ids: list[str]) -> str:
     return "customer_id,order_date,revenue\n" + "".join(f"{who},2024-01-05,1\n" for who in ids)
@@ -60,3 +62,32 @@ def test_words_in_most_cells_of_an_amount_are_named_before_rows_are_dropped(clie
     assert "blanks" not in client.refused(
         lambda: client.orders(orders(["a", "b"]).replace(",1\n", ",free\n"))
     )
+
+
+@pytest.mark.parametrize("name", ["合计", "合 计：", "Total", "grand total", "Summe", "Sub-Total:", "小计"])
+def test_a_row_of_sums_is_no_customer(client, name) -> None:
+    data = HEADER + "".join(f"c{n},2024-01-0{1 + n},5\n" for n in range(5))
+    told = client.refused(lambda: client.orders(data + f"{name},2024-01-31,25\n"))
+    assert "1 of 6 rows has a customer_id that names nobody: masked, a placeholder, a total," in told
+    review, rows = client.orders(data + f"{name},2024-01-31,25\n", drop_missing_ids=True)
+    assert (len(rows), review["revenue_kept"]) == (5, "25")
+
+
+def test_a_customer_with_such_a_word_in_its_name_is_one(client) -> None:
+    data = HEADER + "".join(f"{name},2024-01-01,5\n" for name in ("Total Wines", "合计科技", "Summer"))
+    assert len(client.orders(data)[1]) == 3
+
+
+@pytest.mark.parametrize("name", ["总计", "Total"])
+def test_a_total_of_channels_is_no_channel(client, name) -> None:
+    client.write("o.csv", HEADER + "a,2024-12-01,5\n")
+    costs = "".join(f"2024-0{month}-01,search,3\n2024-0{month}-01,social,4\n" for month in (1, 2, 3))
+    totals = "".join(f"2024-0{month}-01,{name},7\n" for month in (1, 2, 3))
+    tables = {"transactions": {"path": "o.csv"}, "spend": {"path": "s.csv"}}
+    client.write("s.csv", "date,channel,cost\n" + costs + totals)
+    assert client.refused(lambda: client.prepare(tables)) == (
+        f"spend: 3 of 9 rows have the channel '{name}' beside other channels of the same date (first rows: 7, 8, 9).\n"
+        "    A total counts every cost twice. Leave such rows out at the source; if it is a channel, name it otherwise."
+    )
+    client.write("s.csv", "date,channel,cost\n" + totals)  # nobody has parted the costs
+    assert client.prepare(tables).review["tables"]["spend"]["rows_kept"] == 3

@@ -290,8 +290,8 @@ def test_ids_that_say_there_is_none_are_not_one_customer(client, text):
 def test_masked_customers_and_guests_are_not_one_customer(client, text):
     data = HEADER + f"a,{DAY},1\n" + f"{text},{DAY},2\n" * 2
     assert client.refused(lambda: client.orders(data)) == (
-        "transactions: 2 of 3 rows have a customer_id that names nobody: masked, a placeholder, an unfilled template "
-        f"or a guest's (first rows: 2, 3; such as {text!r}).\n" + DROP.format("drop_missing_ids")
+        "transactions: 2 of 3 rows have a customer_id that names nobody: masked, a placeholder, a total, an unfilled "
+        f"template or a guest's (first rows: 2, 3; such as {text!r}).\n" + DROP.format("drop_missing_ids")
     )
     assert client.orders(data, drop_missing_ids=True)[0]["dropped"] == [
         {"reason": "shared customer_id", "rows": 2, "revenue": "4"}

@@ -9,6 +9,7 @@ import duckdb
 from cam.data.checks import Check
 from cam.data.engine import identifier, literal
 from cam.data.parse import Parsed, fits
+from cam.data.types.expressions import is_total
 from cam.errors import DataError
 from cam.params import Params, Source
 from cam.schema import TABLES
@@ -46,6 +47,7 @@ def find_faults(
         *_value_faults(connection, source, parsed, place),
         *_currency_faults(connection, parsed, params, place),
         *_order_faults(connection, parsed, params, place),
+        *_total_faults(connection, parsed),
     ]
 
 
@@ -92,7 +94,7 @@ def _fault_text(source: Source, parsed: Parsed, check: Check, only_way: str, pla
     )
     what = {
         "missing": f"no {name}",
-        "nobody": f"a {name} that names nobody: masked, a placeholder, an unfilled template or a guest's",
+        "nobody": f"a {name} that names nobody: masked, a placeholder, a total, an unfilled template or a guest's",
         "unreadable": f"{_article(name)} {name} that cannot be read",
         "outside": f"{_article(name)} {name} outside "
         + (
@@ -203,6 +205,26 @@ def _order_faults(
     return [
         f"contracts: {len(rows):,} of {parsed.n_rows:,} rows end before they start (first rows: {first}).\n"
         f"    Fix them at the source, or see whether data.contracts.columns in {place} has the two dates exchanged."
+    ]
+
+
+def _total_faults(connection: duckdb.DuckDBPyConnection, parsed: Parsed) -> list[str]:
+    """Sums of all channels among the costs of each: every cost would count twice."""
+    if parsed.table != "spend":
+        return []
+    others = f"count(*) FILTER (NOT {is_total('channel')}) OVER (PARTITION BY date)"
+    found = connection.execute(
+        f"SELECT channel, rowid + 1, count(*) OVER () FROM (SELECT channel, rowid, {others} AS n "
+        f"FROM {parsed.relation} WHERE _cam_why IS NULL) WHERE n > 0 AND {is_total('channel')} ORDER BY rowid LIMIT 3"
+    ).fetchall()
+    if not found:
+        return []
+    first = ", ".join(f"{row:,}" for _, row, _ in found)
+    verb = "has" if found[0][2] == 1 else "have"
+    return [
+        f"spend: {found[0][2]:,} of {parsed.n_rows:,} rows {verb} the channel {found[0][0]!r} beside other channels of "
+        f"the same date (first rows: {first}).\n"
+        "    A total counts every cost twice. Leave such rows out at the source; if it is a channel, name it otherwise."
     ]
 
 

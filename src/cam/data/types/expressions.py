@@ -56,9 +56,14 @@ _NOBODY = (
     *("n/a", "n.a.", "null", "none", "nil", "undefined", "not set", "blank", "empty", "redacted", "deleted"),
     "00000000-0000-0000-0000-000000000000",
 )
+#: What a row of sums has in place of a name, with a colon behind it or not.
+_TOTAL = (
+    "(合[ \u3000]*计|总[ \u3000]*计|小[ \u3000]*计|总合计|本页合计|汇总|共计|grand total|sub[- ]?total|totals?|"
+    "gesamt|(gesamt|zwischen|end)?summe|total g[eé]n[eé]ral)[ \u3000]*[:：]?"
+)
 
-#: Those, signs that hide a part of an id, or stand where there is none: 138****0001, t**1, 张*, #, xxx, #REF!; and
-#: templates that no system has filled: {{customer.id}}, ${id}.
+#: Those, sums, signs that hide a part of an id, or stand where there is none: 138****0001, t**1, 张*, #, xxx, #REF!;
+#: and templates that no system has filled: {{customer.id}}, ${id}.
 _MASK = "|".join(
     (
         "[*＊•●…]|[.]{3}|^[#?？]+$|^#(REF!|N/A|VALUE!|DIV/0!|NAME[?]|NULL!|NUM!)$",
@@ -66,6 +71,7 @@ _MASK = "|".join(
         "(?i:^x{2,}$|^[0-9]+[- ]?x{3,}[- ]?[0-9]*$)",
         # One pattern for all words, in the brackets that some wear, costs no more than one of them.
         f"(?i:^[<(\\[]?({'|'.join(map(re.escape, _NOBODY))})[>)\\]]?$)",
+        f"(?i:^{_TOTAL}$)",
     )
 )
 #: An id that no spreadsheet has wrapped; shorter ones may be words for none.
@@ -158,6 +164,18 @@ def nobody(value: str, guests: Iterable[str] = ()) -> str:
     # Most ids end in digits, and then no more needs asking.
     quick, slow = is_guest(value, guests), is_guest(half, guests)
     return f"(CASE WHEN regexp_full_match({value}, '{_SOMEBODY}') THEN {quick} ELSE ({masked}) OR {slow} END)"
+
+
+def is_total(value: str) -> str:
+    """Whether a text is the name of a row of sums, which would count twice beside the rows that it sums up.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> duckdb.sql(f"SELECT {is_total('a')}, {is_total('b')} FROM (SELECT ' 合 计：' AS a, 'Total TV' AS b)").fetchone()
+    (True, False)
+    """
+    return f"regexp_full_match({trimmed(value)}, '(?i){_TOTAL}')"
 
 
 def is_guest(value: str, guests: Iterable[str]) -> str:
