@@ -87,7 +87,28 @@ def test_a_total_of_channels_is_no_channel(client, name) -> None:
     client.write("s.csv", "date,channel,cost\n" + costs + totals)
     assert client.refused(lambda: client.prepare(tables)) == (
         f"spend: 3 of 9 rows have the channel '{name}' beside other channels of the same date (first rows: 7, 8, 9).\n"
-        "    A total counts every cost twice. Leave such rows out at the source; if it is a channel, name it otherwise."
+        "    Such rows would count everything twice. Leave rows of sums out at the source."
     )
-    client.write("s.csv", "date,channel,cost\n" + totals)  # nobody has parted the costs
-    assert client.prepare(tables).review["tables"]["spend"]["rows_kept"] == 3
+    for others in (
+        "",
+        costs.replace(",3", ",30"),
+    ):  # nobody has parted the costs; or Total is a channel of its own
+        client.write("s.csv", "date,channel,cost\n" + others + totals)
+        kept = client.prepare(tables).review["tables"]["spend"]["rows_kept"]
+        assert kept == 3 + others.count("\n")
+
+
+@pytest.mark.parametrize("options", [{}, {"revenue_per": "line"}])
+@pytest.mark.parametrize("name", ["小计", "Total"])
+def test_a_sum_of_what_a_customer_bought_is_no_product(client, name, options) -> None:
+    header = "customer_id,order_id,order_date,product,revenue\n"
+    bought = [f"c{n},O{n},2024-01-{1 + n % 28:02d}" for n in range(40)]
+    data = "".join(f"{one},tea,5.25\n{one},cup,6\n{one},{name},11.25\n" for one in bought)
+    columns = {"customer_id": "customer_id"}
+    assert client.refused(lambda: client.orders(header + data, columns=columns, **options)) == (
+        f"transactions: 40 of 120 rows have the product '{name}' beside other rows of the same customer and day, "
+        "and their sum (first rows: 3, 6, 9).\n"
+        "    Such rows would count everything twice. Leave rows of sums out at the source."
+    )
+    brand = data.replace("11.25", "9.99")  # a brand of that name
+    assert client.orders(header + brand, columns=columns, **options)[0]["rows_kept"] == 120

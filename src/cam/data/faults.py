@@ -16,6 +16,8 @@ from cam.schema import TABLES
 
 #: Where a drop for want of an id would leave no more than this share of the rows, it is no cure.
 _HARDLY_ANY = 0.1
+#: The share of rows named as sums that must add up to be some.
+_MOSTLY = 0.5
 #: Numbers are kept exactly to six decimals, in 18 digits: from here on there is no room.
 _TOO_LARGE = 10**12
 
@@ -209,22 +211,41 @@ def _order_faults(
 
 
 def _total_faults(connection: duckdb.DuckDBPyConnection, parsed: Parsed) -> list[str]:
-    """Sums of all channels among the costs of each: every cost would count twice."""
-    if parsed.table != "spend":
-        return []
-    others = f"count(*) FILTER (NOT {is_total('channel')}) OVER (PARTITION BY date)"
+    """Sums among what they sum up, which would count twice: of all channels, or of what a customer bought in a day."""
+    if parsed.table == "spend":
+        among = "date, cost_type" if "cost_type" in parsed.columns else "date"
+        return _sums(connection, parsed, "channel", "cost", among, "other channels of the same date")
+    faults = []
+    for column in parsed.candidate.of_sums if parsed.candidate else ():
+        other = "other rows of the same customer and day, and their sum"
+        faults += _sums(
+            connection, parsed, column, "_cam_exact", "customer_id, CAST(order_date AS DATE)", other
+        )
+    return faults
+
+
+def _sums(
+    connection: duckdb.DuckDBPyConnection, parsed: Parsed, column: str, amount: str, among: str, other: str
+) -> list[str]:
+    given = identifier(column)
     found = connection.execute(
-        f"SELECT channel, rowid + 1, count(*) OVER () FROM (SELECT channel, rowid, {others} AS n "
-        f"FROM {parsed.relation} WHERE _cam_why IS NULL) WHERE n > 0 AND {is_total('channel')} ORDER BY rowid LIMIT 3"
+        f"""
+        SELECT {given}, rowid + 1, count(*) OVER (), avg(CAST(abs(amount - others) <= 0.01 AS INT)) OVER ()
+        FROM (SELECT {given}, rowid, {is_total(given)} AS is_sum, {amount} AS amount,
+                     sum({amount}) FILTER (NOT {is_total(given)}) OVER (PARTITION BY {among}) AS others
+              FROM {parsed.relation} WHERE _cam_why IS NULL)
+        WHERE is_sum AND others IS NOT NULL ORDER BY rowid LIMIT 3
+        """
     ).fetchall()
-    if not found:
+    # A brand may be named Total: only what adds up is a sum.
+    if not found or not found[0][3] or found[0][3] < _MOSTLY:
         return []
-    first = ", ".join(f"{row:,}" for _, row, _ in found)
-    verb = "has" if found[0][2] == 1 else "have"
+    first = ", ".join(f"{row:,}" for _, row, *_ in found)
+    verb, noun = ("has", "Such a row") if found[0][2] == 1 else ("have", "Such rows")
     return [
-        f"spend: {found[0][2]:,} of {parsed.n_rows:,} rows {verb} the channel {found[0][0]!r} beside other channels of "
-        f"the same date (first rows: {first}).\n"
-        "    A total counts every cost twice. Leave such rows out at the source; if it is a channel, name it otherwise."
+        f"{parsed.table}: {found[0][2]:,} of {parsed.n_rows:,} rows {verb} the {column} {found[0][0]!r} beside {other} "
+        f"(first rows: {first}).\n"
+        f"    {noun} would count everything twice. Leave rows of sums out at the source."
     ]
 
 

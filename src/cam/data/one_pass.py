@@ -19,7 +19,7 @@ from cam.data.files.sources import ASIDE, COPY, FILE, Raw
 from cam.data.notes import Note
 from cam.data.orders.refunds import LOOSE_REFUND, PURCHASE
 from cam.data.types.dates import date_reader, presumed_reader
-from cam.data.types.expressions import has_edges, is_guest, is_half_cent, nobody, number, trimmed
+from cam.data.types.expressions import has_edges, is_guest, is_half_cent, is_total, nobody, number, trimmed
 from cam.params import Source
 from cam.schema import MAY_BE_EMPTY, Column
 
@@ -91,6 +91,8 @@ class Candidate:
         Whether it has a digest of each row of the source.
     orders_differ : bool
         Whether it is known that no order's id stands in two rows.
+    of_sums : tuple of str
+        Columns with few values, of which one is what rows of sums are called.
     """
 
     path: Path
@@ -99,6 +101,7 @@ class Candidate:
     is_final: bool
     has_copies: bool
     orders_differ: bool
+    of_sums: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,7 +348,7 @@ def _write(
     is_odd = f"kind NOT IN ('{PURCHASE}', '{LOOSE_REFUND}')"
     n_odd = whole_numbers(connection, f"SELECT count(*) FROM read_parquet({place}) WHERE {is_odd}")[0]
     bare = [reading.column.name for reading in readings if reading.is_bare]
-    late = _with_edges(connection, place, bare)
+    late, of_sums = _looked_at(connection, place, bare)
     shown = [
         f"nullif({trimmed(identifier(name))}, '') AS {identifier(name)}" if name in late else identifier(name)
         for name in names
@@ -376,7 +379,7 @@ def _write(
     view = _definition(connection, relation)
     is_final = not n_odd and is_whole
     orders_differ = is_final and _look_at_keys(connection, relation, n_rows, has_orders="order_id" in names)
-    return n_rows, Candidate(to, view, not n_odd, is_final, COPY in kept, orders_differ)
+    return n_rows, Candidate(to, view, not n_odd, is_final, COPY in kept, orders_differ, of_sums)
 
 
 def _look_at_keys(
@@ -391,21 +394,29 @@ def _look_at_keys(
         return differ is not None and differ.result()
 
 
-def _with_edges(connection: duckdb.DuckDBPyConnection, place: str, names: list[str]) -> set[str]:
-    """The columns of texts that were written as they stand and have blanks around them, or are empty; few do."""
+def _looked_at(
+    connection: duckdb.DuckDBPyConnection, place: str, names: list[str]
+) -> tuple[set[str], tuple[str, ...]]:
+    """The columns of texts that were written as they stand and have blanks around them, or are empty; few do.
+
+    And those of few values with a name of sums, which is seen on the way.
+    """
     few = few_values(connection, place)
-    found = set()
+    found, of_sums = set(), list[str]()
     for name in names:
         given, rows = identifier(name), f"read_parquet({place})"
         edged = f"{given} = '' OR {has_edges(given)}"
         # Not by WHERE: the engine would ask every row before it tells them apart.
         values = f"(SELECT DISTINCT {given} FROM {rows})"
-        asked = f"SELECT bool_or({edged})::INT FROM {values}"
+        asked = f"SELECT bool_or({edged})::INT, bool_or({is_total(given)})::INT FROM {values}"
         if name not in few:
-            asked = f"SELECT count(*) FROM (SELECT 1 FROM {rows} WHERE {edged} LIMIT 1)"
-        if whole_numbers(connection, asked)[0]:
+            asked = f"SELECT count(*), 0 FROM (SELECT 1 FROM {rows} WHERE {edged} LIMIT 1)"
+        has_blanks, has_sums = whole_numbers(connection, asked)
+        if has_blanks:
             found.add(name)
-    return found
+        if has_sums:
+            of_sums.append(name)
+    return found, tuple(of_sums)
 
 
 def few_values(connection: duckdb.DuckDBPyConnection, place: str) -> set[str]:
