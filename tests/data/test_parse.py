@@ -286,7 +286,9 @@ def test_ids_that_say_there_is_none_are_not_one_customer(client, text):
     ]
 
 
-@pytest.mark.parametrize("text", ["138****0001", "Guest", "ANONYMOUS", "匿名用户", "{{7*7}}"])
+@pytest.mark.parametrize(
+    "text", ["138****0001", "Guest", "ANONYMOUS", "匿名用户", "{{7*7}}", "暂无", "零售客户"]
+)
 def test_masked_customers_and_guests_are_not_one_customer(client, text):
     data = HEADER + f"a,{DAY},1\n" + f"{text},{DAY},2\n" * 2
     assert client.refused(lambda: client.orders(data)) == (
@@ -765,3 +767,35 @@ def test_one_file_with_its_dates_in_two_ways(client):
     assert "Export them again in one way, or with the year first" in told
     told = client.refused(lambda: client.orders(both + dated("%d/%m/%Y").removeprefix(HEADER)))
     assert "dates that were read may be wrong too. Export them again in one way" in told
+
+
+# --- what would be wrong in silence ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [("金额(万元)", "万元"), ("销售额_千元", "千元"), ("金额（分）", "分"), ("金额 万", "万"),
+     ("Umsatz in TEUR", "TEUR"), ("Umsatz (T€)", "T€"), ("amount_cents", "cents"), ("Revenue ('000)", "'000"),
+     ("Sales in thousands", "thousands"), ("$M", None), ("revenue", None), ("金额", None), ("Absatzsumme", None),
+     ("Amount 2000", None), ("percentage", None), ("分店金额", None), ("万达金额", None), ("Amt $", None)],
+)  # fmt: skip
+def test_a_column_that_names_a_unit_is_told(client, name, unit):
+    data = f"customer_id,order_date,{name}\na,{DAY},1.5\n"
+    notes = client.orders(data, columns={"revenue": name})[0]["notes"]
+    wanted = f"{name}: its name says {unit}, and its amounts are read as they stand; if they are not in whole units of "
+    assert [note for note in notes if "its name says" in note] == (
+        [wanted + "the currency, export them so"] if unit else []
+    )
+
+
+def test_ids_that_one_file_of_several_has_without_their_zeros(client):
+    client.write("a.csv", HEADER + f"007,{DAY},1\n0120,{DAY},1\n9,{DAY},1\n")
+    client.write("b.csv", HEADER + f"7,{DAY},1\n120,{DAY},1\n5,{DAY},1\n")
+    source = {"path": ["a.csv", "b.csv"]}
+    notes = client.prepare({"transactions": source}).review["tables"]["transactions"]["notes"]
+    assert notes == [
+        "2 customer_ids stand with zeros in front and without, such as 0120 and 120, and count as different customers; "
+        "options.id_width fills the zeros up"
+    ]
+    client.write("b.csv", HEADER + f"010,{DAY},1\n")
+    assert client.prepare({"transactions": source}).review["tables"]["transactions"]["notes"] == []

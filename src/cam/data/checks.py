@@ -160,7 +160,7 @@ def _two_forms(
             shown = ", ".join(lost[:3]) + (f" and {len(lost) - 3} more" if len(lost) > 3 else "")
             hint = f"The dates of {shown} are written in another way than those of {read[0]}, and a table has one.\n"
             return replace(check, hint=f"{hint}    {alike}", must_settle=True)
-    if _DAY_AND_MONTH.match(check.example or ""):
+    if check.n < typed.n_rows and _DAY_AND_MONTH.match(check.example or ""):
         return replace(
             check,
             hint="If they are written with day and month the other way round, or beside other forms, then dates that "

@@ -167,7 +167,7 @@ def _currency_faults(
     wanted = params.client.currency
     found: dict[str, str] = {}
     if "currency" in parsed.columns:
-        code = "CASE upper(currency) WHEN 'RMB' THEN 'CNY' ELSE upper(currency) END"
+        code = "CASE upper(currency) WHEN 'RMB' THEN 'CNY' WHEN '人民币' THEN 'CNY' ELSE upper(currency) END"
         counted = connection.execute(
             f"SELECT {code}, count(*) FROM {parsed.relation} WHERE currency IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
         ).fetchall()

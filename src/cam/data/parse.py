@@ -19,6 +19,7 @@ from cam.data.files.sources import COPY, Raw, find_column
 from cam.data.first_rows import digits_form, has_lines
 from cam.data.notes import Note
 from cam.data.one_pass import (
+    CUSTOMERS,
     Candidate,
     Reading,
     date_readers,
@@ -156,7 +157,8 @@ def parse(
     notes = [*raw.notes, *told]
     for name, (_, said) in dates.items():
         notes += [Note(note.words, **(note.values | {"column": name})) for note in said]
-    notes += order_notes(connection, raw, source, typed.relation, mapping.get("revenue"))
+    people = CUSTOMERS if typed.candidate and typed.candidate.is_final else typed.relation
+    notes += order_notes(connection, raw, source, typed.relation, mapping.get("revenue"), people=people)
     own = ", ".join(map(identifier, raw.own_columns))
     options = source.options
     named = [*options.line_value, options.multiply_by, options.states.column if options.states else None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import duckdb
@@ -25,6 +26,13 @@ _NO_IDS = ", ".join(
         *("test", "Test", "TEST", "dummy", "Dummy", "DUMMY", "default", "Default", "cash", "Cash", "CASH"),
         *("POS", "admin", "Admin", "other", "Other", "测试"),
     )
+)
+#: What stands in the name of a column of amounts that are thousands, millions or hundredths.
+_UNIT = re.compile(
+    r"[百千十]?[万萬亿]元|[百千]元|[(（\[_ ]([百千十]?[万萬亿]|[百千分])[)）\]]?$|"
+    r"(?<![a-zA-Z])(TEUR|TUSD|TCHF|[kKMT] ?(€|\$|£|EUR|USD|CNY|RMB|CHF)|Tsd|Mio|Mrd|thousands?|millions?|cents?|pence|"
+    r"minor units?)(?![a-zA-Z])|(?<![0-9])['’]?000s?(?![0-9])",
+    re.IGNORECASE,
 )
 _AS_OTHER_FILES = {
     "day first": "{column}: dates of {files} could be read month first too; read day first as those of {other}",
@@ -121,9 +129,15 @@ def refuse_two_orders(
 
 
 def order_notes(
-    connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, relation: str, origin: str | None
+    connection: duckdb.DuckDBPyConnection,
+    raw: Raw,
+    source: Source,
+    relation: str,
+    origin: str | None,
+    *,
+    people: str,
 ) -> list[Note]:
-    """Say which id of a customer may be nobody's, and in which files a decimal sign may be none.
+    """Say what the values leave open: whose an id is, what a decimal sign parts, in which unit an amount stands.
 
     Parameters
     ----------
@@ -137,6 +151,8 @@ def order_notes(
         Quoted name of their typed table.
     origin : str or None
         The source's column of revenue.
+    people : str
+        Quoted relation that has every *customer_id*, once or often.
 
     Returns
     -------
@@ -150,7 +166,34 @@ def order_notes(
     is_asked = FILE in raw.columns and origin is not None and raw.columns[origin] == "VARCHAR"
     is_open = is_asked and connection.execute(cut).fetchone() is not None
     files = _decimals_by_file(connection, raw, str(origin), decimal=source.options.decimal) if is_open else []
-    return [*_shared_ids(connection, relation), *files]
+    zeros = _without_zeros(connection, people) if FILE in raw.columns else []
+    return [*_units(origin), *_shared_ids(connection, relation), *zeros, *files]
+
+
+def _units(origin: str | None) -> list[Note]:
+    """The unit that the name of a column of amounts says, where it is not the currency's own."""
+    found = _UNIT.search(origin or "")
+    words = "{column}: its name says {unit}, and its amounts are read as they stand; if they are not in whole units "
+    words += "of the currency, export them so"
+    return [Note(words, column=str(origin), unit=found.group().strip(" ()（）[]_"))] if found else []
+
+
+def _without_zeros(connection: duckdb.DuckDBPyConnection, people: str) -> list[Note]:
+    """Ids of digits that stand with zeros in front and without: one file of several has lost them."""
+    if not connection.execute(
+        f"SELECT 1 FROM {people} WHERE starts_with(customer_id, '0') LIMIT 1"
+    ).fetchone():
+        return []
+    found = connection.execute(
+        f"SELECT count(*) OVER (), max(customer_id), min(customer_id) FROM (SELECT DISTINCT customer_id FROM {people} "
+        "WHERE regexp_full_match(customer_id, '[0-9]+')) GROUP BY ltrim(customer_id, '0') HAVING count(*) > 1 "
+        "ORDER BY 2 LIMIT 1"
+    ).fetchone()
+    words = (
+        "{n} customer_ids stand with zeros in front and without, such as {long} and {short}, and count as different "
+        "customers; options.id_width fills the zeros up"
+    )
+    return [Note(words, n=int(found[0]), long=str(found[2]), short=str(found[1]))] if found else []
 
 
 def _decimals_by_file(

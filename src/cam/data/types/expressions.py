@@ -53,6 +53,17 @@ _NOBODY = (
     *("walk-in", "walk in", "walkin", "walk-in customer", "no customer", "nobody", "test@test.com"),
     *("gast", "gastkunde", "gastbestellung", "unbekannt", "anonym", "invité", "invitado", "ospite"),
     *("匿名", "匿名用户", "匿名买家", "匿名客户", "游客", "散客", "未知", "未登录"),
+    *(
+        "未知客户",
+        "零售客户",
+        "现金客户",
+        "过路客",
+        "散户",
+        "暂无",
+        "不详",
+        "cash customer",
+        "retail customer",
+    ),
     *("n/a", "n.a.", "null", "none", "nil", "undefined", "not set", "blank", "empty", "redacted", "deleted"),
     "00000000-0000-0000-0000-000000000000",
 )
