@@ -112,3 +112,14 @@ def test_a_sum_of_what_a_customer_bought_is_no_product(client, name, options) ->
     )
     brand = data.replace("11.25", "9.99")  # a brand of that name
     assert client.orders(header + brand, columns=columns, **options)[0]["rows_kept"] == 120
+
+
+def test_a_word_for_no_end_is_named_before_contracts_are_dropped(client) -> None:
+    rows = "".join(f"c{n},2023-01-{1 + n % 28:02d},{'至今' if n % 2 else '2023-12-31'}\n" for n in range(40))
+    client.write("k.csv", "customer_id,start_date,end_date\n" + rows)
+    told = client.refused(lambda: client.prepare({"contracts": {"path": "k.csv"}}))
+    assert "    If '至今' says that there is none: data.contracts.options.blanks: [\"至今\"]" in told
+    assert "    If not: drop them with" in told
+    source = {"path": "k.csv", "options": {"blanks": ["至今"]}}
+    made = client.prepare({"contracts": source})
+    assert made.review["tables"]["contracts"]["rows_kept"] == 40

@@ -13,7 +13,7 @@ from cam.data.one_pass import Fault, Reading, Typed, why_aside
 from cam.data.types.expressions import boolean, trimmed
 from cam.data.types.scores import Score
 from cam.params import Source
-from cam.schema import TABLES
+from cam.schema import MAY_BE_EMPTY, TABLES
 
 _DAY_AND_MONTH = re.compile(r"\s*[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}\b")
 #: So many words may say that there is no amount.
@@ -45,7 +45,7 @@ class Check:
     must_settle : bool
         Whether that is to be settled before such rows may be left out.
     for_none : tuple of str
-        Words in most cells of an amount that cannot be read: they may say that there is none.
+        Words in most cells of an amount or a date that cannot be read: they may say that there is none.
     """
 
     column: str
@@ -170,11 +170,13 @@ def _two_forms(
 
 
 def _words_for_none(connection: duckdb.DuckDBPyConnection, raw: Raw, reading: Reading, check: Check) -> Check:
-    """Name the words that most unreadable cells of an amount have, where a row can do without one."""
+    """Name the words that most unreadable cells of an amount or a date have, where a row can do without one."""
     column = reading.column
-    if check.fault != "unreadable" or column.kind not in {"money", "number", "integer"} or check.hint:
+    kinds = {"money", "number", "integer", "date", "datetime"}
+    if check.fault != "unreadable" or column.kind not in kinds or check.hint:
         return check
-    if raw.columns[reading.origin] != "VARCHAR" or column.required:
+    is_needed = column.required and (raw.table, column.name) not in MAY_BE_EMPTY
+    if raw.columns[reading.origin] != "VARCHAR" or is_needed:
         return check
     found = connection.execute(
         f"SELECT {trimmed(identifier(reading.origin))} AS word, count(*) AS n FROM {raw.relation} "

@@ -153,7 +153,8 @@ def parse(
             _refuse_rounded_ids(connection, raw, mapping[name])
         elif fault == "dressed":
             signs |= _signs(connection, raw, identifier(mapping[name]))
-    failed = failed_checks(connection, raw, source, readings, typed, scores)
+    as_read = dict(zip(readings, with_dates(readings, dates), strict=True))
+    failed = failed_checks(connection, raw, source, as_read, typed, scores)
     notes = [*raw.notes, *told]
     for name, (_, said) in dates.items():
         notes += [Note(note.words, **(note.values | {"column": name})) for note in said]
