@@ -239,8 +239,9 @@ def test_masks_name_nobody(value, masked):
 
 def test_guests_are_never_one_customer_and_optional_ones_are_blank(client):
     data = ORDERS + "0,2024-01-05,1.00,1\nb,2024-01-06,2.00,2\n"
-    assert "has a customer_id that names nobody: masked, a placeholder, an unfilled" in client.refused(
-        lambda: client.orders(data, guests=["0"])
+    assert (
+        "has a customer_id that names nobody: masked, a placeholder, a total, an unfilled"
+        in client.refused(lambda: client.orders(data, guests=["0"]))
     )
     client.write("t.csv", "ticket_id,opened,customer_id\n1,2024-01-05,匿名\n2,2024-01-05,0\n3,2024-01-05,b\n")
     client.write("o.csv", data)
