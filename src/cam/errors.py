@@ -75,6 +75,10 @@ class EngineError(DataError):
     """An engine that cannot be reached, or that was lost while a study ran."""
 
 
+class NotReachedError(EngineError):
+    """An engine that gives no connection; another moment, or fewer at a time, may get one."""
+
+
 class StudyError(CamError):
     """A study that failed while it ran."""
 

@@ -119,11 +119,16 @@ class _Watch:
 
 
 def _lines(watch: _Watch) -> Progress:
+    from cam.report.processes import NOTE
+
     last = watch.began
 
     def told(study: str, state: str, done: int, total: int) -> None:
         nonlocal last
         now = time.monotonic()
+        if study == NOTE:
+            print(state, file=sys.stderr, flush=True)
+            return
         if study:
             watch.told(study, state, done, total)
         if state == "waiting" or (total and now - last < _SILENCE):
@@ -159,6 +164,8 @@ def _bars(watch: _Watch) -> Iterator[Progress]:
     from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
     from rich.text import Text
 
+    from cam.report.processes import NOTE
+
     class Left(ProgressColumn):
         def render(self, task: Task) -> Text:
             name = task.fields["study"]
@@ -177,6 +184,9 @@ def _bars(watch: _Watch) -> Iterator[Progress]:
         tasks: dict[str, Any] = {}
 
         def told(study: str, state: str, done: int, total: int) -> None:
+            if study == NOTE:
+                bars.console.print(state, markup=False, highlight=False, soft_wrap=True)
+                return
             if not study:
                 bars.update(whole, description=state, state="")
                 return
@@ -192,6 +202,8 @@ def _bars(watch: _Watch) -> Iterator[Progress]:
                 bars.update(tasks[study], state=f"{done} of {total}")
             elif state == "running":
                 bars.update(tasks[study], state=state)
+            elif state == "waiting" and study in tasks:  # it has begun, and will again
+                bars.update(tasks[study], total=None, completed=0, state=state)
             elif study in tasks:
                 bars.update(tasks[study], total=1, completed=1, state=state)
             n, over = len(watch.studies), len(watch.studies) - len(watch.of("waiting", "running"))

@@ -6,8 +6,10 @@ import os
 import signal
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from postgres_server import postgres_server
 from report.house import House, build, files
@@ -114,7 +116,45 @@ def test_an_engine_that_is_not_there_is_named_with_the_cure(tmp_path, engine, wo
     assert not (tmp_path / "reports" / "acme").exists()
 
 
-def test_without_the_right_to_temporary_tables_the_embedded_engine_reduces(tmp_path, postgres_url):
+@pytest.fixture
+def reader(postgres_url) -> Iterator[str]:
+    """The URL of a role that may read a database and make no temporary table there."""
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        server.execute("CREATE ROLE reader LOGIN")
+        server.execute("CREATE DATABASE shop")
+        server.execute("REVOKE TEMPORARY ON DATABASE shop FROM PUBLIC")
+        yield postgres_url.replace("cam@", "reader@").replace("/postgres", "/shop")
+        server.execute("DROP DATABASE shop WITH (FORCE)")
+        server.execute("DROP ROLE reader")
+
+
+def test_a_server_without_the_right_is_said_and_used_when_it_is_granted(tmp_path, reader, postgres_url):
+    house = house_on(tmp_path, reader)
+    shown = reader.replace("reader@", "")
+    why = (
+        f"data.engine: {shown} lets this role make no temporary tables, so DuckDB on this machine reduces in its "
+        "place, with the same key figures. Its owner gives that right: GRANT TEMPORARY ON DATABASE shop TO reader; "
+        "the next run then uses the server."
+    )
+    done = house.cam("report", "acme")
+    assert done.returncode == 0 and done.stderr.splitlines().count(why) == 1, done.stderr
+    again = house.cam("report", "acme")
+    assert again.returncode == 0 and "Nothing has changed" in again.stdout
+    assert again.stderr.splitlines().count(why) == 1
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        server.execute("GRANT TEMPORARY ON DATABASE shop TO reader")
+    granted = house.cam("report", "acme")
+    assert granted.returncode == 0 and "DuckDB on this machine" not in granted.stderr, granted.stderr
+    assert granted.stderr.count("what DuckDB reduced in its place is reduced there.") == 1
+    assert "01_segmentation: running" in granted.stderr and "05_churn: running" in granted.stderr
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        server.execute("REVOKE TEMPORARY ON DATABASE shop FROM reader")
+    held = house.cam("report", "acme")  # what the server has reduced holds, and nobody asks it
+    assert "Nothing has changed" in held.stdout and "data.engine" not in held.stderr
+
+
+def test_a_server_that_only_reads_is_said_with_its_own_cure(tmp_path, postgres_url):
     house = house_on(tmp_path, f"{postgres_url}?options=-cdefault_transaction_read_only%3Don")
     done = house.cam("report", "acme")
     assert done.returncode == 0, done.stderr
+    assert "ALTER ROLE cam SET default_transaction_read_only = off" in done.stderr

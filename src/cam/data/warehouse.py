@@ -19,8 +19,9 @@ import ibis.expr.types as ir
 
 from cam.data import Prepared
 from cam.data.engine import MEMORY, ROWS_AT_ONCE
+from cam.data.files.servers import is_full
 from cam.data.files.urls import expand_url, shown_url, without_secrets
-from cam.errors import EngineError
+from cam.errors import EngineError, NotReachedError
 
 #: URLs of files: the embedded engine has read them, and reduces faster than they could.
 _FILES = {"duckdb", "sqlite"}
@@ -61,7 +62,8 @@ def open_engine(url: str = "duckdb", *, memory: str = MEMORY) -> Any:
         if scheme in _POSTGRES:
             from cam.data.warehouses.postgres import open_postgres
 
-            return open_postgres(expand_url(url), named=url) or _embedded(memory, stands_in=True)
+            opened = open_postgres(expand_url(url), named=url)
+            return _embedded(memory, stands_in=opened) if isinstance(opened, str) else opened
         if scheme == "spark":
             from cam.data.warehouses.spark import open_spark
 
@@ -74,17 +76,23 @@ def open_engine(url: str = "duckdb", *, memory: str = MEMORY) -> Any:
     except ImportError as error:
         raise _lacks(scheme, error.name) from None
     except Exception as error:  # each engine has its own family of errors
-        said = without_secrets(" ".join(str(error).split()), url)[:300]
-        raise EngineError(f"data.engine: cannot connect to {shown_url(url)}: {said}") from None
+        said = without_secrets(" ".join(str(error).split()), url)[:300].rstrip(".")
+        full = " End what holds them, or have more granted." if is_full(error) else ""
+        raise NotReachedError(f"data.engine: cannot connect to {shown_url(url)}: {said}.{full}") from None
 
 
-def ask_engine(url: str) -> None:
+def ask_engine(url: str) -> str:
     """Ask once, before any study opens it, whether an engine is there; starting a Spark to see it is left to them.
 
     Parameters
     ----------
     url : str
         As for :func:`open_engine`.
+
+    Returns
+    -------
+    str
+        Why the embedded engine will reduce in its place, as from :func:`stands_in`.
 
     Raises
     ------
@@ -94,12 +102,16 @@ def ask_engine(url: str) -> None:
     Examples
     --------
     >>> ask_engine("duckdb")
+    ''
     """
     scheme = _scheme(url)
     if scheme == "spark" and find_spec("pyspark") is None:
         raise _lacks(scheme, "pyspark")
-    if scheme != "spark" and scheme not in _FILES:
-        open_engine(url).disconnect()
+    if scheme == "spark" or scheme in _FILES:
+        return ""
+    engine = open_engine(url)
+    engine.disconnect()
+    return stands_in(engine)
 
 
 def put_tables(engine: Any, prepared: Prepared) -> dict[str, ir.Table]:
@@ -199,18 +211,18 @@ def write_table(engine: Any, table: ir.Table, path: Path) -> None:
             writer.write_batch(batch)
 
 
-def stands_in(engine: Any) -> bool:
-    """Whether the embedded engine reduces what another was named for, which grants no temporary tables.
+def stands_in(engine: Any) -> str:
+    """Say why the embedded engine reduces what another was named for, and the cure; empty where it does not.
 
     Examples
     --------
     >>> stands_in(open_engine())
-    False
+    ''
     """
-    return bool(getattr(engine, "cam_stands_in", False))
+    return str(getattr(engine, "cam_stands_in", ""))
 
 
-def _embedded(memory: str, *, stands_in: bool = False) -> Any:
+def _embedded(memory: str, *, stands_in: str = "") -> Any:
     # A folder of its own, which the engine makes when it spills and removes at its end: two engines that share one
     # write files of the same names into it, and the first to end removes those of the other.
     spill = Path(tempfile.gettempdir()) / f"cam-engine-{uuid.uuid4().hex}"

@@ -19,6 +19,8 @@ from cam.report.execute import Job, Result, begin_worker, execute
 
 #: Called with (study, what happens, code cells done, all code cells); what concerns no study has no name.
 Progress = Callable[[str, str, int, int], None]
+#: In place of a study's name: the words are a sentence that stays on the screen.
+NOTE = "!"
 
 
 def _context() -> Any:

@@ -24,7 +24,7 @@ from cam.project import cache_folder, code_digest, digest, is_sealed, project_ro
 from cam.report.execute import Job, Result
 from cam.report.glossary import glossary_path
 from cam.report.pace import keep_paces
-from cam.report.processes import Progress, run_jobs, warm_up
+from cam.report.processes import NOTE, Progress, run_jobs, warm_up
 from cam.report.publish import output_error, switch, workplace
 from cam.report.since import earlier_figures
 from cam.studies.client import STUDIES, n_orders, prepare_client
@@ -136,23 +136,24 @@ def run_report(
         prepared = prepare_client(params, place=place)
         seconds["data"] = time.monotonic() - began
         injected = {name: _injected(params, name) for name in STUDIES}
-        made_from = digest(prepared.key, code_digest(_STUDY_CODE))  # what all studies share is read once
-        keys = {name: _study_key(name, injected[name], made_from) for name in STUDIES}
-        cache = cache_folder() / "studies" / params.client.id
-        places = {name: cache / f"{name}-{keys[name][:32]}" for name in STUDIES}
-        # A study that was not asked for stays in the report as long as its last result still holds.
-        names = [name for name in STUDIES if name in wanted or is_sealed(places[name])]
-        keys = {name: keys[name] for name in names}
-        report_key = digest(
-            json.dumps([keys, params.section("client")], sort_keys=True),
-            code_digest(_PAGE_CODE),
-            *sorted((Path(__file__).parent / "template").iterdir()),
-            glossary_path(),
-        )
         final = out / params.client.id
         # What is compared with is an input like any other: found before, kept in the report, part of its key.
         earlier = earlier_figures(final, options.since, as_of=prepared.as_of)
-        report_key = digest(report_key, json.dumps(earlier))
+        shared = _Shared(
+            digest(prepared.key, code_digest(_STUDY_CODE)),
+            digest(
+                code_digest(_PAGE_CODE),
+                *sorted((Path(__file__).parent / "template").iterdir()),
+                glossary_path(),
+                json.dumps(earlier),
+            ),
+        )
+        plan = _plan(params, injected, wanted, shared)
+        if params.data.engine != "duckdb" and not (plan.is_there(final) and not options.force):
+            plan = _asked(
+                plan, _plan(params, injected, wanted, shared, stands_in=True), params, final, progress
+            )
+        names, keys, places, report_key = plan.names, plan.keys, plan.places, plan.report_key
         pdf = final / _pdf_name(final)
         if not options.force and _is_in_place(final, report_key):
             if not options.browser:
@@ -176,10 +177,6 @@ def run_report(
                 os.utime(places[name])  # what is used is forgotten last
             parameters = None if name in kept else injected[name]
             jobs.append(Job(name, _notebook(name), parameters, folder, prepared.folder, pages[name]))
-        if len(kept) < len(names) and params.data.engine != "duckdb":
-            from cam.data.warehouse import ask_engine  # late: no other run needs it here
-
-            ask_engine(params.data.engine)
         alone = 1 if n_orders(prepared) > VERY_MANY_ROWS else None
         results = run_jobs(jobs, timeout=options.timeout, progress=progress, most=alone)
         if any(result.status == "no room" for result in results):
@@ -216,6 +213,73 @@ def run_report(
             _record_pdf(staging, made, fault, name=pdf.name)
         switch(staging, final)
     return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all studies, and all pages, are made from: read once."""
+
+    studies: str
+    pages: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The studies of a report, and what their results are known by."""
+
+    names: list[str]
+    keys: dict[str, str]
+    places: dict[str, Path]
+    report_key: str
+
+    def is_there(self, final: Path) -> bool:
+        """Whether no study has to run, so that no engine is needed."""
+        return _is_in_place(final, self.report_key) or all(
+            is_sealed(self.places[name]) for name in self.names
+        )
+
+
+def _plan(
+    params: Params,
+    injected: Mapping[str, Mapping[str, Any]],
+    wanted: Sequence[str],
+    shared: _Shared,
+    *,
+    stands_in: bool = False,
+) -> _Plan:
+    """Plan a report; what the embedded engine reduces in place of a server is no result of that server's."""
+    made_from = digest(shared.studies, "embedded") if stands_in else shared.studies
+    keys = {name: _study_key(name, injected[name], made_from) for name in STUDIES}
+    cache = cache_folder() / "studies" / params.client.id
+    places = {name: cache / f"{name}-{keys[name][:32]}" for name in STUDIES}
+    # A study that was not asked for stays in the report as long as its last result still holds.
+    names = [name for name in STUDIES if name in wanted or is_sealed(places[name])]
+    keys = {name: keys[name] for name in names}
+    report_key = digest(json.dumps([keys, params.section("client")], sort_keys=True), shared.pages)
+    return _Plan(names, keys, places, report_key)
+
+
+def _asked(plan: _Plan, embedded: _Plan, params: Params, final: Path, progress: Progress) -> _Plan:
+    """Ask the engine whether it is there and will reduce; say so where the embedded one does, or did, in its place."""
+    from cam.data.warehouse import ask_engine  # late: no other run needs it here
+
+    said = ask_engine(params.data.engine)
+    if said:
+        progress(NOTE, said, 0, 0)
+        return embedded
+    made = _read_record(final).get("study_keys", {})
+    if any(made.get(name) == key for name, key in embedded.keys.items()):
+        words = "grants temporary tables now: what DuckDB reduced in its place is reduced there."
+        progress(NOTE, f"The server of data.engine {words}", 0, 0)
+    return plan
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    """What is recorded of the report in a folder; nothing where none is, or it cannot be read."""
+    with suppress(OSError, ValueError):
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        return record if isinstance(record, dict) else {}
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,10 +350,7 @@ def _study_key(name: str, injected: Mapping[str, Any], made_from: str) -> str:
 
 
 def _is_in_place(folder: Path, key: str) -> bool:
-    try:
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
+    record = _read_record(folder)
     made = record.get("files")
     return record.get("key") == key and isinstance(made, dict) and made.items() <= _files(folder).items()
 

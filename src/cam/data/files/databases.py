@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 
 from cam.data.engine import identifier, literal
+from cam.data.files.servers import connect_postgres
 from cam.data.files.urls import expand_url, shown_url, without_secrets
 from cam.errors import DataError
 from cam.params import Source
@@ -216,9 +217,7 @@ def _from_postgres(url: str, asked: _Asked, to: Path) -> tuple[list[str], int]:
     import psycopg  # here, because files never need it
 
     try:
-        given = psycopg.conninfo.conninfo_to_dict(url)
-        extra = {"connect_timeout": 15} if "connect_timeout" not in given else {}
-        connection = psycopg.connect(url, client_encoding="UTF8", **extra)  # type: ignore[arg-type]
+        connection = connect_postgres(url)
     except psycopg.Error as error:
         raise _Unreached(str(error)) from None
     with contextlib.closing(connection):

@@ -19,6 +19,7 @@ from ibis.backends.postgres import Backend
 from ibis.backends.sql.compilers.postgres import PostgresCompiler
 
 from cam.data.engine import identifier, literal
+from cam.data.files.servers import connect_postgres
 from cam.data.files.urls import shown_url, without_secrets
 from cam.data.warehouses.arrow import ByArrow
 from cam.data.warehouses.literals import FloatLiterals
@@ -48,7 +49,7 @@ _TEXT = 'pg_catalog.text COLLATE "C"'
 _DIGITS = Context(prec=60)
 
 
-def open_postgres(url: str, *, named: str) -> Any | None:
+def open_postgres(url: str, *, named: str) -> Any:
     """Connect to a PostgreSQL.
 
     Parameters
@@ -60,25 +61,50 @@ def open_postgres(url: str, *, named: str) -> Any | None:
 
     Returns
     -------
-    ibis backend or None
-        None where it grants no temporary tables, as a copy that is only read from does.
+    ibis backend or str
+        Why it grants no temporary tables, and the cure, where it grants none.
     """
-    given = psycopg.conninfo.conninfo_to_dict(url)
-    wait = {} if "connect_timeout" in given else {"connect_timeout": 15}
-    connection = psycopg.connect(url, client_encoding="UTF8", autocommit=True, **wait)  # type: ignore[arg-type]
-    asked = """
-        SELECT has_database_privilege(current_database(), 'TEMPORARY') AND NOT pg_is_in_recovery()
-        AND NOT current_setting('transaction_read_only')::boolean
-    """
-    row = connection.execute(asked).fetchone()
-    if not (row and row[0]):
+    connection = connect_postgres(url, autocommit=True)
+    refused = _refusal(connection, named)
+    if refused:
         connection.close()
-        return None
+        return refused
     engine = Postgres.from_connection(connection)
     # A role's own path may name a schema before the temporary one: the client's tables would then stand in for ours.
     connection.execute("SET search_path TO pg_temp")
     engine.named = named
     return engine
+
+
+def _refusal(connection: psycopg.Connection[Any], named: str) -> str:
+    asked = """
+        SELECT quote_ident(current_database()), quote_ident(current_user), pg_is_in_recovery(),
+        current_setting('transaction_read_only')::boolean,
+        has_database_privilege(current_database(), 'TEMPORARY')
+    """
+    row = connection.execute(asked).fetchone()
+    assert row is not None
+    database, role, is_copy, is_read_only, may = row
+    if is_copy:
+        why, cure = (
+            "is a copy that is only read from",
+            "To have a server reduce, name the one that is copied.",
+        )
+    elif is_read_only:
+        why = "has read-only transactions (default_transaction_read_only)"
+        cure = (
+            f"ALTER ROLE {role} SET default_transaction_read_only = off; the next run then uses the server."
+        )
+    elif not may:
+        why = "lets this role make no temporary tables"
+        cure = (
+            f"Its owner gives that right: GRANT TEMPORARY ON DATABASE {database} TO {role}; "
+            "the next run then uses the server."
+        )
+    else:
+        return ""
+    words = f"{why}, so DuckDB on this machine reduces in its place, with the same key figures. {cure}"
+    return f"data.engine: {shown_url(named)} {without_secrets(words, named)}"
 
 
 class _Compiler(FloatLiterals, PostgresCompiler):
