@@ -158,3 +158,39 @@ def test_a_server_that_only_reads_is_said_with_its_own_cure(tmp_path, postgres_u
     done = house.cam("report", "acme")
     assert done.returncode == 0, done.stderr
     assert "ALTER ROLE cam SET default_transaction_read_only = off" in done.stderr
+
+
+@pytest.fixture
+def lone(postgres_url) -> Iterator[str]:
+    """The URL of a role that may have one connection."""
+    with psycopg.connect(postgres_url, autocommit=True) as server:
+        server.execute("CREATE ROLE lone LOGIN CONNECTION LIMIT 1")
+        yield postgres_url.replace("cam@", "lone@")
+        server.execute("DROP ROLE lone")
+
+
+#: Holds the engine's connection for long enough that another study asks for one, and is refused.
+HOLD = """from cam.studies.study import start as _start
+import time as _time
+_study = _start("{name}", globals())
+_time.sleep({seconds})"""
+
+
+def test_one_connection_is_enough(tmp_path, lone):
+    house = house_on(tmp_path, lone)
+    for name, seconds in (("01_segmentation", 10), ("02_lifecycle", 0)):
+        house.notebook(name, HOLD.format(name=name, seconds=seconds))
+    done = house.cam("report", "acme")
+    assert done.returncode == 0, done.stderr
+    noted = [line for line in done.stderr.splitlines() if "data.engine" in line]
+    assert len(noted) == 1 and 'too many connections for role "lone". One that is free is enough.' in noted[0]
+    assert noted[0].endswith("So fewer studies run at once.")
+    assert done.stdout.count(" done ") == 5 and done.stderr.count("02_lifecycle: done") == 1
+
+
+def test_a_server_whose_one_connection_is_taken_is_no_fault_of_a_study(tmp_path, lone):
+    house = house_on(tmp_path, lone)
+    with psycopg.connect(lone):
+        refused = house.cam("report", "acme")
+    assert refused.returncode == 3 and "One that is free is enough." in refused.stderr
+    assert "01_segmentation" not in refused.stderr + refused.stdout

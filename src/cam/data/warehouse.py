@@ -77,7 +77,7 @@ def open_engine(url: str = "duckdb", *, memory: str = MEMORY) -> Any:
         raise _lacks(scheme, error.name) from None
     except Exception as error:  # each engine has its own family of errors
         said = without_secrets(" ".join(str(error).split()), url)[:300].rstrip(".")
-        full = " End what holds them, or have more granted." if is_full(error) else ""
+        full = " One that is free is enough." if is_full(error) else ""
         raise NotReachedError(f"data.engine: cannot connect to {shown_url(url)}: {said}.{full}") from None
 
 

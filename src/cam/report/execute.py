@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Literal
 
-from cam.errors import EngineError
+from cam.errors import EngineError, NotReachedError
 from cam.report.page import Page
 from cam.report.publish import is_no_room
 
@@ -67,8 +67,8 @@ class Result:
     name : str
         The notebook's name.
     status : str
-        ``done``, ``failed``, ``timeout``, ``no room`` (the disk is full or not writable) or ``no engine`` (that of
-        the client's data cannot be reached, or was lost).
+        ``done``, ``failed``, ``timeout``, ``no room`` (the disk is full or not writable), ``no engine`` (that of
+        the client's data was lost) or ``not reached`` (it gave no connection).
     message : str
         What went wrong, in one line; empty where nothing did.
     seconds : float
@@ -82,7 +82,7 @@ class Result:
     """
 
     name: str
-    status: Literal["done", "failed", "timeout", "no room", "no engine"]
+    status: Literal["done", "failed", "timeout", "no room", "no engine", "not reached"]
     message: str
     seconds: float
     warnings: tuple[str, ...] = ()
@@ -106,7 +106,7 @@ def execute(job: Job, channel: Connection, sockets: Path) -> None:
     # What a kernel leaves in the temporary folder, even one that is killed while its engine spills, goes with the run.
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"), MPLBACKEND="agg", TMPDIR=str(sockets))
     began = time.monotonic()
-    status: Literal["done", "failed", "no room", "no engine"] = "done"
+    status: Literal["done", "failed", "no room", "no engine", "not reached"] = "done"
     message, cells = "", list[float]()
 
     def told(total: int) -> None:
@@ -120,8 +120,10 @@ def execute(job: Job, channel: Connection, sockets: Path) -> None:
     except Exception as error:  # whatever ends a notebook is told, never thrown at the user
         message = _message(error)
         status = "no room" if is_no_room(error) else "failed"
-        if getattr(error, "ename", "") == EngineError.__name__:
-            status, message = "no engine", message.removeprefix(f"{EngineError.__name__}: ")
+        name = getattr(error, "ename", "")
+        if name in {EngineError.__name__, NotReachedError.__name__}:
+            status = "no engine" if name == EngineError.__name__ else "not reached"
+            message = message.removeprefix(f"{name}: ")
     seconds, said = time.monotonic() - began, _left(job)
     channel.send(Result(job.name, status, message, seconds, *said, cells=tuple(cells)))
     channel.close()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -70,8 +72,9 @@ def at_once() -> int:
 def run_jobs(
     jobs: Sequence[Job], *, timeout: float, progress: Progress, most: int | None = None
 ) -> list[Result]:
-    """Run every job in a process of its own, as many at once as there are cores, or at *most*."""
+    """Run every job in a process of its own, as many at once as there are cores, or at *most*, or connections."""
     context = _context()
+    put_off = set[str]()
     waiting = list(jobs)
     running: dict[Connection, tuple[Job, Any, float]] = {}
     results: list[Result] = []
@@ -96,10 +99,25 @@ def run_jobs(
                     progress(job.name, "running", 0, 0)
             for channel in wait(list(running), timeout=0.2):
                 assert isinstance(channel, Connection)
+                job = running[channel][0]
                 result = _hear(channel, *running[channel], progress)
-                if result:
-                    results.append(result)
-                    del running[channel]
+                if not result:
+                    continue
+                del running[channel]
+                if result.status == "not reached" and (running or job.name not in put_off):
+                    if not put_off:
+                        progress(NOTE, f"{result.message} So fewer studies run at once.", 0, 0)
+                    put_off.add(job.name)
+                    cores = max(1, min(cores, len(running)))
+                    shutil.rmtree(job.folder, ignore_errors=True)
+                    waiting.append(job)
+                    progress(job.name, "waiting", 0, 0)
+                    continue
+                if result.status == "not reached":
+                    result = replace(result, status="no engine")
+                results.append(result)
+                is_kept = job.parameters is None and result.status == "done"
+                progress(job.name, "unchanged" if is_kept else result.status, 0, 0)
             for channel, (job, process, began) in list(running.items()):
                 if time.monotonic() - began > timeout:
                     _end([process])
@@ -117,14 +135,13 @@ def run_jobs(
 
 
 def _hear(channel: Connection, job: Job, process: Any, began: float, progress: Progress) -> Result | None:
+    """What a process says: of a cell, or its last word."""
     try:
         said = channel.recv()
     except (EOFError, OSError):
         said = Result(job.name, "failed", _last_word(process), time.monotonic() - began)
     if isinstance(said, Result):
         process.join(timeout=10)
-        is_kept = job.parameters is None and said.status == "done"
-        progress(job.name, "unchanged" if is_kept else said.status, 0, 0)
         return said
     progress(job.name, "running", *said)
     return None
