@@ -168,6 +168,15 @@ def test_a_driver_that_has_no_name_is_told_by_its_engine():
         open_engine("trino://localhost:1/shop")
 
 
+def test_a_url_of_the_environment_that_begins_with_no_engine_is_told_with_what_it_may_mean(monkeypatch):
+    monkeypatch.setenv("SHOP_URL", "postgre://me:s3cret@127.0.0.1:9/shop")
+    with pytest.raises(
+        EngineError, match=r"postgre://, which is no engine; did you mean postgresql://\?"
+    ) as told:
+        open_engine("${SHOP_URL}")
+    assert "s3cret" not in str(told.value)
+
+
 def test_files_are_reduced_by_the_embedded_engine(tmp_path):
     assert open_engine(f"duckdb://{tmp_path}/shop.duckdb").name == "duckdb"
     assert open_engine("sqlite://shop.db").name == "duckdb"

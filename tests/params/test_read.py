@@ -73,6 +73,9 @@ def test_the_clients_that_are_shipped_can_be_read(name):
         "duckdb",
         "sqlite://shop.db",
         "postgres://reader@db/shop",
+        "postgresql://reader@db/shop",
+        "trino://reader@db/shop",
+        "elsewhere://db/shop",
         "postgres://reader:${SHOP_PASSWORD}@db/shop",
         "postgres://db/shop?password=${SHOP_PASSWORD}",
         "${SHOP_URL}",
@@ -194,6 +197,10 @@ ONE = [
      "line 2: segmentation.potential  must be 'wallet_gap' or 'residual_clv', not 'wallet'"),
     ('data: {engine: "spark://host:7077", contracts: {path: b}}\n', "line 1: data.engine  must be spark alone: where "
      "Spark runs, its own configuration says (SPARK_CONF_DIR, spark.master)"),
+    *((f'data: {{engine: "{scheme}://me@host/shop", contracts: {{path: b}}}}\n', f"line 1: data.engine  begins with "
+     f"{scheme}://, which is no engine; did you mean {meant}://?") for scheme, meant in (
+        ("postgre", "postgresql"), ("postgress", "postgresql"), ("pg", "postgresql"), ("pgsql", "postgresql"),
+        ("postgresql+psycopg", "postgresql"), ("duckbd", "duckdb"), ("snowflak", "snowflake"))),
     ("data: {engine: nonsense, transactions: {table: b}}\n", "line 1: data.engine  must be duckdb, spark, or the URL "
      "of a database such as postgres://user:${NAME}@host/shop"),
 ]  # fmt: skip

@@ -22,6 +22,7 @@ from cam.data.engine import MEMORY, ROWS_AT_ONCE
 from cam.data.files.servers import is_full
 from cam.data.files.urls import expand_url, shown_url, without_secrets
 from cam.errors import EngineError, NotReachedError
+from cam.params.hints import scheme_meant
 
 #: URLs of files: the embedded engine has read them, and reduces faster than they could.
 _FILES = {"duckdb", "sqlite"}
@@ -68,6 +69,10 @@ def open_engine(url: str = "duckdb", *, memory: str = MEMORY) -> Any:
             from cam.data.warehouses.spark import open_spark
 
             return open_spark()
+        if meant := scheme_meant(expand_url(url)):  # one that the environment holds is seen here first
+            raise EngineError(
+                f"data.engine: {shown_url(url)} begins with {scheme}://, which is no engine{meant}"
+            )
         from cam.data.warehouses.others import open_other
 
         return open_other(expand_url(url), named=url)

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from cam.params.hints import scheme_meant
+
 #: A client's id, and so the name of its folder under ``reports/``: nothing that could climb out of it or be too long.
 ID_PATTERN = re.compile(r"(?=.{1,64}$)[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -78,6 +80,11 @@ def _engine(value: str) -> str:
         raise PydanticCustomError(
             "engine",
             "must be spark alone: where Spark runs, its own configuration says (SPARK_CONF_DIR, spark.master)",
+        )
+    if meant := scheme_meant(value):
+        scheme = value.partition("://")[0]
+        raise PydanticCustomError(
+            "scheme", "begins with {scheme}://, which is no engine{meant}", {"scheme": scheme, "meant": meant}
         )
     user, _, _ = value.partition("://")[2].rpartition("@")
     named = re.findall(r"[?&](?:password|passwd|pwd|token|secret)=([^&]*)", value, re.IGNORECASE)

@@ -16,7 +16,7 @@ from cam.data.files.servers import connect_postgres
 from cam.data.files.urls import expand_url, shown_url, without_secrets
 from cam.errors import DataError
 from cam.params import Source
-from cam.params.hints import did_you_mean
+from cam.params.hints import did_you_mean, scheme_meant
 
 _COMMENT_OR_TEXT = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/""", re.DOTALL
@@ -91,7 +91,8 @@ def fetch(name: str, source: Source, *, engine: str, to: Path, root: Path) -> Se
     if not found or scheme not in _READERS:
         raise DataError(
             f"data.engine: cannot connect to {shown_url(engine)}: it is no URL of a PostgreSQL, DuckDB or SQLite "
-            "database.\n    Write it as postgres://user:${NAME}@host/shop, duckdb://shop.duckdb or sqlite://shop.db."
+            f"database{scheme_meant(url) or '.'}\n    "
+            "Write it as postgres://user:${NAME}@host/shop, duckdb://shop.duckdb or sqlite://shop.db."
         )
     if source.query:
         _check_query(name, source.query)
