@@ -9,6 +9,10 @@ from urllib.parse import quote, quote_plus, unquote
 from cam.errors import ParamsError
 
 _NAME = re.compile(r"\$\{(\w+)\}")
+#: A shorter secret may stand by chance within a word, and to mask it there would tell it: c…n for a password of a.
+_LONG = 8
+#: Where a secret stands as itself: no letter or digit beside it but those of an escape, as in %3Aa%40 or \\na.
+_BEFORE, _AFTER = r"(?:(?<![^\W_])|(?<=%[0-9a-f]{2})|(?<=\\[abfnrtv]))", r"(?![^\W_])"
 
 
 def expand_url(url: str) -> str:
@@ -62,6 +66,8 @@ def shown_url(engine: str) -> str:
 def without_secrets(text: str, engine: str) -> str:
     """Return what a database says, without a value of the environment in any form that it may repeat.
 
+    A short value is taken out where it stands as itself, a long one wherever it stands.
+
     Parameters
     ----------
     text : str
@@ -85,7 +91,12 @@ def without_secrets(text: str, engine: str) -> str:
         secrets |= set(re.findall(r"://[^/@:]*:(.+)@", value)) | set(re.findall(r"password=([^&\s]+)", value))
     secrets |= {form(value) for value in list(secrets) for form in (unquote, _quoted, quote, quote_plus)}
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = re.sub(re.escape(secret), "…", text, flags=re.IGNORECASE)
+        there = re.escape(secret)
+        if len(secret) < _LONG:
+            there = (
+                (_BEFORE if secret[0].isalnum() else "") + there + (_AFTER if secret[-1].isalnum() else "")
+            )
+        text = re.sub(there, "…", text, flags=re.IGNORECASE)
     return text
 
 
