@@ -110,8 +110,13 @@ def ask_engine(url: str) -> str:
     ''
     """
     scheme = _scheme(url)
-    if scheme == "spark" and find_spec("pyspark") is None:
-        raise _lacks(scheme, "pyspark")
+    if scheme == "spark":
+        if find_spec("pyspark") is None:
+            raise _lacks(scheme, "pyspark")
+        from cam.data.warehouses.spark_start import why_not
+
+        if fault := why_not():
+            raise EngineError(f"data.engine: {fault}")
     if scheme == "spark" or scheme in _FILES:
         return ""
     engine = open_engine(url)

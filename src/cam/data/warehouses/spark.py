@@ -27,6 +27,7 @@ from pyspark.sql import DataFrame, SparkSession
 from cam.data.warehouses.arrow import ByArrow
 from cam.data.warehouses.literals import FloatLiterals
 from cam.data.warehouses.lost import telling, told_batches
+from cam.data.warehouses.spark_start import what_it_said, why_not
 from cam.errors import EngineError
 
 #: Any of these says where Spark runs and how; then nothing is added but what results depend on.
@@ -62,17 +63,23 @@ def open_spark() -> Any:
     EngineError
         If it does not start.
     """
+    if fault := why_not():
+        raise EngineError(f"data.engine: {fault}")
     with tempfile.TemporaryFile() as written:
         try:
             with _stderr_to(written):
                 session = _session()
+        except ImportError as error:
+            raise EngineError(
+                f"data.engine: SPARK_REMOTE needs more Python packages ({what_it_said('', str(error))}). "
+                "Install them with pip install 'pyspark[connect]>=4.0,<4.1'."
+            ) from None
         except Exception as error:  # what Java says stands in what was written
             written.seek(0)
-            lines = written.read().decode(errors="replace").strip().splitlines()
-            said = " ".join((lines[-1] if lines else str(error)).split())[:300]
-            raise EngineError(
-                f"data.engine: Spark does not start: {said} It needs Java 17 or later (JAVA_HOME)."
-            ) from None
+            said = what_it_said(written.read().decode(errors="replace"), str(error))
+            named = [name for name in _CONFIGURED if os.environ.get(name)]
+            cure = f"See {' and '.join(named)}." if named else "See its Java (JAVA_HOME)."
+            raise EngineError(f"data.engine: Spark does not start: {said}. {cure}") from None
     assert ibis.pyspark  # to name it registers its options
     engine = Spark()
     engine.do_connect(session)
