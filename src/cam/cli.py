@@ -192,7 +192,10 @@ def check(
     language: Annotated[Language | None, typer.Option(help="in place of client.language")] = None,
     out: OutOption = None,
 ) -> None:
-    """Read a client's data, account for every row, and say what each study will be able to say; no study runs."""
+    """Read a client's data, account for every row, and say what each study will be able to say; no study runs.
+
+    An engine that does not answer is told, too, and makes the exit code 3, as it would that of `cam report`.
+    """
     from cam.language import sentence, use
     from cam.project import project_root
     from cam.report.data_review import write_check, write_refusal
@@ -208,11 +211,26 @@ def check(
         raise
     from cam.report.check_text import check_lines  # late: what is refused needs none of it
 
-    checked = write_check(params, prepared, out=folder)
+    said, fault = _ask(params)
+    checked = write_check(params, prepared, out=folder, engine=said)
     print("\n".join(check_lines(params, checked.review)))
     print("\n" + sentence("Page: {file}", file=_shown(checked.page)))
     if checked.unmatched:
         print(sentence("Ids that do not join: {file}", file=_shown(checked.unmatched)))
+    if fault:  # the check needs no engine, but a report would end here
+        raise fault
+
+
+def _ask(params: Params) -> tuple[str, CamError | None]:
+    """What there is to say of the engine that a report would use, and the fault that it would end with."""
+    if params.data.engine == "duckdb":
+        return "", None
+    from cam.data.warehouse import ask_engine
+
+    try:
+        return ask_engine(params.data.engine), None
+    except CamError as error:
+        return str(error), error
 
 
 @app.command("compare")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import signal
 import tempfile
@@ -114,6 +115,11 @@ def test_an_engine_that_is_not_there_is_named_with_the_cure(tmp_path, engine, wo
     assert len(told) == 1 and words in told[0], refused.stderr
     assert "01_segmentation" not in refused.stdout + refused.stderr  # no study has begun
     assert not (tmp_path / "reports" / "acme").exists()
+    checked = house.cam("check", "acme")  # needs no engine, and says what the report will end with
+    assert checked.returncode == 3 and checked.stderr == told[0] + "\n"
+    assert "What each study will be able to say" in checked.stdout
+    assert told[0][:50] in checked.stdout  # as its first caution
+    assert told[0] in html.unescape((tmp_path / "reports" / "acme.check.html").read_text())
 
 
 @pytest.fixture
@@ -136,6 +142,8 @@ def test_a_server_without_the_right_is_said_and_used_when_it_is_granted(tmp_path
         "place, with the same key figures. Its owner gives that right: GRANT TEMPORARY ON DATABASE shop TO reader; "
         "the next run then uses the server."
     )
+    checked = house.cam("check", "acme")
+    assert checked.returncode == 0 and " ".join(checked.stdout.split()).count(why) == 1 and not checked.stderr
     done = house.cam("report", "acme")
     assert done.returncode == 0 and done.stderr.splitlines().count(why) == 1, done.stderr
     again = house.cam("report", "acme")

@@ -40,7 +40,7 @@ class Checked:
     review: DataReview
 
 
-def write_check(params: Params, prepared: Prepared, *, out: Path) -> Checked:
+def write_check(params: Params, prepared: Prepared, *, out: Path, engine: str = "") -> Checked:
     """Review a client's data and write its page; the last one stays until the new one is whole.
 
     Parameters
@@ -51,6 +51,8 @@ def write_check(params: Params, prepared: Prepared, *, out: Path) -> Checked:
         The client's checked tables.
     out : Path
         Folder of all reports; made if it is not there.
+    engine : str, optional
+        What to take care of with the engine that a report would use; it comes first.
 
     Returns
     -------
@@ -64,6 +66,8 @@ def write_check(params: Params, prepared: Prepared, *, out: Path) -> Checked:
     from cam.report.assemble import frames
 
     found = review(params, prepared, profile(prepared))
+    if engine:
+        found = replace(found, cautions=(engine, *found.cautions))
     try:
         unmatched = _write_unmatched(params, prepared, out)
         page = replace(frames(params, prepared, ())["index"], navigation=())
