@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from decimal import Decimal
 
 import duckdb
 import ibis
 import pandas as pd
 import psycopg
+import pyarrow as pa
 import pytest
 
 from cam.data import Prepared
@@ -109,6 +111,45 @@ def test_the_tables_of_a_client_are_not_touched_and_nothing_is_left(odd, postgre
         assert client.execute("SELECT count(*) FROM theirs.customers").fetchone() == (0,)
         assert client.execute("SELECT count(*) FROM theirs.kept").fetchone() == (0,)
         client.execute("DROP SCHEMA theirs CASCADE")
+
+
+@pytest.mark.parametrize("engine", ["postgres", SPARK], indirect=True)
+def test_many_rows_are_written_in_their_order_and_types(engine, tmp_path):
+    rows = """SELECT printf('c%06d', (i * 7919) % 60000) AS customer_id, i % 3 = 0 AS yes, i::BIGINT AS whole,
+        (i % 200 - 100)::SMALLINT AS small, i / 7 AS third, (i / 7)::DECIMAL(18, 2) AS money, i::DECIMAL(38, 4) AS wide,
+        DATE '2024-01-31' + (i % 900)::INTEGER AS day, TIMESTAMP '2024-01-31 23:59:59.123456' + to_seconds(i) AS moment,
+        CASE WHEN i % 5 > 0 THEN '北 ' || i END AS gaps FROM range(60000) AS r(i)"""
+    duckdb.sql(f"COPY ({rows}) TO '{tmp_path}/customers.parquet' (FORMAT parquet)")
+    prepared = Prepared(tmp_path, "key", ("customers",), {"as_of": "2026-06-30"})
+    written = []
+    for at, name in ((open_engine(), "plain"), (engine, "other")):
+        table = put_tables(at, prepared)["customers"]
+        of = table.mutate(doubled=table.whole * 2, spent=table.money.cast("float64")).order_by("customer_id")
+        write_table(at, of, tmp_path / f"{name}.parquet")
+        found = duckdb.sql(f"FROM '{tmp_path}/{name}.parquet'")
+        written.append(
+            (duckdb.sql(f"DESCRIBE FROM '{tmp_path}/{name}.parquet'").fetchall(), found.fetchall())
+        )
+    assert written[0] == written[1]
+    assert [row[0] for row in written[1][1]] == [f"c{number:06d}" for number in range(60_000)]
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("spark")
+def test_rows_of_a_spark_here_are_laid_down_and_not_held(odd, spark, tmp_path, monkeypatch):
+    engine = open_engine(spark)
+    table = put_tables(engine, odd)["customers"].order_by("customer_id")
+    expected = engine.to_pyarrow(table)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "aside"))
+    (tmp_path / "aside").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(type(engine._session.sql("SELECT 1")), "toArrow", None)  # which holds all rows
+    with engine.to_pyarrow_batches(table, chunk_size=4) as batches:
+        first = batches.read_next_batch()
+        assert first.num_rows == 4 and list((tmp_path / "aside").iterdir())
+        rest = batches.read_all()
+    assert pa.concat_tables([pa.Table.from_batches([first]), rest]).equals(expected)
+    assert not list((tmp_path / "aside").iterdir())
 
 
 @pytest.mark.slow

@@ -47,6 +47,7 @@ _ALIKE = {
     "spark.sql.ansi.enabled": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
 }
 
@@ -192,13 +193,36 @@ class Spark(ByArrow, Backend):
         chunk_size: int = 1_000_000,
         **_: Any,
     ) -> pa.RecordBatchReader:
-        """Bring rows in batches, in their order."""
+        """Bring rows in batches, in their order; a session of this machine lays them down, so that memory holds one."""
+        schema = expr.as_table().schema()
+        if not self.is_local or any(kind.is_null() or kind.is_nested() for kind in schema.types):
+            rows = self.to_pyarrow(expr, params=params, limit=limit)
+            batches = iter(rows.to_batches(max_chunksize=chunk_size))
+        else:
+            batches = self._laid_down(self._asked(expr, params, limit), schema, chunk_size)
+        return pa.RecordBatchReader.from_batches(schema.to_pyarrow(), told_batches(self, batches))
+
+    def to_pyarrow(self, expr: ir.Expr, /, *, params: Any = None, limit: Any = None, **_: Any) -> Any:
+        """Bring rows to memory, in their order, without a file between."""
+        rows = self._asked(expr, params, limit).toArrow().cast(expr.as_table().schema().to_pyarrow())
+        return expr.__pyarrow_result__(rows)
+
+    def _asked(self, expr: ir.Expr, params: Any, limit: Any) -> DataFrame:
         self._run_pre_execute_hooks(expr)
-        schema = expr.as_table().schema().to_pyarrow()
-        rows = self._session.sql(self.compile(expr, params=params, limit=limit)).toArrow().cast(schema)
-        return pa.RecordBatchReader.from_batches(
-            schema, told_batches(self, iter(rows.to_batches(max_chunksize=chunk_size)))
-        )
+        return self._session.sql(self.compile(expr, params=params, limit=limit))
+
+    def _laid_down(self, frame: DataFrame, schema: sch.Schema, n: int) -> Iterator[pa.RecordBatch]:
+        """Let Spark write rows to files, one per partition and in their order, and read these one after another."""
+        arrow = schema.to_pyarrow()
+        with tempfile.TemporaryDirectory(prefix="cam-rows-") as place:
+            files = Path(place) / "rows"
+            # Plain names: those of a client's columns may differ by capitals alone, which Spark does not write.
+            numbered = frame.toDF(*(f"c{number}" for number in range(len(schema))))
+            numbered.write.parquet(files.as_uri())
+            for path in sorted(files.glob("part-*")):
+                with pq.ParquetFile(path) as rows:
+                    for batch in rows.iter_batches(n):
+                        yield from pa.table(batch.columns, arrow.names).cast(arrow).to_batches()
 
 
 def _typed(frame: DataFrame, schema: sch.Schema) -> DataFrame:
