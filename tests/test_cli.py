@@ -17,8 +17,9 @@ import pytest
 from report.house import House, build
 
 from cam import __version__
-from cam.progress import show_clients, show_outcome
+from cam.progress import show_clients, show_outcome, show_progress
 from cam.report.execute import Result
+from cam.report.processes import NOTE
 from cam.report.run import Outcome
 
 LAST = "Clients in params/: acme, other. A parameter file elsewhere is named with its path, .yaml included."
@@ -428,6 +429,26 @@ def test_a_bar_is_drawn_on_a_terminal_and_removed(house: House, tmp_path: Path) 
     assert re.fullmatch(r" *Study +Result +Seconds +Findings +Warnings *", head)
     assert re.fullmatch(r" *05_churn +done +[\d.]+ +1 +0 *", told)
     assert took.startswith("Time: ") and where.startswith("Report: ")
+
+
+def test_a_sentence_stays_above_the_bars_and_a_study_that_is_put_off_begins_anew(monkeypatch, capsys) -> None:
+    words = "data.engine: postgres://db/shop lets this role make no temporary tables [so]. " + "word " * 40
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with show_progress("nobody") as told:
+        told("", "reading the data", 0, 0)
+        told("02_lifecycle", "waiting", 0, 0)
+        told("02_lifecycle", "running", 0, 0)
+        told("02_lifecycle", "running", 1, 2)
+        told(NOTE, words, 0, 0)
+        told("02_lifecycle", "waiting", 0, 0)
+        told("02_lifecycle", "running", 0, 0)
+        told("02_lifecycle", "done", 0, 0)
+    shown = capsys.readouterr().err
+    assert words in shown and any(words.strip() in line for line in left_on_screen(shown))
+    monkeypatch.undo()
+    with show_progress("nobody") as told:
+        told(NOTE, words, 0, 0)
+    assert capsys.readouterr().err == words + "\n"
 
 
 def test_ctrl_c_on_a_terminal(house: House, tmp_path: Path) -> None:
