@@ -7,7 +7,7 @@ from typing import Any
 
 #: What a server that has no connection left says, and those who stand before one; one that was just given back is free
 #: a moment later.
-_FULL = ("too many", "connection slots", "no more connections")
+_FULL = ("too many connections", "too many clients", "connection slots", "no more connections")
 _TRIES, _PAUSE = 50, 0.1
 
 
@@ -34,14 +34,14 @@ def connect_postgres(url: str, **options: Any) -> Any:
 
     given = psycopg.conninfo.conninfo_to_dict(url)
     options |= {} if "connect_timeout" in given else {"connect_timeout": 15}
-    for left in reversed(range(_TRIES)):
+    for _ in range(_TRIES):
         try:
             return psycopg.connect(url, client_encoding="UTF8", **options)
         except psycopg.OperationalError as error:
-            if not left or not is_full(error):
+            if not is_full(error):
                 raise
         sleep(_PAUSE)
-    raise AssertionError
+    return psycopg.connect(url, client_encoding="UTF8", **options)
 
 
 def is_full(error: Exception) -> bool:
@@ -52,4 +52,4 @@ def is_full(error: Exception) -> bool:
     >>> is_full(OSError('FATAL:  too many connections for role "me"')), is_full(OSError("refused"))
     (True, False)
     """
-    return any(words in str(error) for words in _FULL)
+    return any(words in str(error).lower() for words in _FULL)
