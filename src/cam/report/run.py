@@ -149,7 +149,7 @@ def run_report(
             ),
         )
         plan = _plan(params, injected, wanted, shared)
-        if params.data.engine != "duckdb" and not (plan.is_there(final) and not options.force):
+        if params.data.engine != "duckdb" and (options.force or not plan.is_there(final)):
             plan = _asked(
                 plan, _plan(params, injected, wanted, shared, stands_in=True), params, final, progress
             )
