@@ -160,7 +160,7 @@ def create_in_parts(
     engine : ibis backend
         The embedded one works in parts; another has its own ways.
     name : str
-        Of the table to make.
+        Of the table to make, in place of one of that name.
     rows : ibis.Table
         With ``customer_id``.
     reduce : callable
@@ -184,13 +184,13 @@ def create_in_parts(
     [['a', 1], ['b', 2], ['c', 1], ['d', 1]]
     """
     if n <= at_once or engine.name != "duckdb":
-        made: ir.Table = engine.create_table(name, reduce(rows))
+        made: ir.Table = engine.create_table(name, reduce(rows), overwrite=True)
         return made
     n_parts = ceil(n / at_once)
     parts = [
         reduce(rows.filter((rows.customer_id.hash() % n_parts).abs() == part)) for part in range(n_parts)
     ]
-    made = engine.create_table(name, schema=parts[0].schema())
+    made = engine.create_table(name, schema=parts[0].schema(), overwrite=True)
     for part in parts:
         engine.insert(name, part)
     return made

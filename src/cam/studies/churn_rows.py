@@ -26,6 +26,8 @@ from cam.studies.study import Study, needs
 
 #: Rows that a model learns from, at most; whole customers are left out.
 MOST_ROWS = 40_000
+#: Orders whose features are made at once: of very many, some customers after others.
+_AT_ONCE = 10_000_000
 #: A text with more levels is no class of customers.
 MOST_LEVELS = 50
 #: Columns that are not used, named on the page at most.
@@ -205,13 +207,13 @@ def _from_history(study: Study, basis: str) -> Rows | CannotSay:
     base = base_at(tables, basis=basis, cut_off=study.as_of, observation_days=churn.observation_days)
     moments = ibis.union(labelled.select("customer_id", "cut_off"), base)
     moments = engine.create_table("churn_moments", moments, overwrite=True)
-    features = churn_features(
-        known_at(tables, moments),
-        moments,
-        observation_days=churn.observation_days,
-        attributes=_attributes(study, "customers"),
-    )
-    features = engine.create_table("churn_features", features, overwrite=True)
+    attributes = _attributes(study, "customers")
+
+    def features_of(some: ir.Table) -> ir.Table:
+        seen = known_at(tables, some)
+        return churn_features(seen, some, observation_days=churn.observation_days, attributes=attributes)
+
+    features = study.make_in_parts("churn_features", moments, features_of, at_once=_AT_ONCE)
     table = labelled.inner_join(features, ["customer_id", "cut_off"]).execute()
     table = table.sort_values(["customer_id", "cut_off"], ignore_index=True)
     table = table.assign(

@@ -15,7 +15,7 @@ import pandas as pd
 
 from cam import key_figures
 from cam.data import Prepared, read_prepared
-from cam.data.engine import MEMORY, MEMORY_ALONE, VERY_MANY_ROWS
+from cam.data.engine import MEMORY, MEMORY_ALONE, ROWS_AT_ONCE, VERY_MANY_ROWS
 from cam.data.warehouse import create_in_parts, open_engine, put_tables, stands_in, write_table
 from cam.errors import ParamsError
 from cam.estimate import CannotSay, Estimate, Finding
@@ -91,9 +91,21 @@ class Study:
     def keep_reduced(self, name: str, reduce: Callable[[ir.Table], ir.Table]) -> ir.Table:
         """Reduce the orders to a table of that name, once; very many of them in parts, customers by customers."""
         if name not in self.engine.list_tables():
-            create_in_parts(self.engine, name, self.tables["transactions"], reduce, n=n_orders(self.prepared))
+            self.make_in_parts(name, self.tables["transactions"], reduce)
         kept: ir.Table = self.engine.table(name)
         return kept
+
+    def make_in_parts(
+        self,
+        name: str,
+        rows: ir.Table,
+        reduce: Callable[[ir.Table], ir.Table],
+        *,
+        at_once: int = ROWS_AT_ONCE,
+    ) -> ir.Table:
+        """Make a table of what rows of customers are reduced to, some customers with so many orders at once."""
+        n = n_orders(self.prepared)
+        return create_in_parts(self.engine, name, rows, reduce, n=n, at_once=at_once)
 
     def lacks(self, table: str) -> CannotSay | None:
         """Say that a table is missing, or nothing if it is there."""
