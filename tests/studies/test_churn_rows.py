@@ -71,6 +71,16 @@ def told(said) -> str:
     return f"{said.reason} {said.cure}"
 
 
+def test_features_made_in_parts_are_those_made_at_once(client, monkeypatch):
+    tables = {"transactions": orders()}
+    whole = learn(client(tables, churn=SHORT))
+    monkeypatch.setattr(churn_rows, "_AT_ONCE", 3_000)
+    parts = learn(client(tables, churn=SHORT))
+    pd.testing.assert_frame_equal(parts.table, whole.table)
+    one, other = (rows.current.order_by("customer_id").execute() for rows in (parts, whole))
+    pd.testing.assert_frame_equal(one, other)
+
+
 def test_labels_of_all_but_the_last_cut_off_were_known_by_then(client):
     log = orders()
     rows = learn(client({"transactions": log}, churn=SHORT | {"gap_days": 10, "n_cut_offs": 3}))
