@@ -96,6 +96,14 @@ def by_segment(key_figures):
     }
 
 
+def test_cut_offs_one_after_another_count_what_one_query_counts(client, monkeypatch):
+    study = client({"transactions": orders(SHOP)})
+    at_once = steps.count_silent(study)
+    monkeypatch.setattr(steps, "ROWS_AT_ONCE", 0)
+    pd.testing.assert_frame_equal(steps.count_silent(study), at_once)
+    assert at_once["cut_off"].nunique() > 3
+
+
 def test_silence_is_the_label_where_there_are_only_orders(client):
     found, key, label = run(client({"transactions": orders(SHOP)}))
     rates = by_segment(key)

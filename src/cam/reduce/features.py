@@ -78,7 +78,8 @@ def customers_at(
         n_in_horizon=(~closed & ~later).sum(),
         n_later=later.sum(),
     )
-    people = people.filter(people.n_purchase_days > 0)
+    # Not by their number of days: whoever does not ask for it, as counts do not, need not have it counted.
+    people = people.filter(people.last_date.notnull())
     churned = people.n_in_horizon == 0
     return people.select(
         "customer_id",

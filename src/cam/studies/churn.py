@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import ibis
 import pandas as pd
 
+from cam.data.engine import ROWS_AT_ONCE
 from cam.estimate import CannotSay, Estimate, difference, proportion
 from cam.language import date_text, named, period_text, sentence, together
 from cam.measures.churn.labels import (
@@ -27,6 +28,7 @@ from cam.studies.churn_label import (
     rate_text,
     show_rates_apart,
 )
+from cam.studies.client import n_orders
 from cam.studies.study import Study, needs
 
 #: One churn rate per way in which leaving shows, the one that rules this client first.
@@ -86,7 +88,7 @@ def count_silent(study: Study) -> pd.DataFrame | CannotSay:
         ).mutate(cut_off=ibis.date(day), basis=ibis.literal("purchases"))
         for day in days
     ]
-    return _counted(expressions, ["cut_off", "recency_bin"])
+    return _counted(study, expressions, ["cut_off", "recency_bin"])
 
 
 @needs("contracts")
@@ -111,7 +113,7 @@ def count_ended(study: Study) -> pd.DataFrame | CannotSay:
         ).mutate(cut_off=ibis.date(day), basis=ibis.literal("contract"))
         for day in _cut_offs(study, first, 1)
     ]
-    return _counted(expressions, ["cut_off"])
+    return _counted(study, expressions, ["cut_off"])
 
 
 def churn_rates(study: Study, silent: pd.DataFrame | CannotSay, ended: pd.DataFrame | CannotSay) -> Rates:
@@ -338,10 +340,13 @@ def _cut_offs(study: Study, first: date, observation_days: int) -> list[date]:
     return sorted({*months, last_cut_off(study)})
 
 
-def _counted(expressions: Sequence[ibis.Table], order: list[str]) -> pd.DataFrame:
-    """Run all cut-offs as one query."""
-    table = ibis.union(*expressions) if len(expressions) > 1 else expressions[0]
-    counts = table.order_by(order).execute()
+def _counted(study: Study, expressions: Sequence[ibis.Table], order: list[str]) -> pd.DataFrame:
+    """Run all cut-offs as one query; of very many orders one after another, as their groups fill the memory."""
+    if n_orders(study.prepared) > ROWS_AT_ONCE:
+        counts = pd.concat([each.execute() for each in expressions]).sort_values(order, ignore_index=True)
+    else:
+        table = ibis.union(*expressions) if len(expressions) > 1 else expressions[0]
+        counts = table.order_by(order).execute()
     days = pd.to_datetime(counts["cut_off"])
     return counts.assign(cut_off=days.dt.date, is_month_end=days.dt.is_month_end)
 

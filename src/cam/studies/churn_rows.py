@@ -197,8 +197,12 @@ def _from_history(study: Study, basis: str) -> Rows | CannotSay:
     days = _cut_offs(study, basis)
     if isinstance(days, CannotSay):
         return days
-    labelled = ibis.union(*(_labelled(study, basis, day) for day in days))
-    labelled = engine.create_table("churn_labelled", labelled, overwrite=True)
+    source = tables["contracts" if basis == "contract" else "transactions"]
+
+    def label(rows: ir.Table) -> ir.Table:
+        return ibis.union(*(_labelled(study, basis, day, rows) for day in days))
+
+    labelled = study.make_in_parts("churn_labelled", source, label, at_once=_AT_ONCE)
     people = labelled.select("customer_id").distinct()
     n_rows, n_customers = int(labelled.count().execute()), int(people.count().execute())
     most = max(n_customers * MOST_ROWS // n_rows, 1)
@@ -300,16 +304,14 @@ def _cut_offs(study: Study, basis: str) -> list[date] | CannotSay:
     return [*sorted(day for day in back if day >= earliest), test]
 
 
-def _labelled(study: Study, basis: str, day: date) -> ir.Table:
+def _labelled(study: Study, basis: str, day: date, rows: ir.Table) -> ir.Table:
     """Who was there and who left: the only step that looks past the cut-off."""
     churn = study.params.churn
     if basis == "contract":
-        people = contracts_at(
-            study.tables["contracts"], cut_off=day, horizon_days=churn.horizon_days, gap_days=churn.gap_days
-        )
+        people = contracts_at(rows, cut_off=day, horizon_days=churn.horizon_days, gap_days=churn.gap_days)
     else:
         people = customers_at(
-            study.tables["transactions"],
+            rows,
             cut_off=day,
             observation_days=churn.observation_days,
             horizon_days=churn.horizon_days,
