@@ -202,7 +202,7 @@ def _from_history(study: Study, basis: str) -> Rows | CannotSay:
     def label(rows: ir.Table) -> ir.Table:
         return ibis.union(*(_labelled(study, basis, day, rows) for day in days))
 
-    labelled = study.make_in_parts("churn_labelled", source, label, at_once=_AT_ONCE)
+    labelled = study.make_in_parts("churn_labelled", source, label)
     people = labelled.select("customer_id").distinct()
     n_rows, n_customers = int(labelled.count().execute()), int(people.count().execute())
     most = max(n_customers * MOST_ROWS // n_rows, 1)
