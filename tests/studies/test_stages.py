@@ -27,11 +27,11 @@ def walk(study) -> SimpleNamespace:
     found.shares = steps.shares(study, found.months, found.codes, found.rules)
     found.moved = steps.transitions(study, found.months, found.codes, found.rules)
     found.stays = steps.stays(study, found.months, found.codes)
-    found.customers = steps.customer_table(study, found.months, found.rules)
+    found.customers = steps.customer_table(study, found.months, found.codes)
     found.now = steps.worth_now(study, found.months, found.customers)
-    found.after = steps.worth_after(study, found.months, found.rules, found.customers)
+    found.after = steps.worth_after(study, found.months, found.codes)
     found.costs = steps.costs(study, found.months, found.moved, found.after)
-    found.scores = steps.scores(study, found.months, found.customers)
+    found.scores = steps.scores(study, study.summary(study.as_of), found.customers)
     found.shown = {
         "rules": steps.show_rules(study, found.rules, found.gaps),
         "stages": steps.show_stages(study, found.shares),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -62,16 +64,21 @@ def forget_old(home: Path, work: Path) -> None:
         The folder that this process has just made in it.
     """
     now = work.stat().st_mtime
-    for left in home.glob(".work-*"):
-        if now - left.stat().st_mtime > 86_400:
+    for left, made_at in _ages(home.glob(".work-*")).items():
+        if now - made_at > 86_400:
             shutil.rmtree(left, ignore_errors=True)
-    made = sorted(
-        (path for path in home.iterdir() if not path.name.startswith(".")),
-        key=lambda path: path.stat().st_mtime,
-        reverse=True,
-    )
-    for path in made[KEPT:]:
+    ages = _ages(path for path in home.iterdir() if not path.name.startswith("."))
+    for path in sorted(ages, key=lambda path: ages[path], reverse=True)[KEPT:]:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _ages(paths: Iterable[Path]) -> dict[Path, float]:
+    """When each was last used; what another process has removed meanwhile is not there."""
+    found = {}
+    for path in paths:
+        with suppress(FileNotFoundError):
+            found[path] = path.stat().st_mtime
+    return found
 
 
 def _content(path: Path) -> str:

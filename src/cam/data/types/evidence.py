@@ -173,9 +173,16 @@ def order_notes(
 def _units(origin: str | None) -> list[Note]:
     """The unit that the name of a column of amounts says, where it is not the currency's own."""
     found = _UNIT.search(origin or "")
-    words = "{column}: its name says {unit}, and its amounts are read as they stand; if they are not in whole units "
-    words += "of the currency, export them so"
-    return [Note(words, column=str(origin), unit=found.group().strip(" ()（）[]_"))] if found else []
+    if not found:
+        return []
+    return [
+        Note(
+            "{column}: its name says {unit}, and its amounts are read as they stand; if they are not in whole units of "
+            "the currency, export them so",
+            column=str(origin),
+            unit=found.group().strip(" ()（）[]_"),
+        )
+    ]
 
 
 def _without_zeros(connection: duckdb.DuckDBPyConnection, people: str) -> list[Note]:
