@@ -436,6 +436,18 @@ def test_lines_below_the_last_row_are_left_out(client):
     assert "skip_last_rows" not in client.refused(lambda: client.orders(long))
 
 
+def test_what_is_left_out_below_is_told_and_never_a_row(client):
+    rows = ORDERS + "a,2024-01-05,5.00,1\nb,2024-01-06,236.39,2\n"
+    review, *_ = client.orders(rows + "Summe,2024-01-06,241.39,\n", skip_last_rows=1)
+    assert review["rows_in"] == 2
+    assert "orders.csv: 1 line(s) below the last row left out, first Summe 2024-01-06 241.39" in str(
+        review["notes"]
+    )
+    said = client.refused(lambda: client.orders(rows, skip_last_rows=1))
+    assert "is a row like those above: 'b 2024-01-06 236.39 2'" in said
+    assert "where only some have such lines" in said
+
+
 @pytest.mark.parametrize("other", ['Summe,2024-01-02,"3.734,00",', "b,2024-01-02,n.a.,", ".,.,.,."])
 def test_what_is_no_amount_settles_no_decimal_sign(client, other):
     data = ORDERS + "a,2024-01-01,1.234,1\nb,2024-01-02,2.500,2\n"

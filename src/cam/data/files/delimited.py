@@ -16,6 +16,7 @@ from typing import IO
 import numpy as np
 
 from cam.data.engine import literal
+from cam.data.files.foot import cut_end, left_out
 from cam.data.files.guards import refuse_columns
 from cam.data.notes import Note
 from cam.errors import DataError
@@ -140,8 +141,7 @@ def text_table(table: str, path: Path, source: Source, *, to: Path) -> TextTable
     elif readable == path and (below or not (is_plain or _same_line_ends(path))):
         readable = to
         _rewrite(path, to, encoding=encoding, bom=bom, above=0, whitespace=False)
-    if readable == to:
-        _cut_end(to, below)
+    foot = cut_end(to, below) if readable == to else []
     with readable.open(encoding="utf-8-sig", newline="") as stream:
         first = stream.readline(_CHUNK)
         if not first.strip():
@@ -163,7 +163,8 @@ def text_table(table: str, path: Path, source: Source, *, to: Path) -> TextTable
     refuse_columns(table, path, len(fields))
     names = unique_names(table, path, given or fields)
     filled = tuple(name or f"column{index + 1}" for index, name in enumerate(names))
-    return TextTable(path, readable, filled, delimiter, above, not given, (note,) if note else ())
+    told = left_out(table, path, csv.reader(foot, delimiter=delimiter), filled, source)
+    return TextTable(path, readable, filled, delimiter, above, not given, (*([note] if note else []), *told))
 
 
 def unique_names(table: str, path: Path, header: list[str]) -> list[str]:
@@ -451,34 +452,6 @@ def _rewrite(path: Path, to: Path, *, encoding: str, bom: int, above: int, white
         else:
             while chunk := source.read(_CHUNK):
                 target.write(chunk)
-
-
-def _cut_end(path: Path, lines: int) -> None:
-    """Take the last lines off a file, blank ones counted."""
-    with path.open("rb+") as stream:
-        end = stream.seek(0, 2)
-        if lines and end:
-            stream.seek(end - 1)
-            end -= stream.read(1) == b"\n"  # the end of the last line begins no other
-        for _ in range(lines):
-            end = _line_start(stream, end)
-            if end == 0:
-                break
-            end -= 1
-        if lines:
-            stream.truncate(end)
-
-
-def _line_start(stream: IO[bytes], end: int) -> int:
-    """Where the line begins that ends before *end*."""
-    while end:
-        start = max(0, end - _CHUNK)
-        stream.seek(start)
-        found = stream.read(end - start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        end = start
-    return 0
 
 
 def _at_the_end(table: str, text: TextTable, fields: list[str], stream: IO[str], n_rows: int) -> str:

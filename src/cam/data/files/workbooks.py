@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cam.data.files.delimited import unique_names
+from cam.data.files.foot import left_out
 from cam.data.files.guards import refuse_columns
 from cam.data.notes import Note
 from cam.errors import DataError
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS = 50_000
-_SHOWN = 60  # characters of a line that a note has room for
 _READER = Path(__file__).with_name("sheet_reader.py")
 
 
@@ -105,7 +105,7 @@ def read_sheet(table: str, path: Path, source: Source, *, to: Path) -> Sheet:
         for index, name in enumerate(names)
         if name
     }
-    notes = (*_notes(path, told), *_left_out(path, below))
+    notes = (*_notes(path, told), *left_out(table, path, below, names, source))
     return Sheet(pa.table(columns), notes, bool(told["from_1904"]))
 
 
@@ -233,19 +233,3 @@ def _notes(path: Path, told: dict[str, Any]) -> tuple[Note, ...]:
             Note("{file} has cells that show an error, such as #REF!: {n}", file=path.name, n=told["errors"])
         )
     return tuple(notes)
-
-
-def _left_out(path: Path, rows: Iterable[list[str]]) -> tuple[Note, ...]:
-    """What stood below the last row: a row of data among it would be missed by nobody else."""
-    lines = [" ".join(cell for cell in row if cell) for row in rows]
-    if not lines:
-        return ()
-    n, first = len(lines), lines[0] if len(lines[0]) <= _SHOWN else f"{lines[0][:_SHOWN]} …"
-    return (
-        Note(
-            "{file}: {n} lines below the last row were left out, first {line}",
-            file=path.name,
-            n=n,
-            line=first,
-        ),
-    )

@@ -68,7 +68,7 @@ _NOBODY = (
     "00000000-0000-0000-0000-000000000000",
 )
 #: What a row of sums has in place of a name, with a colon behind it or not.
-_TOTAL = (
+TOTAL = (
     "(合[ \u3000]*计|总[ \u3000]*计|小[ \u3000]*计|总合计|本页合计|汇总|共计|grand total|sub[- ]?total|totals?|"
     "gesamt|(gesamt|zwischen|end)?summe|total g[eé]n[eé]ral)[ \u3000]*[:：]?"
 )
@@ -82,7 +82,7 @@ _MASK = "|".join(
         "(?i:^x{2,}$|^[0-9]+[- ]?x{3,}[- ]?[0-9]*$)",
         # One pattern for all words, in the brackets that some wear, costs no more than one of them.
         f"(?i:^[<(\\[]?({'|'.join(map(re.escape, _NOBODY))})[>)\\]]?$)",
-        f"(?i:^{_TOTAL}$)",
+        f"(?i:^{TOTAL}$)",
     )
 )
 #: An id that no spreadsheet has wrapped; shorter ones may be words for none.
@@ -186,7 +186,7 @@ def is_total(value: str) -> str:
     >>> duckdb.sql(f"SELECT {is_total('a')}, {is_total('b')} FROM (SELECT ' 合 计：' AS a, 'Total TV' AS b)").fetchone()
     (True, False)
     """
-    return f"regexp_full_match({trimmed(value)}, '(?i){_TOTAL}')"
+    return f"regexp_full_match({trimmed(value)}, '(?i){TOTAL}')"
 
 
 def is_guest(value: str, guests: Iterable[str]) -> str:
