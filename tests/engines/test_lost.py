@@ -192,7 +192,7 @@ def test_one_connection_is_enough(tmp_path, lone):
     assert done.returncode == 0, done.stderr
     noted = [line for line in done.stderr.splitlines() if "data.engine" in line]
     assert len(noted) == 1 and 'too many connections for role "lone". One that is free is enough.' in noted[0]
-    assert noted[0].endswith("So fewer studies run at once.")
+    assert noted[0].endswith("It is tried again once another study has ended.")
     assert done.stdout.count(" done ") == 5 and done.stderr.count("02_lifecycle: done") == 1
 
 

@@ -106,7 +106,9 @@ def run_jobs(
                 del running[channel]
                 if result.status == "not reached" and (running or job.name not in put_off):
                     if not put_off:
-                        progress(NOTE, f"{result.message} So fewer studies run at once.", 0, 0)
+                        progress(
+                            NOTE, f"{result.message} It is tried again once another study has ended.", 0, 0
+                        )
                     put_off.add(job.name)
                     cores = max(1, min(cores, len(running)))
                     shutil.rmtree(job.folder, ignore_errors=True)
@@ -115,6 +117,10 @@ def run_jobs(
                     continue
                 if result.status == "not reached":
                     result = replace(result, status="no engine")
+                if (
+                    result.status == "no engine"
+                ):  # nor would the others find it; the same command goes on from here
+                    waiting.clear()
                 results.append(result)
                 is_kept = job.parameters is None and result.status == "done"
                 progress(job.name, "unchanged" if is_kept else result.status, 0, 0)

@@ -269,7 +269,7 @@ def _asked(plan: _Plan, embedded: _Plan, params: Params, final: Path, progress: 
         return embedded
     made = _read_record(final).get("study_keys", {})
     if any(made.get(name) == key for name, key in embedded.keys.items()):
-        words = "grants temporary tables now: what DuckDB reduced in its place is reduced there."
+        words = "lets this role work in it now: what DuckDB reduced in its place is reduced there."
         progress(NOTE, f"The server of data.engine {words}", 0, 0)
     return plan
 

@@ -374,11 +374,13 @@ def _losing_note(study: Study, row: Mapping[Any, Any]) -> str:
     if not row["is_losing"] or stake is None or _value_unit(study) == "count":
         return ""
     words = (
-        "So far they have cost {lost} more than they brought. In the next {months} months {stake} of margin is "
-        "expected of them, before what serving them costs: that is no gain, but what goes with them if they are let go."
+        "So far, discounted to their first day, they have cost {lost} more than they brought. In the next {months} "
+        "months {stake} of margin is expected of them, before what serving them costs: that is no gain, but what goes "
+        "with them if they are let go."
         if _is_served(study)
-        else "So far they have cost {lost} more than they brought. In the next {months} months {stake} of margin is "
-        "expected of them: that is no gain, but what goes with them if they are let go."
+        else "So far, discounted to their first day, they have cost {lost} more than they brought. In the next "
+        "{months} months {stake} of margin is expected of them: that is no gain, but what goes with them if they are "
+        "let go."
     )
     lost = Estimate("lost_so_far", -float(row["current_value"]), study.currency)
     return sentence(words, lost=lost, stake=replace(stake, n=None), months=study.params.value.horizon_months)

@@ -381,7 +381,7 @@ def _engine_title(study: Study) -> str:
     """Which engine reduced the tables, without anything of its URL."""
     name = study.engine.name
     if stands_in(study.engine):
-        return sentence("DuckDB, as the server named in data.engine grants no temporary tables")
+        return sentence("DuckDB, as the server named in data.engine does not let this role work in it")
     title = {"duckdb": "DuckDB", "postgres": "PostgreSQL", "pyspark": "Spark"}.get(name)
     return title or sentence("{engine} (untested)", engine=name)
 

@@ -73,7 +73,13 @@ def _java_fault() -> str:
     home = os.environ.get("JAVA_HOME")
     java = shutil.which(str(Path(home) / "bin" / "java")) if home else shutil.which("java")
     if home and not java:
-        return f"Spark needs Java, and JAVA_HOME names {home}, where there is none (bin/java). {_CURE}"
+        other = shutil.which("java")
+        cure = (
+            f"Unset JAVA_HOME to take {other}, or set it to the folder of a Java 17 or 21."
+            if other
+            else _CURE
+        )
+        return f"Spark needs Java, and JAVA_HOME names {home}, where there is none (bin/java). {cure}"
     if not java:
         return f"Spark needs Java, and there is none here. {_CURE}"
     said = ""
