@@ -177,23 +177,28 @@ def lone(postgres_url) -> Iterator[str]:
         server.execute("DROP ROLE lone")
 
 
-#: Holds the engine's connection for long enough that another study asks for one, and is refused.
-HOLD = """from cam.studies.study import start as _start
+#: Holds the engine's connection until the other study has asked for one, and was refused.
+HOLD = """from pathlib import Path as _Path
 import time as _time
+from cam.studies.study import start as _start
+_Path("{root}/{name}").touch()
 _study = _start("{name}", globals())
-_time.sleep({seconds})"""
+while not _Path("{root}/{other}").exists():
+    _time.sleep(0.1)
+_time.sleep(8)"""
 
 
 def test_one_connection_is_enough(tmp_path, lone):
     house = house_on(tmp_path, lone)
-    for name, seconds in (("01_segmentation", 10), ("02_lifecycle", 0)):
-        house.notebook(name, HOLD.format(name=name, seconds=seconds))
+    both = ("01_segmentation", "02_lifecycle")
+    for name, other in (both, both[::-1]):
+        house.notebook(name, HOLD.format(root=tmp_path, name=name, other=other))
     done = house.cam("report", "acme")
     assert done.returncode == 0, done.stderr
     noted = [line for line in done.stderr.splitlines() if "data.engine" in line]
     assert len(noted) == 1 and 'too many connections for role "lone". One that is free is enough.' in noted[0]
     assert noted[0].endswith("It is tried again once another study has ended.")
-    assert done.stdout.count(" done ") == 5 and done.stderr.count("02_lifecycle: done") == 1
+    assert done.stdout.count(" done ") == 5 and all(done.stderr.count(f"{name}: done") == 1 for name in both)
 
 
 def test_a_server_whose_one_connection_is_taken_is_no_fault_of_a_study(tmp_path, lone):
