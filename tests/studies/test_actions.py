@@ -130,7 +130,9 @@ def test_who_costs_more_than_he_brings_has_no_gain_at_stake(shops):
     losing = pd.concat([pd.DataFrame([row | {"is_losing": True}]), table], ignore_index=True)
     first, *others = actions.announce(study, losing).lines
     assert (
-        first.note.startswith("So far they have cost €1,234 more than they brought.")
+        first.note.startswith(
+            "So far, discounted to their first day, they have cost €1,234 more than they brought."
+        )
         and "no gain" in first.note
     )
     assert "before what serving them costs" in first.note and all(
