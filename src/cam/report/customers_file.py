@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from cam.data.engine import identifier, literal, workspace
+from cam.data.engine import MEMORY_ALONE, identifier, literal, workspace
 
 #: Customers of one join: more are joined some after others, in the order of their ids, so that no join must spill.
 AT_ONCE = 2_000_000
@@ -32,12 +32,9 @@ def write_customers(
         Customers of one join.
     """
     with tempfile.TemporaryDirectory(prefix="cam-") as spill, workspace(Path(spill)) as connection:
-        ids = " UNION ALL ".join(f"SELECT customer_id FROM {_rows(path)}" for path in [*scores, *others])
-        ids = ids or "SELECT CAST(NULL AS VARCHAR) AS customer_id"
-        connection.execute(
-            f"CREATE TABLE everyone AS SELECT DISTINCT customer_id FROM ({ids}) WHERE customer_id IS NOT NULL "
-            "ORDER BY customer_id"
-        )
+        # No study runs any more, so there is room.
+        connection.execute(f"SET memory_limit = '{MEMORY_ALONE}'")
+        _gather(connection, [*scores, *others])
         firsts = connection.execute(
             f"SELECT customer_id FROM everyone WHERE rowid % {at_once} = 0 ORDER BY customer_id"
         ).fetchall()
@@ -53,6 +50,18 @@ def write_customers(
             _copy(connection, _joined(connection, scores, within), parts[-1])
         files = ", ".join(literal(str(path)) for path in parts)
         _copy(connection, f"SELECT * FROM read_parquet([{files}])", target)
+
+
+def _gather(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path]) -> None:
+    """Make the table of everyone, in order: file after file those who are not there yet, as few as can be at once."""
+    connection.execute("CREATE TABLE met (customer_id VARCHAR)")
+    for path in paths:
+        connection.execute(
+            f"INSERT INTO met SELECT DISTINCT customer_id FROM {_rows(path)} ANTI JOIN met USING (customer_id) "
+            "WHERE customer_id IS NOT NULL"
+        )
+    connection.execute("CREATE TABLE everyone AS SELECT customer_id FROM met ORDER BY customer_id")
+    connection.execute("DROP TABLE met")
 
 
 def _joined(connection: duckdb.DuckDBPyConnection, scores: Sequence[Path], within: str = "true") -> str:

@@ -90,9 +90,9 @@ def left_out(
     lines = [" ".join(cell for cell in row if cell) for row in cut]
     if not any(lines):
         return []
-    needed = [
-        source.named.get(column.name, column.name) for column in TABLES[table].columns if column.required
-    ]
+    # A file that is only looked at is no table yet.
+    columns = TABLES[table].columns if table in TABLES else ()
+    needed = [source.named.get(column.name, column.name) for column in columns if column.required]
     places = [names.index(name) for name in needed if name in names]
     for row, line in zip(cut, lines, strict=True):
         is_row = len(row) == len(names) and bool(places) and all(row[place].strip() for place in places)
