@@ -31,7 +31,9 @@ def buying(study: Study) -> Touched | CannotSay:
     """Compare who bought again within lifecycle.ticket_days after a touch with others of the same standing."""
     log, known = study.tables["transactions"], study.summary(study.as_of)
     followed = fitted_customers(known)
-    if followed is not known:
+    if followed is not known:  # drawn once, and asked by every family of touches
+        ids = followed.select("customer_id")
+        followed = study.engine.create_table("touches_followed", ids, overwrite=True)
         log = log.semi_join(followed, "customer_id")
     spans = purchase_spans(log, as_of=study.as_of)
     last = study.as_of - timedelta(days=follow_days(study))

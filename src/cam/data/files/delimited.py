@@ -163,6 +163,7 @@ def text_table(table: str, path: Path, source: Source, *, to: Path) -> TextTable
     refuse_columns(table, path, len(fields))
     names = unique_names(table, path, given or fields)
     filled = tuple(name or f"column{index + 1}" for index, name in enumerate(names))
+    csv.field_size_limit(_LONGEST)  # as in line_fault: a long line below the last row is no fault of Python's
     told = left_out(table, path, csv.reader(foot, delimiter=delimiter), filled, source)
     return TextTable(path, readable, filled, delimiter, above, not given, (*([note] if note else []), *told))
 
