@@ -249,6 +249,18 @@ def test_a_full_disk_while_a_study_runs_publishes_nothing(own_house: House) -> N
     }
 
 
+def test_what_studies_left_is_kept_before_their_report_is_put_together(own_house: House) -> None:
+    own_house.client()
+    module = own_house.root / "src" / "cam" / "report" / "assemble.py"
+    sound = module.read_text()
+    fault = "raise OSError(28, 'No space left on device', 'workbook.xlsx')"
+    module.write_text(sound.replace("        lines = reconcile(params, prepared)", f"        {fault}", 1))
+    assert own_house.cam("report", "acme", *ONE).returncode == 2
+    module.write_text(sound)
+    assert own_house.cam("report", "acme", *ONE).returncode == 0
+    assert record(own_house.root / "reports" / "acme")["kept"] == ["01_segmentation"]
+
+
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root may mount a small disk")
 def test_a_full_disk_leaves_the_last_report(house: House, tmp_path: Path) -> None:
     disk = tmp_path / "disk"

@@ -181,20 +181,19 @@ def run_report(
         results = run_jobs(jobs, timeout=options.timeout, progress=progress, most=alone)
         if any(result.status == "no room" for result in results):
             raise OSError(errno.ENOSPC, "No space left on device")  # workplace says it to the user
+        seconds["studies"] = time.monotonic() - began
+        began = time.monotonic()
+        _remember_done(staging, results, kept, places)  # whatever comes now, what is there is not made again
+        seconds["keep"] = time.monotonic() - began
         lost = next((result for result in results if result.status == "no engine"), None)
         if lost:
-            _remember_done(staging, results, kept, places)  # what is there need not be asked for again
             raise EngineError(lost.message)
-        seconds["studies"] = time.monotonic() - began
         began = time.monotonic()
         progress("", "writing the report", 0, 0)
         ends = {result.name: result for result in results}
         assemble(staging, params, prepared, pages, ends, earlier=earlier)
-        seconds["report"] = time.monotonic() - began
-        began = time.monotonic()
-        _remember_done(staging, results, kept, places)
         shutil.rmtree(staging / ".studies", ignore_errors=True)
-        seconds["keep"] = time.monotonic() - began
+        seconds["report"] = time.monotonic() - began
         keep_paces(params.client.id, results, seconds)
         made, fault = None, ""
         if options.browser:
