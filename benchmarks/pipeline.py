@@ -167,7 +167,7 @@ def tasks(engine: Any, orders: Any, folder: Path, *, n: int) -> dict[str, Callab
     from cam.reduce.cohort_revenue import cohort_members, cohort_revenue, cohort_sizes
     from cam.reduce.states import activity_patterns, customer_patterns, month_of
     from cam.reduce.summary import customer_summary
-    from cam.reduce.worth import SPEND_UNIT, customer_worth, worth_cells
+    from cam.reduce.worth import customer_worth, worth_cells
     from cam.studies.spend import counted_spend
 
     keys = ["frequency", "recency", "T", "spend_frequency"]
@@ -200,8 +200,7 @@ def tasks(engine: Any, orders: Any, folder: Path, *, n: int) -> dict[str, Callab
 
     def fit() -> None:
         people = engine.read_parquet(folder / "summary.parquet")
-        table = worth_cells(people).order_by(keys).execute().astype({"spend_units": "float64"})
-        table["spend_sum"] = table["spend_units"] / SPEND_UNIT
+        table = worth_cells(people).order_by(keys).execute()
         spent = counted_spend(people)
         found = table, spent, fit_bg_nbd(table), fit_gamma_gamma(spent)
         (folder / "fits.pickle").write_bytes(pickle.dumps(found))
@@ -211,7 +210,7 @@ def tasks(engine: Any, orders: Any, folder: Path, *, n: int) -> dict[str, Callab
         several = [buying, *bootstrap(buying, table, n_draws=DRAWS, seed=1)]
         spends = [spend, *bootstrap(spend, spent, n_draws=DRAWS, seed=2)]
         scored, _sums = score_cells(several, table, horizon=52, discount=0.002)
-        kept = scored.drop(columns=["spend_units", "spend_sum", "n_customers"])
+        kept = scored.drop(columns=["spend_sum", "n_customers"])
         kept = kept.drop_duplicates(["frequency", "recency", "T"])
         by_frequency = spend_by_frequency(spends, sorted(table["spend_frequency"].unique()))
         worth = customer_worth(

@@ -155,6 +155,10 @@ add("behaviour.order_levels", lambda t: behaviour.order_levels(t.transactions, "
 add("behaviour.merge_levels", lambda t: behaviour.merge_levels(levels(t), places=places(t)))
 add("behaviour.level_counts", lambda t: behaviour.level_counts(levels(t)))
 add("behaviour.mix_sums", lambda t: behaviour.mix_sums(levels(t)))
+add(
+    "behaviour.order_value_quantiles",
+    lambda t: behaviour.order_value_quantiles(orders(t), low=0.005, high=0.995),
+)
 add("behaviour.ratio_sums", lambda t: behaviour.ratio_sums(orders(t), top="discount", bottom="price"))
 add("behaviour.discount_depth", lambda t: behaviour.discount_depth(orders(t), limits=[0, 0.1, 0.2]))
 add("behaviour.week_cells", lambda t: behaviour.week_cells(orders(t)))

@@ -96,6 +96,21 @@ def test_the_order_of_rows_and_what_comes_later_change_nothing(place):
         pd.testing.assert_frame_equal(one, other)
 
 
+@pytest.mark.parametrize("n", [1, 2, 7, 400])
+def test_quantiles_of_order_values_are_those_of_numpy(place, n):
+    lines = log().head(n).assign(order_id=None)
+    bought = place("beh_lines", lines[["revenue"]])
+    (found,) = behaviour.order_value_quantiles(bought, low=0.005, high=0.9).execute().to_dict("records")
+    positive = lines.loc[lines["revenue"] > 0, "revenue"]
+    assert list(found.values()) == pytest.approx(list(np.quantile(positive, [0.005, 0.9])), abs=1e-9)
+    (none,) = (
+        behaviour.order_value_quantiles(bought.filter(bought.revenue > 1e6), low=0.1, high=0.9)
+        .execute()
+        .to_dict("records")
+    )
+    assert all(pd.isna(value) for value in none.values())
+
+
 @pytest.mark.parametrize("column", ["channel", "category"])
 def test_sums_of_the_mix_against_pandas(place, column):
     lines = log()

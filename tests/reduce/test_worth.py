@@ -40,10 +40,10 @@ def odd_log() -> pd.DataFrame:
 def in_plain_pandas(people: pd.DataFrame) -> pd.DataFrame:
     own = people["monetary_value"].fillna(0).clip(lower=0)
     table = people[KEYS].assign(
-        spend_frequency=np.where(own > 0, people["frequency"], 0), spend_units=np.floor(own * 10_000 + 0.5)
+        spend_frequency=np.where(own > 0, people["frequency"], 0), units=np.floor(own * 10_000 + 0.5)
     )
-    grouped = table.groupby([*KEYS, "spend_frequency"])["spend_units"]
-    return grouped.agg(n_customers="size", spend_units="sum").reset_index()
+    grouped = table.groupby([*KEYS, "spend_frequency"])["units"].agg(n_customers="size", units="sum")
+    return grouped.assign(spend_sum=grouped.pop("units") / 10_000).reset_index()
 
 
 @pytest.fixture
@@ -54,10 +54,7 @@ def histories(place):
 
 
 def scored_cells(cells: pd.DataFrame, fits=FITS) -> pd.DataFrame:
-    table = cells.astype({"spend_units": float}).assign(
-        spend_sum=lambda each: each["spend_units"] / SPEND_UNIT
-    )
-    scored, _ = score_cells(fits, table, horizon=52, discount=0.002)
+    scored, _ = score_cells(fits, cells, horizon=52, discount=0.002)
     return scored
 
 
@@ -187,7 +184,7 @@ def test_the_sum_of_own_spend_is_exact_and_no_customer_is_lost(histories):
     people, table = histories
     cells = worth_cells(table).execute()
     assert cells["n_customers"].sum() == len(people)
-    units = sum(int(value) for value in cells["spend_units"])
+    units = sum(round(value * SPEND_UNIT) for value in cells["spend_sum"])
     own = people["monetary_value"].fillna(0).clip(lower=0)
     assert units == int(np.floor(own * SPEND_UNIT + 0.5).sum())
 

@@ -116,7 +116,7 @@ def test_what_is_at_stake_adds_up_to_study_03_s_total(client):
     whole = valued.at_stake(study, at, np.array([True, True]))
     total = next(
         each
-        for each in clv.totals(study, ahead.worth)
+        for each in clv.totals(study, valued._worth(study, ahead.histories, ahead.margin))
         if isinstance(each, Estimate) and each.figure == "residual_clv_total" and not each.segment
     )
     assert whole.value == pytest.approx(total.value, rel=1e-9)

@@ -160,6 +160,52 @@ def level_counts(pairs: ir.Table) -> ir.Table:
     return pairs.group_by("level").aggregate(n_orders=_n_orders(pairs))
 
 
+def order_value_quantiles(bought: ir.Table, *, low: float, high: float) -> ir.Table:
+    """Find how much orders are worth at the two ends of their distribution; what brought nothing is left aside.
+
+    Turns *revenue* into *low, high*.
+
+    Parameters
+    ----------
+    bought : ibis.Table
+        One row per order: ``revenue`` (decimal).
+    low, high : float
+        Shares of the orders below.
+
+    Returns
+    -------
+    ibis.Table
+        One row: ``low`` and ``high`` (float), each between the two orders nearest to it; missing without any order.
+
+    Notes
+    -----
+    Worked out from the counts of equal amounts: an engine's own quantile keeps every order in memory.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> bought = ibis.memtable(pd.DataFrame({"revenue": [0.0, 1.0, 2.0, 2.0, 5.0]}))
+    >>> order_value_quantiles(bought, low=0.5, high=0.9).execute().round(6).values.tolist()
+    [[2.0, 4.1]]
+    """
+    positive = bought.filter(bought.revenue > 0)
+    counted = positive.group_by("revenue").aggregate(n=positive.count())
+    counted = counted.select(
+        revenue=counted.revenue.cast("float64"),
+        upto=counted.n.sum().over(order_by=counted.revenue, rows=(None, 0)).cast("float64"),
+        total=counted.n.sum().over().cast("float64"),
+    )
+    return counted.aggregate(low=_between(counted, low), high=_between(counted, high))
+
+
+def _between(counted: ir.Table, share: float) -> ir.FloatingColumn:
+    """Read a quantile off the amounts, each with how many are no larger."""
+    place = (counted.total - 1) * share
+    before = counted.revenue.min(where=counted.upto > place.floor())
+    after = counted.revenue.min(where=counted.upto > place.floor() + 1)
+    return before + (ibis.coalesce(after, before) - before) * (place - place.floor()).max()
+
+
 def mix_sums(pairs: ir.Table) -> ir.Table:
     """Sum what the share of each level rests on, by customer first: orders of one customer are not independent.
 

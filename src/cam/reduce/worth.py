@@ -12,10 +12,10 @@ NEAR = 0.001
 
 
 def worth_cells(histories: ir.Table) -> ir.Table:
-    """Count the customers that share a history, and sum their own mean spend, exactly.
+    """Count the customers that share a history, and sum their own mean spend.
 
     Turns *frequency, recency, T, monetary_value* into *frequency, recency, T, spend_frequency, n_customers,
-    spend_units*.
+    spend_sum*.
 
     Parameters
     ----------
@@ -26,14 +26,15 @@ def worth_cells(histories: ir.Table) -> ir.Table:
     -------
     ibis.Table
         One row per distinct combination, in no order. ``spend_frequency`` is the frequency of customers whose mean
-        repeat spend is above 0, else 0; ``spend_units`` (decimal, whole) is the sum of these means x 10,000.
+        repeat spend is above 0, else 0; ``spend_sum`` (money, float) is the sum of these means, each in whole
+        ten-thousandths, so that it is the same in whatever order rows come.
 
     Examples
     --------
     >>> import pandas as pd
     >>> people = pd.DataFrame({"frequency": [1, 1], "recency": [2.0, 2.0], "T": [4.0, 4.0], "monetary_value": [9.5, 0]})
     >>> worth_cells(ibis.memtable(people)).order_by("spend_frequency").execute().astype(float).values.tolist()
-    [[1.0, 2.0, 4.0, 0.0, 1.0, 0.0], [1.0, 2.0, 4.0, 1.0, 1.0, 95000.0]]
+    [[1.0, 2.0, 4.0, 0.0, 1.0, 0.0], [1.0, 2.0, 4.0, 1.0, 1.0, 9.5]]
     """
     marked = histories.select(
         "frequency",
@@ -43,7 +44,7 @@ def worth_cells(histories: ir.Table) -> ir.Table:
         units=_units(histories),
     )
     return marked.group_by(["frequency", "recency", "T", "spend_frequency"]).aggregate(
-        n_customers=marked.count(), spend_units=marked.units.sum()
+        n_customers=marked.count(), spend_sum=marked.units.sum().cast("float64") / SPEND_UNIT
     )
 
 

@@ -112,11 +112,7 @@ def show_mix(study: Study, table: pd.DataFrame) -> ShownTable | CannotSay:
 @needs()
 def values(study: Study, bought: ir.Table) -> pd.DataFrame | CannotSay:
     """Say how large orders are: shares in bins of round limits."""
-    revenue = bought.revenue.cast("float64")
-    positive = bought.filter(revenue > 0).aggregate(
-        low=revenue.quantile(TAIL), high=revenue.quantile(1 - TAIL)
-    )
-    low, high = positive.execute().iloc[0]
+    low, high = reduce.order_value_quantiles(bought, low=TAIL, high=1 - TAIL).execute().iloc[0]
     if pd.isna(low):
         return CannotSay(_("No order has brought anything, so there are no amounts to show."))
     limits = measures.value_limits(float(low), float(high))

@@ -29,7 +29,7 @@ from cam.measures.value.gamma_gamma import (
     fit_gamma_gamma,
 )
 from cam.reduce.summary import cells
-from cam.reduce.worth import SPEND_UNIT, customer_worth, worth_cells
+from cam.reduce.worth import customer_worth, worth_cells
 from cam.show.tables import Col, ShownTable, show_table
 from cam.studies.margin import lacks_margin
 from cam.studies.repeat_buying import MIN_REPEAT, SEED, Fits, Picked, fitted_customers, refit
@@ -125,7 +125,6 @@ def value_base(
         )
     keys = ["frequency", "recency", "T", "spend_frequency"]
     table = worth_cells(customers).order_by(keys).execute()
-    table = table.astype({"spend_units": "float64"}).assign(spend_sum=lambda t: t["spend_units"] / SPEND_UNIT)
     several = [fit, *bootstrap(fit, table, n_draws=value.n_bootstrap, seed=SEED)]
     scored, sums = score_cells(several, table, horizon=horizon_weeks(study), discount=_discount(study))
     rows, spend_fit = spent
@@ -259,7 +258,7 @@ def worth_table(study: Study, customers: ir.Table, worth: Worth) -> ir.Table:
         if _is_for_ever(study, worth)
         else [name for name in worth.cells.columns if name.startswith("dert")]
     )
-    kept = worth.cells.drop(columns=[*hidden, "spend_units", "spend_sum", "n_customers"])
+    kept = worth.cells.drop(columns=[*hidden, "spend_sum", "n_customers"])
     again = kept.duplicated(["frequency", "recency", "T"])
     scored = engine.create_table("scored_cells", kept[~again] if again.any() else kept, overwrite=True)
     spend = None

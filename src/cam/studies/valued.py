@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import ibis
@@ -17,13 +17,15 @@ from cam.measures.value.clv import chance_of_totals, worth_by_draw
 from cam.measures.value.future import outlook, weekly_discount
 from cam.measures.value.renewals import RenewalFits, residual_value
 from cam.measures.value.survivors import periodic_discount
-from cam.reduce.worth import SPEND_UNIT, worth_cells
+from cam.reduce.worth import worth_cells
 from cam.studies import clv, contracts_value, earnings, occasions, profit, repeat_buying, segment_value, spend
 from cam.studies.study import Study, needs
 
 #: Which of the model's outlooks money over the horizon rests on.
 _OUTLOOK = 2
 _KEYS = ["frequency", "recency", "T"]
+#: Cells whose outlook is worked out at once.
+_AT_ONCE = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Ahead:
     histories : ibis.Table or CannotSay
         Of purchases, where customers leave without a word.
     worth : Worth or CannotSay
-        The model's scores of them.
+        The model's scores of them; of the cells no more than :func:`stakes` needs.
     tenures : ibis.Table, CannotSay or None
         Of contracts, where there are any.
     renewals : RenewalFits, CannotSay or None
@@ -113,6 +115,10 @@ def look_ahead(study: Study) -> Ahead:
         contracts_value.scores(study, tenures, ages),
         occasions.scores(study, by_occasion, next_ones),
     )
+    if isinstance(worth, clv.Worth):
+        # Each customer has his or her scores by now; of very many cells all columns would fill the memory.
+        kept = worth.cells[[*_KEYS, "n_customers", "discounted_purchases"]].copy()
+        worth = replace(worth, cells=kept)
     return Ahead(decided, customers, served, margin, histories, worth, tenures, renewals, each)
 
 
@@ -170,8 +176,9 @@ def stakes(study: Study, people: ir.Table, ahead: Ahead, grouped: ir.Table, by: 
         "stake_histories", histories.inner_join(places, "customer_id"), overwrite=True
     )
     keys = [*_KEYS, "spend_frequency"]
-    cells = [worth_cells(seen.filter(seen.place == k)).order_by(keys).execute() for k in range(len(groups))]
-    return _stakes_of_cells(study, worth, groups, cells)
+    cells = (worth_cells(seen.filter(seen.place == k)).order_by(keys).execute() for k in range(len(groups)))
+    table = pd.concat([each.assign(group=number) for number, each in enumerate(cells)], ignore_index=True)
+    return _stakes_of_cells(study, worth, groups, table)
 
 
 def at_stake(study: Study, found: Stakes, chosen: np.ndarray, **segment: str) -> Estimate | None:
@@ -229,19 +236,17 @@ def _places(known: pd.DataFrame, table: pd.DataFrame) -> np.ndarray:
     return order[np.searchsorted(numbers, number(table), sorter=order)]
 
 
-def _stakes_of_cells(
-    study: Study, worth: clv.Worth, groups: pd.DataFrame, cells: list[pd.DataFrame]
-) -> Stakes:
+def _stakes_of_cells(study: Study, worth: clv.Worth, groups: pd.DataFrame, table: pd.DataFrame) -> Stakes:
     """Sum cells by group under the fit and along each axis of its resamples, and read each resample off these."""
     horizon = clv.horizon_weeks(study)
     discount = weekly_discount(study.params.value.annual_discount_rate) or 1e-9
     fit = worth.fits[0]
-    table = pd.concat([each.assign(group=number) for number, each in enumerate(cells)], ignore_index=True)
-    table = table.astype({"spend_units": "float64"}).assign(spend_sum=lambda t: t["spend_units"] / SPEND_UNIT)
-    known = worth.cells.drop_duplicates(_KEYS)
+    # No column more than is needed: of very many customers the cells are what fills the memory.
+    known = worth.cells.loc[~worth.cells.duplicated(_KEYS), [*_KEYS, "discounted_purchases"]]
     place = _places(known, table)
-    slots, slot = np.unique(table[["group", "spend_frequency"]].to_numpy(float), axis=0, return_inverse=True)
-    slot = slot.reshape(-1)
+    numbered = (table["group"].to_numpy(np.int64) << 32) + table["spend_frequency"].to_numpy(np.int64)
+    slots, slot = np.unique(numbered, return_inverse=True)
+    group_of, frequency_of = slots >> 32, (slots & (2**32 - 1)).astype(float)
     weights = table[["n_customers", "spend_sum"]].to_numpy(float).T
 
     def sums(purchases: np.ndarray) -> np.ndarray:
@@ -250,9 +255,12 @@ def _stakes_of_cells(
         )
 
     def moved(theta: np.ndarray) -> np.ndarray:
-        return sums(
-            outlook(fit.at(theta), known, horizon=horizon, discount=discount, is_rough=True)[_OUTLOOK]
-        )
+        there, found = fit.at(theta), np.empty(len(known))
+        for begin in range(0, len(known), _AT_ONCE):
+            some = slice(begin, begin + _AT_ONCE)
+            looked = outlook(there, known.iloc[some], horizon=horizon, discount=discount, is_rough=True)
+            found[some] = looked[_OUTLOOK]
+        return sums(found)
 
     thetas = np.array([each.theta for each in worth.fits[1:]])
     size, axes = np.linalg.eigh(np.atleast_2d(np.cov(thetas.T)))
@@ -266,20 +274,19 @@ def _stakes_of_cells(
     by_draw = np.vstack([centre, sums_of_draws(moved(fit.theta), *ends, coordinates=coordinates)])
     draws, chance = [], []
     spend_fit, rate = worth.spend[0], float(worth.margin[0])
-    scored = known[["discounted_purchases"]].iloc[place].reset_index(drop=True)
-    scored = pd.concat([table, scored], axis=1)
-    for number in range(len(cells)):
-        mine = np.flatnonzero(slots[:, 0] == number)
+    table["discounted_purchases"] = known["discounted_purchases"].to_numpy(float)[place]
+    for number in range(len(groups)):
+        mine = np.flatnonzero(group_of == number)
         frame = pd.DataFrame(
             {
                 "draw": np.repeat(np.arange(len(by_draw)), len(mine)),
-                "spend_frequency": np.tile(slots[mine, 1], len(by_draw)),
+                "spend_frequency": np.tile(frequency_of[mine], len(by_draw)),
                 "discounted_purchases": by_draw[:, mine].ravel(),
                 "discounted_purchases_spend": by_draw[:, len(slots) + mine].ravel(),
             }
         )
         draws.append(worth_by_draw(frame, worth.spend, worth.margin, outlook_name="discounted_purchases"))
-        part = scored[scored["group"] == number]
+        part = table[table["group"] == number]
         _bought, brought = chance_of_totals(fit, spend_fit, part, horizon=horizon, seed=repeat_buying.SEED)
         chance.append((brought * rate) ** 2)
     return Stakes(groups, np.array(draws).T, np.array(chance), worth.picked.bias, None, None)

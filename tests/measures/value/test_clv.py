@@ -23,7 +23,7 @@ from cam.measures.value.clv import (
 from cam.measures.value.gamma_gamma import GammaGammaFit
 from cam.measures.value.nbd import NbdFit
 from cam.measures.value.pareto_nbd import ParetoNbdFit
-from cam.reduce.worth import SPEND_UNIT, customer_worth, worth_cells
+from cam.reduce.worth import customer_worth, worth_cells
 
 HORIZON, DISCOUNT = 52.0, 0.0019
 FITS = {
@@ -53,12 +53,8 @@ def make_people(seed: int = 1, n: int = 400) -> pd.DataFrame:
 
 
 def as_scored_cells(people: pd.DataFrame) -> pd.DataFrame:
-    table = (
-        worth_cells(ibis.memtable(people))
-        .order_by(["frequency", "recency", "T", "spend_frequency"])
-        .execute()
-    )
-    return table.assign(spend_sum=table["spend_units"].astype(float) / SPEND_UNIT)
+    cells = worth_cells(ibis.memtable(people))
+    return cells.order_by(["frequency", "recency", "T", "spend_frequency"]).execute()
 
 
 @pytest.fixture(scope="module")
