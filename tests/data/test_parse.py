@@ -774,28 +774,38 @@ def test_one_file_with_its_dates_in_two_ways(client):
 
 @pytest.mark.parametrize(
     ("name", "unit"),
-    [("金额(万元)", "万元"), ("销售额_千元", "千元"), ("金额（分）", "分"), ("金额 万", "万"),
-     ("Umsatz in TEUR", "TEUR"), ("Umsatz (T€)", "T€"), ("amount_cents", "cents"), ("Revenue ('000)", "'000"),
-     ("Sales in thousands", "thousands"), ("$M", None), ("revenue", None), ("金额", None), ("Absatzsumme", None),
+    [("金额(万元)", ("万元", 10_000)), ("销售额_千元", ("千元", 1000)), ("金额（分）", ("分", 0.01)),
+     ("金额 万", ("万", 10_000)), ("金额(百万元)", ("百万元", 1e6)), ("营收（亿）", ("亿", 1e8)),
+     ("Umsatz in TEUR", ("TEUR", 1000)), ("Umsatz (T€)", ("T€", 1000)), ("amount_cents", ("cents", 0.01)),
+     ("Revenue ('000)", ("'000", 1000)), ("Sales in thousands", ("thousands", 1000)), ("Umsatz Tsd", ("Tsd", 1000)),
+     ("Umsatz Mio EUR", ("Mio", 1e6)), ("Umsatz Mrd.", ("Mrd", 1e9)), ("amount (minor units)", ("minor units", 0.01)),
+     ("sales in millions", ("millions", 1e6)), ("Umsatz k€", ("k€", 1000)), ("amount M€", ("M€", 1e6)),
+     ("$M", None), ("revenue", None), ("金额", None), ("Absatzsumme", None),
      ("Amount 2000", None), ("percentage", None), ("分店金额", None), ("万达金额", None), ("Amt $", None)],
 )  # fmt: skip
 def test_a_column_that_names_a_unit_is_told(client, name, unit):
     data = f"customer_id,order_date,{name}\na,{DAY},1.5\n"
-    notes = client.orders(data, columns={"revenue": name})[0]["notes"]
-    wanted = f"{name}: its name says {unit}, and its amounts are read as they stand; if they are not in whole units of "
-    assert [note for note in notes if "its name says" in note] == (
-        [wanted + "the currency, export them so"] if unit else []
-    )
+    review, _ = client.orders(data, columns={"revenue": name})
+    wanted = [{"column": name, "unit": unit[0], "worth": unit[1]}] if unit else []
+    assert review["units"] == wanted and review["revenue_kept"] == "1.5"
+    review, _ = client.orders(data, columns={"revenue": name}, unit=1)
+    assert review["units"] == [] and review["revenue_kept"] == "1.5"
 
 
 def test_ids_that_one_file_of_several_has_without_their_zeros(client):
     client.write("a.csv", HEADER + f"007,{DAY},1\n0120,{DAY},1\n9,{DAY},1\n")
     client.write("b.csv", HEADER + f"7,{DAY},1\n120,{DAY},1\n5,{DAY},1\n")
     source = {"path": ["a.csv", "b.csv"]}
-    notes = client.prepare({"transactions": source}).review["tables"]["transactions"]["notes"]
-    assert notes == [
-        "2 customer_ids stand with zeros in front and without, such as 0120 and 120, and count as different customers; "
-        "options.id_width fills the zeros up"
-    ]
+
+    def found(**given):
+        prepared = client.prepare({"transactions": source}, **given)
+        return prepared.review["tables"]["transactions"]["without_zeros"]
+
+    assert found() == {"n": 2, "long": "0120", "short": "120"}
+    assert found(customer_ids="hashed") == {"n": 2}  # the report says so, and must show nobody's id
     client.write("b.csv", HEADER + f"010,{DAY},1\n")
-    assert client.prepare({"transactions": source}).review["tables"]["transactions"]["notes"] == []
+    assert found() is None
+    client.write(
+        "a.csv", HEADER + f"007,{DAY},1\n7,{DAY},1\n"
+    )  # both in one file, as where two were put together
+    assert found() == {"n": 1, "long": "007", "short": "7"}

@@ -89,6 +89,38 @@ def test_revenue_with_the_wrong_sign_is_no_yes(client) -> None:
     )
 
 
+def test_amounts_whose_column_says_a_unit_are_no_yes_until_somebody_says_what_one_is_worth(client) -> None:
+    log = orders().rename(columns={"revenue": "金额(万元)"})
+    source = {"path": "transactions.csv", "columns": {"revenue": "金额(万元)"}}
+    study = client({"transactions": log}, data={"transactions": source})
+    found = reviewed(study)
+    assert found.verdict.startswith("Not yet: what comes first here")
+    assert found.cautions == (
+        "transactions: the column 金额(万元) says 万元 by its name, and its amounts count as they stand. If one is "
+        "worth 10,000, set data.transactions.options.unit: 10000; if they are in whole units of the currency, set it "
+        "to 1.",
+    )
+    assert found.cautions[0] in notes(study.prepared) and found.cautions[0] not in found.remarks
+    settled = reviewed(
+        client({"transactions": log}, data={"transactions": source | {"options": {"unit": 1}}})
+    )
+    assert settled.verdict.startswith("Yes: the data can be used.") and not settled.cautions
+    use("zh")
+    assert "列名写明单位为万元" in reviewed(study).cautions[0]
+    use("en")
+
+
+def test_ids_with_zeros_and_without_come_first(client) -> None:
+    log = orders().assign(customer_id=[f"{'00' if k % 2 else ''}{k % 20 + 1}" for k in range(400)])
+    more = log.head(20).assign(customer_id=[f"{'' if k % 2 else '00'}{k % 20 + 1}" for k in range(20)])
+    found = reviewed(client({"transactions": pd.concat([log, more])}))
+    assert found.verdict.startswith("Yes: the data can be used.")
+    assert found.cautions[0] == (
+        "transactions: 20 customer ids stand with zeros in front and without, such as 001 and 1, and count as "
+        "different customers. If a spreadsheet took the zeros off, data.transactions.options.id_width fills them up."
+    )
+
+
 def test_orders_of_a_far_year_come_first_with_the_day_that_all_counts_from(client) -> None:
     far = pd.DataFrame(
         [{"customer_id": "c05", "order_date": date(year, 5, 5), "revenue": 9.0} for year in (2031, 2099)]

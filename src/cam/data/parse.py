@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -27,7 +28,7 @@ from cam.data.one_pass import (
     with_dates,
 )
 from cam.data.people.privacy import personal_columns
-from cam.data.types.evidence import order_notes
+from cam.data.types.evidence import ids_without_zeros, order_notes, said_unit
 from cam.data.types.expressions import (
     as_number,
     blank,
@@ -77,6 +78,10 @@ class Parsed:
         Those that failed for at least one row.
     notes : tuple of str
         Decisions that a reader should know, such as the order of day and month.
+    units : tuple of dict
+        Columns of amounts whose names say a unit that ``options.unit`` does not: ``column``, ``unit`` and ``worth``.
+    without_zeros : dict or None
+        Ids that stand with zeros in front and without, as from :func:`cam.data.types.evidence.ids_without_zeros`.
     signs : tuple of str
         Currencies that the amounts themselves name: their ISO code, or the sign where it fits several.
     candidate : Candidate or None
@@ -93,6 +98,8 @@ class Parsed:
     n_rows: int
     checks: tuple[Check, ...]
     notes: tuple[str, ...]
+    units: tuple[dict[str, Any], ...]
+    without_zeros: dict[str, Any] | None
     signs: tuple[str, ...]
     candidate: Candidate | None
     copies: str
@@ -159,7 +166,7 @@ def parse(
     for name, (_, said) in dates.items():
         notes += [Note(note.words, **(note.values | {"column": name})) for note in said]
     people = CUSTOMERS if typed.candidate and typed.candidate.is_final else typed.relation
-    notes += order_notes(connection, raw, source, typed.relation, mapping.get("revenue"), people=people)
+    notes += order_notes(connection, raw, source, typed.relation, mapping.get("revenue"))
     own = ", ".join(map(identifier, raw.own_columns))
     options = source.options
     named = [*options.line_value, options.multiply_by, options.states.column if options.states else None]
@@ -172,10 +179,24 @@ def parse(
         n_rows=typed.n_rows,
         checks=failed,
         notes=tuple(notes),
+        units=_units(raw, source, mapping),
+        without_zeros=ids_without_zeros(connection, raw, people),
         signs=tuple(sorted(signs)),
         candidate=typed.candidate,
         copies=f"SELECT {COPY if COPY in raw.columns else f'hash({own})'} AS {COPY} FROM {raw.relation}",
     )
+
+
+def _units(raw: Raw, source: Source, mapping: Mapping[str, str]) -> tuple[dict[str, Any], ...]:
+    """The units that names of columns of amounts say, as long as nobody has said what one is worth."""
+    if source.options.unit is not None:
+        return ()
+    found = []
+    for name, origin in mapping.items():
+        column = TABLES[raw.table].column(name)
+        if (name == "_cam_refund" or (column and column.kind == "money")) and (said := said_unit(origin)):
+            found.append({"column": origin, "unit": said[0], "worth": said[1]})
+    return tuple(found)
 
 
 def _readings(

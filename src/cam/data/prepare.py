@@ -378,6 +378,8 @@ def _clean(
         "columns": list(parsed.columns),
         "columns_unused": list(parsed.unused),
         "columns_personal": dict(parsed.personal),
+        "units": list(parsed.units),
+        "without_zeros": parsed.without_zeros,
         "notes": [str(note) for note in parsed.notes],
         "notes_in_parts": [parts(note) for note in parsed.notes],
     }

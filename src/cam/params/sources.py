@@ -75,6 +75,12 @@ class Options(Section):
         min_length=1,
         description="column that revenue is multiplied by, where it is the price of one unit",
     )
+    unit: float | None = Field(
+        None,
+        ge=0.001,
+        le=1_000_000_000,
+        description="what one of its amounts is worth, such as 10000 for 万元 or 0.01 for cents",
+    )
     refund_prefix: str | None = Field(
         None, min_length=1, description="what the order_id of a refund begins with, such as C"
     )

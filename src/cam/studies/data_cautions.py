@@ -15,7 +15,7 @@ from cam.language import translate as _
 from cam.params import Params
 from cam.schema import TABLES
 from cam.studies.gates import nobody_bought
-from cam.studies.reconciliation import beyond, gaps, reason_text
+from cam.studies.reconciliation import beyond, gaps, reason_text, unsaid_units, without_zeros
 
 #: From these shares on, something is worth a word.
 _DROPPED, _UNJOINED, _COPIED, _OUT_OF_LINE = 0.01, 0.05, 0.001, 0.01
@@ -49,7 +49,8 @@ def cautions(params: Params, prepared: Prepared, seen: Profile) -> list[str]:
     list of str
         Sentences, the gravest first.
     """
-    said = [*_nobody(seen), *gaps(prepared), *_holes(prepared, seen)]
+    said = [*_nobody(seen), *unsaid_units(prepared), *gaps(prepared), *without_zeros(prepared)]
+    said += _holes(prepared, seen)
     said += [*_dropped(params, prepared), *_unjoined(seen)]
     log = seen.tables.get("transactions")
     if log is not None:
@@ -71,7 +72,7 @@ def is_grave(prepared: Prepared, seen: Profile) -> bool:
     -------
     bool
     """
-    return bool(_nobody(seen) or beyond(prepared))
+    return bool(_nobody(seen) or unsaid_units(prepared) or beyond(prepared))
 
 
 def _nobody(seen: Profile) -> list[str]:

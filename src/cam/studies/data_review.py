@@ -21,7 +21,7 @@ from cam.show.canvas import new_axes
 from cam.show.figures.data_review import month_bars
 from cam.studies.data_cautions import cautions, is_grave
 from cam.studies.readiness import Answer, answers, answers_of
-from cam.studies.reconciliation import gaps, matches, notes, reconcile
+from cam.studies.reconciliation import gaps, matches, notes, reconcile, unsaid_units, without_zeros
 from cam.studies.study import Study
 
 _TIMES = {column for table in TABLES.values() for column in table.time}
@@ -160,7 +160,7 @@ def review(params: Params, prepared: Prepared, seen: Profile) -> DataReview:
         if care
         else _("Yes: the data can be used. Nothing stands out that would have to be looked at first.")
     )
-    told = {*gaps(prepared), *matches(prepared)}
+    told = {*unsaid_units(prepared), *gaps(prepared), *without_zeros(prepared), *matches(prepared)}
     account = reconcile(params, prepared)
     return DataReview(
         verdict=verdict,

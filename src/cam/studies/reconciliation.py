@@ -198,7 +198,7 @@ def notes(prepared: Prepared) -> list[str]:
     -------
     list of str
     """
-    said = gaps(prepared)
+    said = [*unsaid_units(prepared), *gaps(prepared), *without_zeros(prepared)]
     for name, table in prepared.review["tables"].items():
         if table["exact_copies"]:
             # What stands twice counts twice; a key would have been refused.
@@ -307,6 +307,66 @@ def matches(prepared: Prepared) -> list[str]:
         )
         for match in prepared.review["match"]
     ]
+
+
+def unsaid_units(prepared: Prepared) -> list[str]:
+    """Notice columns of amounts whose names say a unit, while nobody has said what one of it is worth.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The client's checked tables.
+
+    Returns
+    -------
+    list of str
+        Sentences; :func:`notes` begins with them.
+    """
+    words = (
+        "{table}: the column {column} says {unit} by its name, and its amounts count as they stand. If one is worth "
+        "{worth}, set data.{name}.options.unit: {value}; if they are in whole units of the currency, set it to 1."
+    )
+    return [
+        sentence(
+            words,
+            table=_(name),
+            column=each["column"],
+            unit=each["unit"],
+            worth=f"{each['worth']:,.10g}",
+            name=name,
+            value=f"{each['worth']:.10g}",
+        )
+        for name, table in prepared.review["tables"].items()
+        for each in table["units"]
+    ]
+
+
+def without_zeros(prepared: Prepared) -> list[str]:
+    """Notice ids that stand with zeros in front and without, and so count as different customers.
+
+    Parameters
+    ----------
+    prepared : Prepared
+        The client's checked tables.
+
+    Returns
+    -------
+    list of str
+        Sentences; :func:`notes` has them near its beginning.
+    """
+    said = []
+    for name, table in prepared.review["tables"].items():
+        if found := table["without_zeros"]:
+            words = (
+                "{table}: {n} customer ids stand with zeros in front and without, such as {long} and {short}, and "
+                "count as different customers. If a spreadsheet took the zeros off, data.{name}.options.id_width "
+                "fills them up."
+                if "long" in found
+                else "{table}: {n} customer ids stand with zeros in front and without, and count as different "
+                "customers. If a spreadsheet took the zeros off, data.{name}.options.id_width fills them up."
+            )
+            said.append(sentence(words, table=_(name), name=name, **found))
+    return said
 
 
 def gaps(prepared: Prepared) -> list[str]:

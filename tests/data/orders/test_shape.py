@@ -507,3 +507,81 @@ def test_a_negative_number_at_a_negative_price_is_no_purchase(client):
         "revenue and n are both below 0 in 1 rows; these count as refunds, not as purchases"
         in review["notes"]
     )
+
+
+# --- amounts in thousands, or in hundredths -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("unit", "given", "meant"),
+    [
+        (10_000, "1.234567", "12345.67"),
+        (10_000, "0.0049", "49.00"),
+        (10_000, "￥2 000.5", "20005000.00"),
+        (10_000, "(3.2)", "-32000.00"),
+        (10_000, "1.2349995", "12350.00"),  # 12,349.995: half a cent, rounded once
+        (10_000, "1.23499949", "12349.99"),
+        (0.01, "1999", "19.99"),
+        (0.01, "199.5", "2.00"),
+        (1_000_000, "1.23456789", "1234567.89"),
+        (1_000_000_000, "0.00123456789", "1234567.89"),
+        (1000, "1,234.5", "1234500.00"),
+    ],
+)
+def test_an_amount_is_multiplied_by_its_unit_to_the_cent(client, unit, given, meant):
+    data = f'customer_id,order_date,revenue\na,2024-01-01,"{given}"\nb,2024-01-02,1\n'
+    review, rows = client.orders(data, unit=unit, client={"currency": "CNY"})
+    assert str(rows[0][2]) == meant and balanced(review)
+    shown = f"{unit:,.10g}"
+    assert f"revenue: amounts are multiplied by {shown}" in review["notes"]
+
+
+@pytest.mark.parametrize("kind", ["DOUBLE", "DECIMAL(12,4)", "BIGINT", "VARCHAR"])
+def test_a_unit_multiplies_numbers_of_every_type(client, kind):
+    duckdb.sql(
+        f"COPY (SELECT 'a' AS customer_id, DATE '2024-01-01' AS order_date, CAST(CAST(n AS DECIMAL(12,4)) AS {kind}) "
+        f"AS revenue FROM (VALUES (3.0), (12.0)) AS t(n)) TO '{client.folder}/orders.parquet' (FORMAT parquet)"
+    )
+    made = client.prepare({"transactions": {"path": "orders.parquet", "options": {"unit": 1000}}})
+    found = duckdb.sql(f"SELECT revenue FROM '{made.path('transactions')}' ORDER BY 1").fetchall()
+    assert [str(revenue) for (revenue,) in found] == ["3000.00", "12000.00"]
+    assert balanced(made.review["tables"]["transactions"])
+
+
+def test_a_unit_multiplies_what_was_paid_back_and_the_price_of_one(client):
+    data = "customer_id,order_date,price,n,back\na,2024-01-01,1.5,3,0.5\n"
+    review, rows = client.orders(
+        data, unit=100, columns={"revenue": "price"}, multiply_by="n", refund_column="back"
+    )
+    assert [str(row[2]) for row in rows] == ["400.00"] and balanced(review)
+
+
+def test_what_a_unit_makes_too_large_or_cannot_read_is_found(client):
+    header = "customer_id,order_date,revenue\n"
+    told = client.refused(lambda: client.orders(header + "a,2024-01-01,900000000000\n", unit=10_000))
+    assert (
+        "1 of 1 rows has a revenue that cannot be read (first rows: 1; such as '900000000000 x 10000')"
+        in told
+    )
+    told = client.refused(lambda: client.orders(header + "a,2024-01-01,1\nb,2024-01-01,x1\n", unit=10_000))
+    assert "1 of 2 rows has a revenue that cannot be read (first rows: 2; such as 'x1')" in told
+    duckdb.sql(
+        f"COPY (SELECT 'a' AS customer_id, DATE '2024-01-01' AS order_date, 9e11 AS revenue) "
+        f"TO '{client.folder}/large.parquet' (FORMAT parquet)"
+    )
+    source = {"path": "large.parquet", "options": {"unit": 10_000}}
+    assert "revenue that cannot be read" in client.refused(lambda: client.prepare({"transactions": source}))
+
+
+def test_a_unit_is_refused_where_amounts_say_their_own_or_there_are_none(client):
+    data = "customer_id,order_date,revenue\na,2024-01-01,1.2万\nb,2024-01-02,5\n"
+    told = client.refused(lambda: client.orders(data, unit=10_000))
+    assert "column 'revenue' has 1 amounts with a unit of their own, such as '1.2万'" in told
+    client.write("orders.csv", "customer_id,order_date,revenue\na,2024-01-01,5\n")
+    client.write("answers.csv", "customer_id,response_date,nps\na,2024-01-01,9\n")
+    tables = {
+        "transactions": {"path": "orders.csv"},
+        "responses": {"path": "answers.csv", "options": {"unit": 100}},
+    }
+    told = client.refused(lambda: client.prepare(tables))
+    assert "responses: options.unit says what one of its amounts is worth, and it has none" in told

@@ -221,3 +221,14 @@ def test_a_file_is_never_written_over_and_nothing_is_left_behind(tmp_path):
         place("data: {surprise: 1}", tmp_path / "params" / "other.yaml")
     assert path.read_text() == text
     assert [found.name for found in path.parent.iterdir()] == ["acme.yaml"]
+
+
+def test_a_unit_in_a_column_s_name_is_asked_about(tmp_path):
+    orders = tmp_path / "orders.csv"
+    orders.write_text(ORDERS.replace("amount", "amount (TEUR)"))
+    text = written(tmp_path, orders)
+    assert "amount (TEUR): is one of its amounts worth 1,000, as TEUR in its name says? If not, write 1" in (
+        " ".join(text.replace("#", " ").split())
+    )
+    assert "# ? options: {unit: 1000}" in text
+    assert accepted(text.replace("# ? options", "options")).data.transactions.options.unit == 1000

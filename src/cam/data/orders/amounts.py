@@ -153,6 +153,74 @@ def _amounts(raw: Raw, source: Source) -> list[str]:
     return [name for name in dict.fromkeys(found) if name and raw.columns[name] == "VARCHAR"]
 
 
+def in_units(
+    connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, place: str
+) -> tuple[Raw, Source]:
+    """Turn amounts that are thousands, or hundredths, into the currency's own units.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    raw : Raw
+        As read.
+    source : Source
+        Its entry in the parameter file.
+    place : str
+        The parameter file, for messages.
+
+    Returns
+    -------
+    tuple of Raw and Source
+        A value that cannot be read stays as it is, so that it is found.
+
+    Raises
+    ------
+    DataError
+        If the table has no amounts, or some of them say a unit of their own.
+    """
+    unit = source.options.unit
+    if unit in (None, 1):
+        return raw, source
+    asked = [column.name for column in TABLES[raw.table].columns if column.kind == "money"]
+    found = dict.fromkeys(column_of(raw, source, name) for name in asked)
+    if source.options.refund_column:
+        found[find_column(source.options.refund_column, raw.own_columns)] = None
+    amounts = [name for name in found if name]
+    if not amounts:
+        raise DataError(
+            f"{raw.table}: options.unit says what one of its amounts is worth, and it has none.\n"
+            f"    Take unit out of data.{raw.table}.options in {place}."
+        )
+    values, kinds = dict[str, str](), dict[str, str]()
+    for name in amounts:
+        given, kind = identifier(name), raw.columns[name]
+        if kind == "VARCHAR":
+            said = f"SELECT {given}, count(*) OVER () FROM {raw.relation} WHERE regexp_matches({given}, '[万萬亿]')"
+            if own := connection.execute(f"{said} LIMIT 1").fetchone():
+                raise DataError(
+                    f"{raw.table}: column '{name}' has {own[1]:,} amounts with a unit of their own, such as "
+                    f"{own[0]!r}, and options.unit would multiply them again.\n"
+                    f"    Take unit out of data.{raw.table}.options in {place}, or export the amounts in one unit."
+                )
+        decimal = source.options.decimal
+        made = written(number(given, kind, decimal=decimal, unit=unit), given, kind, decimal=decimal)
+        # What is too large for an amount once it is multiplied must be found, and not stand as it is.
+        if kind == "VARCHAR":
+            beyond = f"{given} || ' x {unit:.10g}'"
+            values[name] = (
+                f"CASE WHEN {number(given, kind, decimal=decimal)} IS NULL THEN {given} "
+                f"ELSE coalesce({made}, {beyond}) END"
+            )
+        else:
+            values[name] = f"coalesce({made}, CAST({given} AS DOUBLE) * {unit})"
+        kinds[name] = "VARCHAR" if kind == "VARCHAR" else "DOUBLE"
+    note = Note(
+        "{columns}: amounts are multiplied by {unit}", columns=", ".join(amounts), unit=f"{unit:,.10g}"
+    )
+    return reshaped(connection, replace(raw, columns=raw.columns | kinds), "in_units", values, [note]), source
+
+
 def unit_prices(
     connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source, *, place: str
 ) -> tuple[Raw, Source]:

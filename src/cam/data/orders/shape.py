@@ -10,7 +10,7 @@ from cam.data.engine import identifier
 from cam.data.files.sources import ASIDE, COPY, Raw
 from cam.data.notes import Note
 from cam.data.one_pass import why_aside
-from cam.data.orders.amounts import ask_about_decimals, refund_signs, unit_prices
+from cam.data.orders.amounts import ask_about_decimals, in_units, refund_signs, unit_prices
 from cam.data.orders.choices import first_filled
 from cam.data.orders.columns import column_of, reshaped
 from cam.data.orders.order_lines import fill_down, order_lines
@@ -56,7 +56,16 @@ def shape(
         return raw, source
     raw = _told_apart(connection, raw, source)
     # Each step works on what the one before it made: an order's lines need ids and amounts, its state its lines.
-    for step in (fill_down, first_filled, settled_ids, unit_prices, refund_signs, order_lines, keep_states):
+    for step in (
+        fill_down,
+        first_filled,
+        settled_ids,
+        in_units,
+        unit_prices,
+        refund_signs,
+        order_lines,
+        keep_states,
+    ):
         raw, source = step(connection, raw, source, place=place)
     return raw, source
 
@@ -70,6 +79,7 @@ def _asked(source: Source) -> bool:
         or options.revenue_per == "order"
         or options.line_value
         or options.multiply_by
+        or options.unit not in (None, 1)
         or options.refund_prefix
     )
 

@@ -279,11 +279,12 @@ def _write_lookup(connection: duckdb.DuckDBPyConnection, to: Path) -> None:
 
 
 def without_examples(table: Parsed) -> Parsed:
-    """Return a table whose faults of ids name rows alone."""
+    """Return a table whose faults of ids name rows alone, and whose ids without zeros are counted alone."""
     checks = (
         replace(check, example=None) if check.column == "customer_id" else check for check in table.checks
     )
-    return replace(table, checks=tuple(checks))
+    bare = {"n": table.without_zeros["n"]} if table.without_zeros else None
+    return replace(table, checks=tuple(checks), without_zeros=bare)
 
 
 def forget_plain(home: Path, *, results: Path) -> None:

@@ -15,7 +15,7 @@ from cam.data.notes import Note
 from cam.data.presets.apply import Recognised, load_preset
 from cam.data.proposals.asked import Columns, Doubt, Settled
 from cam.data.proposals.heads import CONTROL, Head
-from cam.data.proposals.money import currencies_asked, decimals, of_kind
+from cam.data.proposals.money import currencies_asked, decimals, of_kind, units
 from cam.data.proposals.questions import score_columns
 from cam.data.proposals.synonyms import bare, synonyms
 from cam.data.proposals.who import nobodies
@@ -77,7 +77,7 @@ def doubts(
         open_ += _unit_price(mapped, known)
     if "date_format" not in known:
         open_ += _dates(table, head, mapped)
-    open_ += decimals(connection, table, head, mapped)
+    open_ += [*decimals(connection, table, head, mapped), *units(table, head, mapped)]
     open_ += currencies_asked(heads, mapped)
     open_ += nobodies(connection, table, head, mapped, known)
     if table != "responses":

@@ -16,6 +16,7 @@ from cam.data.parse import fits
 from cam.data.proposals.asked import Columns, Doubt
 from cam.data.proposals.facts import Facts
 from cam.data.proposals.heads import Head
+from cam.data.types.evidence import said_unit
 from cam.errors import DataError
 from cam.params import Source
 from cam.schema import TABLES
@@ -59,6 +60,18 @@ def decimals(connection: duckdb.DuckDBPyConnection, table: str, head: Head, mapp
             "if it parts decimals, write '.'"
         )
         return [Doubt("decimal", ",", Note(words, column=column, value=value))]
+    return []
+
+
+def units(table: str, head: Head, mapped: Columns) -> list[Doubt]:
+    """Ask what an amount is worth where the name of its column says a unit."""
+    for column, _facts in of_kind(table, head, mapped, {"money"}):
+        if said := said_unit(column):
+            words = (
+                "{column}: is one of its amounts worth {worth}, as {unit} in its name says? If not, write 1"
+            )
+            why = Note(words, column=column, unit=said[0], worth=f"{said[1]:,.10g}")
+            return [Doubt("unit", said[1], why)]
     return []
 
 

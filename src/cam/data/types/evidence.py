@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import duckdb
 
@@ -34,6 +36,7 @@ _UNIT = re.compile(
     r"minor units?)(?![a-zA-Z])|(?<![0-9])['’]?000s?(?![0-9])",
     re.IGNORECASE,
 )
+_NUMERALS = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "萬": 10**4, "亿": 10**8, "分": 0.01, "元": 1}
 _AS_OTHER_FILES = {
     "day first": "{column}: dates of {files} could be read month first too; read day first as those of {other}",
     "month first": "{column}: dates of {files} could be read day first too; read month first as those of {other}",
@@ -134,10 +137,8 @@ def order_notes(
     source: Source,
     relation: str,
     origin: str | None,
-    *,
-    people: str,
 ) -> list[Note]:
-    """Say what the values leave open: whose an id is, what a decimal sign parts, in which unit an amount stands.
+    """Say what the values leave open: whose an id is, what a decimal sign parts.
 
     Parameters
     ----------
@@ -151,8 +152,6 @@ def order_notes(
         Quoted name of their typed table.
     origin : str or None
         The source's column of revenue.
-    people : str
-        Quoted relation that has every *customer_id*, once or often.
 
     Returns
     -------
@@ -166,41 +165,68 @@ def order_notes(
     is_asked = FILE in raw.columns and origin is not None and raw.columns[origin] == "VARCHAR"
     is_open = is_asked and connection.execute(cut).fetchone() is not None
     files = _decimals_by_file(connection, raw, str(origin), decimal=source.options.decimal) if is_open else []
-    zeros = _without_zeros(connection, people) if FILE in raw.columns else []
-    return [*_units(origin), *_shared_ids(connection, relation), *zeros, *files]
+    return [*_shared_ids(connection, relation), *files]
 
 
-def _units(origin: str | None) -> list[Note]:
-    """The unit that the name of a column of amounts says, where it is not the currency's own."""
-    found = _UNIT.search(origin or "")
+def said_unit(column: str) -> tuple[str, float] | None:
+    """Find the unit that the name of a column of amounts says, where it is not the currency's own.
+
+    Parameters
+    ----------
+    column : str
+        As the source calls it.
+
+    Returns
+    -------
+    tuple of str and float, or None
+        What stands in the name, and what it is worth.
+
+    Examples
+    --------
+    >>> said_unit("金额(万元)"), said_unit("Umsatz in TEUR"), said_unit("amount")
+    (('万元', 10000), ('TEUR', 1000), None)
+    """
+    found = _UNIT.search(column)
     if not found:
-        return []
-    return [
-        Note(
-            "{column}: its name says {unit}, and its amounts are read as they stand; if they are not in whole units of "
-            "the currency, export them so",
-            column=str(origin),
-            unit=found.group().strip(" ()（）[]_"),
-        )
-    ]
+        return None
+    shown = found.group().strip(" ()（）[]_")
+    if set(shown) <= _NUMERALS.keys():
+        return shown, math.prod(_NUMERALS[sign] for sign in shown)
+    for worth, begins in ((1e9, "mrd"), (1e6, "m(?!inor)"), (0.01, "c|p|minor")):
+        if re.match(begins, shown.lower()):
+            return shown, worth
+    return shown, 1000
 
 
-def _without_zeros(connection: duckdb.DuckDBPyConnection, people: str) -> list[Note]:
-    """Ids of digits that stand with zeros in front and without: one file of several has lost them."""
+def ids_without_zeros(connection: duckdb.DuckDBPyConnection, raw: Raw, people: str) -> dict[str, Any] | None:
+    """Find ids of digits that stand with zeros in front and without, as where one file of several has lost them.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    raw : Raw
+        As read.
+    people : str
+        Quoted relation that has every *customer_id*, once or often.
+
+    Returns
+    -------
+    dict or None
+        ``n`` ids, and one of them, ``long`` and ``short``; None where there are none.
+    """
+    if raw.table != "transactions":
+        return None
     if not connection.execute(
         f"SELECT 1 FROM {people} WHERE starts_with(customer_id, '0') LIMIT 1"
     ).fetchone():
-        return []
+        return None
     found = connection.execute(
         f"SELECT count(*) OVER (), max(customer_id), min(customer_id) FROM (SELECT DISTINCT customer_id FROM {people} "
         "WHERE regexp_full_match(customer_id, '[0-9]+')) GROUP BY ltrim(customer_id, '0') HAVING count(*) > 1 "
         "ORDER BY 2 LIMIT 1"
     ).fetchone()
-    words = (
-        "{n} customer_ids stand with zeros in front and without, such as {long} and {short}, and count as different "
-        "customers; options.id_width fills the zeros up"
-    )
-    return [Note(words, n=int(found[0]), long=str(found[2]), short=str(found[1]))] if found else []
+    return {"n": int(found[0]), "long": str(found[2]), "short": str(found[1])} if found else None
 
 
 def _decimals_by_file(

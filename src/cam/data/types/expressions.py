@@ -31,6 +31,8 @@ _DIGITS = r"(?:[1-9][0-9]{0,2}(?:[, '][0-9]{3})+|[0-9]+)(?:[.][0-9]*)?|[.][0-9]+
 #: What an amount is once its clothes are off; 万 has become e4, 亿 e8.
 _AMOUNT = f"^[-+]? ?(?:{_DIGITS})(?:e[48])?$"
 _EXACT = "DECIMAL(18, 6)"
+#: Of an amount before it is multiplied by its unit, and of the unit.
+_FINE, _UNIT = "DECIMAL(27, 15)", "DECIMAL(13, 3)"
 #: Below half a cent, and with six decimals half a cent: such a number would be rounded up twice.
 _NEARLY_HALF = "([.,][0-9]{2}4999)[5-9][0-9]*( ?[^0-9eE 万亿].*)?$"
 _PLAIN_NUMBER = "-?(0|[1-9][0-9]{0,11})([.][0-9]{1,20})?([eE][-+]?[0-9]{1,2})?"
@@ -239,19 +241,27 @@ def _once_rounded(given: str) -> str:
     return f"CASE WHEN contains({given}, '4999') THEN {cut} ELSE {given} END"
 
 
-def number(given: str, kind: str, *, decimal: str) -> str:
-    """An amount with up to six decimals, in any of the clothes that exports put on it.
+def number(given: str, kind: str, *, decimal: str, unit: float = 1) -> str:
+    """An amount with up to six decimals, in any of the clothes that exports put on it, times its unit.
 
     Of more decimals the sixth is rounded, but never up to half a cent: whoever rounds to the cent rounds what the
     source has, half a cent away from 0.
     """
+    if unit != 1:  # decimals that are none of a cent's may become some
+        fine = _number(given, given, kind, decimal=decimal, exact=_FINE)
+        return f"CASE WHEN abs({fine}) < {10**12 / unit} THEN CAST({fine} * CAST('{unit}' AS {_UNIT}) AS {_EXACT}) END"
+    rounded = _once_rounded(given) if kind == "VARCHAR" else given
+    return _number(given, rounded, kind, decimal=decimal, exact=_EXACT)
+
+
+def _number(own: str, given: str, kind: str, *, decimal: str, exact: str) -> str:
+    """The expression of an amount in the type *exact*; *own* is what the source has, *given* what is read."""
     if kind != "VARCHAR":
-        exact = f"TRY_CAST({given} AS {_EXACT})"
-        if not kind.startswith(("DOUBLE", "FLOAT", "DECIMAL")):
-            return exact
+        value = f"TRY_CAST({given} AS {exact})"
+        if exact != _EXACT or not kind.startswith(("DOUBLE", "FLOAT", "DECIMAL")):
+            return value
         shown = _once_rounded(f"CAST({given} AS VARCHAR)")
-        return f"CASE WHEN {is_half_cent(exact)} THEN TRY_CAST({shown} AS {_EXACT}) ELSE {exact} END"
-    own, given = given, _once_rounded(given)
+        return f"CASE WHEN {is_half_cent(value)} THEN TRY_CAST({shown} AS {exact}) ELSE {value} END"
     plain = f"translate({given}, {literal(_FULL_WIDTH)}, {literal(_HALF_WIDTH)})"
     if decimal == ",":
         plain = f"translate({plain}, '.,', ',.')"
@@ -264,13 +274,13 @@ def number(given: str, kind: str, *, decimal: str) -> str:
         (" ?亿$", "e8"),
     ):
         body = f"regexp_replace({body}, {literal(pattern)}, {literal(becomes)})"
-    slow = f"TRY_CAST(translate(regexp_extract({body}, {literal(_AMOUNT)}), {literal(', ' + chr(39))}, '') AS {_EXACT})"
+    slow = f"TRY_CAST(translate(regexp_extract({body}, {literal(_AMOUNT)}), {literal(', ' + chr(39))}, '') AS {exact})"
     # Most exports hold plain numbers; the long way is walked only for what is not one.
     if decimal == ",":
         # A cell that holds a number, and no text, keeps its point: see sheet_reader and sources.
         quick = f"contains({own}, '.') AND regexp_full_match({own}, '-?[0-9]+[.][0-9]{{7,}}')"
-        return f"CASE WHEN {quick} THEN TRY_CAST({given} AS {_EXACT}) ELSE {slow} END"
-    return f"coalesce(CASE WHEN NOT ends_with({own}, ' ') THEN TRY_CAST({given} AS {_EXACT}) END, {slow})"
+        return f"CASE WHEN {quick} THEN TRY_CAST({given} AS {exact}) ELSE {slow} END"
+    return f"coalesce(CASE WHEN NOT ends_with({own}, ' ') THEN TRY_CAST({given} AS {exact}) END, {slow})"
 
 
 def number_tests(given: str, kind: str) -> tuple[str, str]:
