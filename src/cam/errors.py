@@ -71,6 +71,10 @@ class DataError(CamError):
     exit_code = 3
 
 
+class EmptyTableError(DataError):
+    """A file with a header and no rows."""
+
+
 class EngineError(DataError):
     """An engine that cannot be reached, or that was lost while a study ran."""
 

@@ -110,6 +110,13 @@ def test_amounts_whose_column_says_a_unit_are_no_yes_until_somebody_says_what_on
     use("en")
 
 
+def test_what_is_to_be_said_of_the_engine_counts_as_a_point(client) -> None:
+    study = client({"transactions": orders()})
+    found = review(study.params, study.prepared, profile(study.prepared), engine="The server is not there.")
+    assert found.cautions == ("The server is not there.",)
+    assert found.verdict == "Yes: the data can be used. One point to look at first:"
+
+
 def test_ids_with_zeros_and_without_come_first(client) -> None:
     log = orders().assign(customer_id=[f"{'00' if k % 2 else ''}{k % 20 + 1}" for k in range(400)])
     more = log.head(20).assign(customer_id=[f"{'' if k % 2 else '00'}{k % 20 + 1}" for k in range(20)])

@@ -10,7 +10,7 @@ import duckdb
 from cam.data.engine import identifier
 from cam.data.files.sources import FILE, Raw
 from cam.data.one_pass import Fault, Reading, Typed, why_aside
-from cam.data.types.expressions import boolean, trimmed
+from cam.data.types.expressions import TOTAL, boolean, trimmed
 from cam.data.types.scores import Score
 from cam.params import Source
 from cam.schema import MAY_BE_EMPTY, TABLES
@@ -46,6 +46,8 @@ class Check:
         Whether that is to be settled before such rows may be left out.
     for_none : tuple of str
         Words in most cells of an amount or a date that cannot be read: they may say that there is none.
+    called : str or None
+        What the first of the rows are called, where that is a name of sums.
     """
 
     column: str
@@ -58,6 +60,7 @@ class Check:
     hint: str | None = None
     must_settle: bool = False
     for_none: tuple[str, ...] = ()
+    called: str | None = None
 
 
 def failed_checks(
@@ -100,7 +103,8 @@ def failed_checks(
             ).fetchall()
         ]
         rows = tuple(_row_name(connection, raw, typed.relation, row) for row in ids)
-        check = Check(name, fault, flag, n, rows, _example(connection, raw, readings[name].origin, ids[0]))
+        example = _example(connection, raw, readings[name].origin, ids[0])
+        check = Check(name, fault, flag, n, rows, example, called=_called(connection, raw, ids))
         if fault == "outside" and name in scores:
             told = scores[name]
             check = replace(check, asked=told.asked, hint=told.hint, must_settle=told.must_settle)
@@ -198,6 +202,21 @@ def _row_name(connection: duckdb.DuckDBPyConnection, raw: Raw, relation: str, ro
     ).fetchone()
     assert found is not None
     return f"{found[1]:,} of {found[0]}"
+
+
+def _called(connection: duckdb.DuckDBPyConnection, raw: Raw, rows: list[int]) -> str | None:
+    """The name of sums that each of some rows has in one of its texts, or None."""
+    texts = [identifier(name) for name in raw.own_columns if raw.columns[name] == "VARCHAR"]
+    found: list[str] = []
+    for row in rows if texts else ():
+        cells = connection.execute(
+            f"SELECT {', '.join(texts)} FROM {raw.relation} LIMIT 1 OFFSET {row}"
+        ).fetchone()
+        named = [
+            cell.strip() for cell in cells or () if cell and re.fullmatch(TOTAL, cell.strip(), re.IGNORECASE)
+        ]
+        found += named[:1]
+    return found[0] if found and len(found) == len(rows) else None
 
 
 def _example(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str, row: int) -> str | None:

@@ -56,12 +56,24 @@ def find_faults(
 def _value_faults(
     connection: duckdb.DuckDBPyConnection, source: Source, parsed: Parsed, place: str
 ) -> list[str]:
-    options = source.options
+    asked = [
+        check for check in parsed.checks if not check.must_settle and getattr(source.options, _option(check))
+    ]
+    # A row that is left out for one fault is not asked about for another.
+    left_out = " OR ".join(check.flag for check in asked) or "false"
     return [
         _fault_text(source, parsed, check, _only_way(connection, parsed, check, place) or "", place)
         for check in parsed.checks
-        if not getattr(options, _option(check)) or check.must_settle
+        if check not in asked
+        and (
+            check.must_settle
+            or _is_any(connection, f"{parsed.relation} WHERE {check.flag} AND NOT ({left_out})")
+        )
     ]
+
+
+def _is_any(connection: duckdb.DuckDBPyConnection, rows: str) -> bool:
+    return connection.execute(f"SELECT 1 FROM {rows} LIMIT 1").fetchone() is not None
 
 
 def _only_way(connection: duckdb.DuckDBPyConnection, parsed: Parsed, check: Check, place: str) -> str | None:
@@ -115,6 +127,11 @@ def _fault_text(source: Source, parsed: Parsed, check: Check, only_way: str, pla
         f"    Drop them with data.{parsed.table}.options.{_option(check)}: true in {place}, "
         "or fix them at the source."
     )
+    if check.called and not only_way:
+        cure = (
+            f"    They are called '{check.called}', as sums of other rows are. Leave them out at the source, or with "
+            f"data.{parsed.table}.options.{_option(check)}: true in {place}."
+        )
     options = source.options
     if check.for_none:
         shown = " and ".join(f"'{word}'" for word in check.for_none)

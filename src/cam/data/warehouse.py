@@ -19,7 +19,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from cam.data import Prepared
-from cam.data.engine import MEMORY, ROWS_AT_ONCE
+from cam.data.engine import MEMORY, MEMORY_ALONE, ROWS_AT_ONCE
 from cam.data.files.servers import is_full
 from cam.data.files.urls import expand_url, shown_url, without_secrets
 from cam.errors import EngineError, NotReachedError
@@ -245,6 +245,8 @@ def _embedded(memory: str, *, stands_in: str = "") -> Any:
     engine = ibis.duckdb.connect(
         temp_directory=str(spill),
         memory_limit=memory,
+        # To keep rows in order, a table that is made waits in memory for its first rows; nothing reads them by place.
+        preserve_insertion_order=str(memory != MEMORY_ALONE).lower(),
         autoinstall_known_extensions="false",
         autoload_known_extensions="false",
     )

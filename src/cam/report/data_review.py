@@ -52,7 +52,7 @@ def write_check(params: Params, prepared: Prepared, *, out: Path, engine: str = 
     out : Path
         Folder of all reports; made if it is not there.
     engine : str, optional
-        What to take care of with the engine that a report would use; it comes first.
+        What to take care of with the engine that a report would use.
 
     Returns
     -------
@@ -65,9 +65,7 @@ def write_check(params: Params, prepared: Prepared, *, out: Path, engine: str = 
     """
     from cam.report.assemble import frames
 
-    found = review(params, prepared, profile(prepared))
-    if engine:
-        found = replace(found, cautions=(engine, *found.cautions))
+    found = review(params, prepared, profile(prepared), engine=engine)
     try:
         unmatched = _write_unmatched(params, prepared, out)
         page = replace(frames(params, prepared, ())["index"], navigation=())

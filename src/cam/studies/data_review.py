@@ -134,7 +134,7 @@ class DataReview:
     months: Any
 
 
-def review(params: Params, prepared: Prepared, seen: Profile) -> DataReview:
+def review(params: Params, prepared: Prepared, seen: Profile, *, engine: str = "") -> DataReview:
     """Put together what the data review says.
 
     Parameters
@@ -145,12 +145,16 @@ def review(params: Params, prepared: Prepared, seen: Profile) -> DataReview:
         The client's checked tables.
     seen : Profile
         What they look like.
+    engine : str, optional
+        What to take care of with the engine that a report would use.
 
     Returns
     -------
     DataReview
     """
     care = cautions(params, prepared, seen)
+    if engine:  # after what is to be settled in the data, if anything is
+        care.insert(int(is_grave(prepared, seen)), engine)
     verdict = (
         _("Not yet: what comes first here has to be settled before the data are used.")
         if is_grave(prepared, seen)

@@ -232,3 +232,58 @@ def test_a_unit_in_a_column_s_name_is_asked_about(tmp_path):
     )
     assert "# ? options: {unit: 1000}" in text
     assert accepted(text.replace("# ? options", "options")).data.transactions.options.unit == 1000
+
+
+def test_a_last_line_that_may_be_a_row_is_asked_about_and_one_that_is_named_is_not(tmp_path):
+    orders = tmp_path / "orders.csv"
+    for line, is_asked in (
+        (",,2024-03-01,9.50", True),
+        ("Total,,,220.00", False),
+        ("Printed by:,Ann,,", False),
+    ):
+        orders.write_text(ORDERS + line + "\n")
+        text = written(tmp_path, orders)
+        assert ("# ? options: {skip_last_rows: 1}" in text) == is_asked, text
+        assert ("skip_last_rows: 1" in text) and ("leave these last lines out" in text) == is_asked
+        assert accepted(text).data.transactions.options.skip_last_rows == (0 if is_asked else 1)
+
+
+def test_subtotals_among_the_rows_are_named_and_left_out_at_once(tmp_path):
+    orders = tmp_path / "orders.csv"
+    lines = ORDERS.splitlines()
+    orders.write_text("\n".join([*lines[:9], "小计,,,44.00", *lines[9:17], "小计,,,44.00", *lines[17:]]))
+    text = written(tmp_path, orders)
+    flat = " ".join(text.replace("#", " ").split())
+    assert (
+        "2 of 42 rows have no customer_id and are called 小计, as sums of other rows are: leave them out?"
+        in flat
+    )
+
+    def reviewed(text: str) -> dict:
+        with tempfile.TemporaryDirectory() as cache:
+            prepared = prepare(accepted(text), root=tmp_path, cache=Path(cache), place="params/acme.yaml")
+            return prepared.review["tables"]["transactions"]
+
+    with pytest.raises(DataError, match=r"They are called '小计', as sums of other rows are\.") as told:
+        reviewed(text)
+    assert "2 of 42 rows have no order_date" in str(told.value)
+    review = reviewed(re.sub(r"# \? (options: .*drop_missing_ids)", r"\1", text))  # and no second question
+    assert review["dropped"] == [{"reason": "no customer_id", "rows": 2, "revenue": "88"}]
+
+
+def test_a_file_without_rows_beside_others_is_told(tmp_path):
+    orders, empty = tmp_path / "orders.csv", tmp_path / "empty.csv"
+    orders.write_text(ORDERS)
+    empty.write_text(HEADER + "\n")
+    assert "empty.csv: no rows below its header" in written(tmp_path, orders, empty)
+    with pytest.raises(DataError, match=r"empty\.csv has no rows below its header\. Export it again"):
+        look(empty)
+
+
+def test_a_second_file_with_other_lines_below_is_not_put_into_one_list(tmp_path):
+    one, two = tmp_path / "one.csv", tmp_path / "two.csv"
+    one.write_text(ORDERS)
+    two.write_text(ORDERS.replace("\no", "\nx") + "Total,,,220.00\n")
+    assert "but with other lines above or below its rows" in " ".join(
+        written(tmp_path, one, two).replace("#", " ").split()
+    )

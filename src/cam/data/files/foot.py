@@ -88,10 +88,9 @@ def left_out(
     """
     cut = [list(row) for row in rows]
     lines = [" ".join(cell for cell in row if cell) for row in cut]
-    if not any(lines):
+    if not any(lines) or table not in TABLES:  # a file that is only looked at is no table yet
         return []
-    # A file that is only looked at is no table yet.
-    columns = TABLES[table].columns if table in TABLES else ()
+    columns = TABLES[table].columns
     needed = [source.named.get(column.name, column.name) for column in columns if column.required]
     places = [names.index(name) for name in needed if name in names]
     for row, line in zip(cut, lines, strict=True):

@@ -17,7 +17,7 @@ from cam.data.files.delimited import TextTable, has_rows, line_fault, select_tex
 from cam.data.files.kinds import kind_of
 from cam.data.files.workbooks import read_sheet
 from cam.data.notes import Note
-from cam.errors import DataError
+from cam.errors import DataError, EmptyTableError
 from cam.params import Source
 
 #: Our own columns: the file that a row is from, why a row does not count, and what it is a copy of.
@@ -189,7 +189,7 @@ def read_source(
     except duckdb.Error as error:
         raise _unreadable(raw, error) from None
     if not first:
-        raise DataError(f"{table}: {_names(files)} has no rows below its header. Export it again.")
+        raise EmptyTableError(f"{table}: {_names(files)} has no rows below its header. Export it again.")
     return replace(raw, columns={str(row[0]): str(row[1]) for row in described})
 
 

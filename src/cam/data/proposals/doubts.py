@@ -14,7 +14,8 @@ from cam.data.files.sources import find_column
 from cam.data.notes import Note
 from cam.data.presets.apply import Recognised, load_preset
 from cam.data.proposals.asked import Columns, Doubt, Settled
-from cam.data.proposals.heads import CONTROL, Head
+from cam.data.proposals.edges import CONTROL
+from cam.data.proposals.heads import Head
 from cam.data.proposals.money import currencies_asked, decimals, of_kind, units
 from cam.data.proposals.questions import score_columns
 from cam.data.proposals.synonyms import bare, synonyms
@@ -63,6 +64,14 @@ def doubts(
     settled = [_settled(key, value, head) for key, value in _file_options(table, head).items()]
     settled = [one for one in settled if known.get(one.key) != one.value]
     open_: list[Doubt] = []
+    if head.may_be_rows:
+        words = "leave these last lines out, or are they rows that lack something? {lines}"
+        open_ += [
+            Doubt(one.key, one.value, Note(words, lines=" / ".join(head.footer)))
+            for one in settled
+            if one.key == "skip_last_rows"
+        ]
+        settled = [one for one in settled if one.key != "skip_last_rows"]
     if not head.has_header:
         open_.append(
             Doubt(None, None, Note("the file has no header; its columns are numbered, so say what they are"))

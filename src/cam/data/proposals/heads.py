@@ -21,24 +21,26 @@ from cam.data.files.kinds import kind_of
 from cam.data.files.sources import Raw, read_source
 from cam.data.files.workbooks import unpack
 from cam.data.notes import Note
-from cam.data.proposals.facts import DAY, Facts, judge
-from cam.errors import DataError
+from cam.data.proposals.edges import (
+    CONTROL,
+    Grid,
+    footer_of,
+    header_of,
+    may_be_rows,
+    names_of,
+    quoted,
+    usual_width,
+)
+from cam.data.proposals.facts import Facts, judge
+from cam.errors import DataError, EmptyTableError
 from cam.params import Source
 
 #: Bytes of a text file that are looked at, and rows of any file.
 _HEAD, _ROWS = 4 << 20, 20_000
-#: Lines in which a header is looked for, and lines at the end that may be no rows.
-_ABOVE, _BELOW = 30, 12
 #: Rows of a sheet that are looked at, at either end; all that is asked of them lies within.
 _LINES = 1_000
 _TAIL = 1 << 16
-#: Signs that no text has, and no parameter file may hold; the draft leaves out \r, which is found without it.
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SIGNS = (",", ";", "\t", "|")
-_NUMBER = re.compile(r"[-+(]?[^\w\s]{0,2}\s?\d[\d,. ]*%?\)?")
-_TOTAL = re.compile(r"(合计|总计|小计|汇总|总数|grand total|total|sum|totals?)\s*[:：]?\s*\d*", re.IGNORECASE)
-
-Grid = list[list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class Head:
         How the file is written, such as its encoding.
     footer : tuple of str
         The beginnings of the lines below its last row.
+    may_be_rows : bool
+        Whether one of these may be a row that lacks something.
     """
 
     path: Path
@@ -82,6 +86,7 @@ class Head:
     doubled: tuple[str, ...]
     notes: tuple[str, ...] = field(default=())
     footer: tuple[str, ...] = field(default=())
+    may_be_rows: bool = False
 
     @property
     def shown(self) -> str:
@@ -131,8 +136,10 @@ def open_heads(
             else:
                 heads.append(_text(connection, path, own))
         except DataError as error:
-            # The table is not known yet.
-            faults.append(_without_table(str(error)))
+            if isinstance(error, EmptyTableError) and len(paths) > 1:
+                passed.append(Note("{file}: no rows below its header", file=path.name))
+            else:  # the table is not known yet
+                faults.append(_without_table(str(error)))
         except (OSError, duckdb.Error) as error:
             faults.append(f"{path.name}: cannot be read: {' '.join(str(error).split())[:200]}")
     if faults:
@@ -177,20 +184,20 @@ def _text(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> He
     with text.readable.open(encoding="utf-8", newline="") as stream:
         content = stream.read(_HEAD)
     delimiter, grid, ends = _grid(content)
-    if delimiter == "whitespace" and _header(grid) == 0:
+    if delimiter == "whitespace" and header_of(grid) == 0:
         delimiter, grid, ends = ",", [[line.strip()] for line in _lines(content)], []  # one column of text
     options: dict[str, Any] = {}
-    above = _header(grid)
+    above = header_of(grid)
     if above:
         options["skip_rows"] = text.above + ends[above - 1]
     end = grid if is_whole else _grid(_end(path), delimiter)[1]
-    below = _footer(end, grid, above)
+    below = footer_of(end, grid, above)
     if below:
         options["skip_last_rows"] = below
     own = delimiter == "whitespace" or (above is not None and not _is_found(content, ends, above, delimiter))
     if own:
         options["delimiter"] = delimiter
-    names, doubled = _names(grid, above)
+    names, doubled = names_of(grid, above)
     if above is None or doubled:
         options["names"] = names
     if above is not None and doubled:
@@ -212,7 +219,8 @@ def _text(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> He
         is_counted=is_whole,
         has_header=above is not None,
         doubled=doubled,
-        footer=_quoted(end, below),
+        footer=quoted(end, below),
+        may_be_rows=may_be_rows(end, below),
     )
 
 
@@ -304,89 +312,6 @@ def _is_found(content: str, ends: list[int], above: int, delimiter: str) -> bool
     return max(counts, key=lambda sign: counts[sign]) == delimiter
 
 
-# --- header and footer --------------------------------------------------------------------------
-
-
-def _filled(row: Sequence[str]) -> list[str]:
-    return [cell for cell in row if cell]
-
-
-def _usual(grid: Grid) -> int:
-    widths = Counter(len(_filled(row)) for row in grid[:500] if len(_filled(row)) > 1)
-    return max((width for width, n in widths.items() if 4 * n >= max(widths.values())), default=1)
-
-
-def _is_value(cell: str) -> bool:
-    """Whether a cell is rather a value than a name of a column."""
-    return bool(_NUMBER.fullmatch(cell) or DAY.match(cell))
-
-
-def _header(grid: Grid) -> int | None:
-    """The row that names the columns: the first about as wide as those below it, and of words."""
-    usual = _usual(grid)
-    for index, row in enumerate(grid[:_ABOVE]):
-        cells = _filled(row)
-        if not cells or 2 * len(cells) < usual or (usual > 1 and len(cells) < 2):
-            continue
-        names = sum(not _is_value(cell) for cell in cells)
-        if 5 * names >= 4 * len(cells):
-            return None if _is_like_below(grid, index) else index
-        return None
-    return 0 if usual == 1 and grid else None
-
-
-def _is_like_below(grid: Grid, index: int) -> bool:
-    """Whether the words of a row stand below it again, as those of a file without a header do."""
-    below = [row for row in grid[index + 1 : index + 200] if len(row) == len(grid[index])]
-    if len(below) < 3:
-        return False
-    repeated = [
-        cell for column, cell in enumerate(grid[index]) if cell and any(row[column] == cell for row in below)
-    ]
-    return 2 * len(repeated) > len(_filled(grid[index]))
-
-
-def _footer(end: Grid, grid: Grid, above: int | None) -> int:
-    """Lines below the last row: totals, and what a report says of itself."""
-    usual = _usual(grid[(above or 0) :])
-    body = end[(above or 0) + 1 :] if end is grid else end
-    below = 0
-    for distance, row in enumerate(reversed(body[-_BELOW:]), 1):
-        cells = _filled(row)
-        is_row = len(cells) > 2 or 2 * len(cells) > usual
-        if usual >= 4 and cells and (not is_row or _TOTAL.fullmatch(cells[0])):
-            below = distance
-        elif is_row:
-            break
-    return below if below < _BELOW and len(body) > below else 0
-
-
-def _quoted(end: Grid, below: int) -> tuple[str, ...]:
-    """What the lines below the last row say, as far as it is needed to know them again."""
-    lines = (" ".join(_filled(row)) for row in end[-below:]) if below else ()
-    return tuple(line if len(line) <= 40 else line[:39] + "…" for line in lines if line)[:4]
-
-
-def _names(grid: Grid, above: int | None) -> tuple[list[str], tuple[str, ...]]:
-    """Names for all columns, each once, and those that the file gives twice or no parameter file can hold."""
-    if above is None:
-        return [f"column{index + 1}" for index in range(max((len(row) for row in grid[:500]), default=1))], ()
-    raw = [name.strip().strip("\ufeff\u200b").strip() for name in grid[above]]
-    given = [" ".join(CONTROL.sub(" ", name).split()) if CONTROL.search(name) else name for name in raw]
-    counts = Counter(name.lower() for name in given if name)
-    taken: Counter[str] = Counter()
-    names = []
-    for index, name in enumerate(given):
-        made, number = name or f"column{index + 1}", 1
-        while taken[made.lower()]:
-            number += 1
-            made = f"{name or 'column'} ({number})"
-        taken[made.lower()] += 1
-        names.append(made)
-    anew = (name for name, was in zip(given, raw, strict=True) if counts[name.lower()] > 1 or name != was)
-    return names, tuple(dict.fromkeys(anew))
-
-
 # --- workbooks and Parquet ----------------------------------------------------------------------
 
 
@@ -400,8 +325,8 @@ def _sheets(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> 
     heads: list[Head] = []
     passed: list[Note] = []
     for index, (name, (grid, end)) in enumerate(grids.items()):
-        above = _header(grid)
-        if _usual(grid) < 2 or len(grid) < 2:
+        above = header_of(grid)
+        if usual_width(grid) < 2 or len(grid) < 2:
             if len(grids) == 1:
                 raise DataError(f"{path.name} has no table: no two columns stand side by side.")
             passed.append(Note("sheet {sheet} of {file}: no table", sheet=name, file=path.name))
@@ -409,9 +334,9 @@ def _sheets(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> 
         options: dict[str, Any] = {"sheet": name} if index else {}
         if above:
             options["skip_rows"] = above
-        if below := _footer(end, grid, above):
+        if below := footer_of(end, grid, above):
             options["skip_last_rows"] = below
-        names, doubled = _names(grid, above)
+        names, doubled = names_of(grid, above)
         if above is None or doubled:
             options["names"] = names
         if above is not None and doubled:
@@ -431,7 +356,8 @@ def _sheets(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> 
                 has_header=above is not None,
                 doubled=doubled,
                 sheet=name if len(grids) > 1 else None,
-                footer=_quoted(end, below),
+                footer=quoted(end, below),
+                may_be_rows=may_be_rows(end, below),
             )
         )
     return heads, passed
@@ -473,8 +399,9 @@ def _head(
     doubled: tuple[str, ...] = (),
     sheet: str | None = None,
     footer: tuple[str, ...] = (),
+    may_be_rows: bool = False,
 ) -> Head:
     rows = Raw(raw.table, relation, raw.columns, (path.name,), raw.notes)
     facts = judge(connection, rows)
-    notes = tuple(raw.notes)
-    return Head(path, sheet, facts, options, rows, n_rows, is_counted, has_header, doubled, notes, footer)
+    notes, last = tuple(raw.notes), (footer, may_be_rows)
+    return Head(path, sheet, facts, options, rows, n_rows, is_counted, has_header, doubled, notes, *last)

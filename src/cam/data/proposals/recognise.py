@@ -219,7 +219,13 @@ def _no_start(taken: Mapping[str, Fit], passed: Iterable[Note]) -> str:
 def _twice(head: Head, fit: Fit) -> Note:
     """A second file of one table: what can be done with both."""
     file, table, used = head.shown, fit.table, fit.heads[0].shown
-    if set(head.columns) == set(fit.heads[0].columns) and not (head.sheet or fit.heads[0].sheet):
+    is_alike = set(head.columns) == set(fit.heads[0].columns) and not (head.sheet or fit.heads[0].sheet)
+    if is_alike and head.options != fit.heads[0].options:
+        words = (
+            "{file}: looks like {table} too, with the columns of {used}, but with other lines above or below its rows: "
+            "take these off at the source, then make path a list of the two"
+        )
+    elif is_alike:
         words = "{file}: looks like {table} too, with the columns of {used}: to read both, make path a list of the two"
     else:
         words = (

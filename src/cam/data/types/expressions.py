@@ -71,7 +71,8 @@ _NOBODY = (
 )
 #: What a row of sums has in place of a name, with a colon behind it or not.
 TOTAL = (
-    "(合[ \u3000]*计|总[ \u3000]*计|小[ \u3000]*计|总合计|本页合计|汇总|共计|grand total|sub[- ]?total|totals?|"
+    "(合[ \u3000]*计|总[ \u3000]*计|小[ \u3000]*计|总合计|本页合计|汇总|共计|总数|"
+    "grand total|sub[- ]?total|totals?|sum|"
     "gesamt|(gesamt|zwischen|end)?summe|total g[eé]n[eé]ral)[ \u3000]*[:：]?"
 )
 
