@@ -13,7 +13,7 @@ MEMORY = "1200MB"
 #: More orders than this take an engine with more memory, so their studies run one by one: a grouping by customer and
 #: day of 100 million orders ends for lack of memory at 1,200 MB, whatever it spills, and does not at 1,600.
 VERY_MANY_ROWS = 30_000_000
-MEMORY_ALONE = "2200MB"
+MEMORY_ALONE = "2000MB"
 #: Orders whose groups by customer and day fit into that memory: more are reduced in parts, customers by customers.
 ROWS_AT_ONCE = 40_000_000
 

@@ -19,7 +19,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from cam.data import Prepared
-from cam.data.engine import MEMORY, MEMORY_ALONE, ROWS_AT_ONCE
+from cam.data.engine import MEMORY, ROWS_AT_ONCE
 from cam.data.files.servers import is_full
 from cam.data.files.urls import expand_url, shown_url, without_secrets
 from cam.errors import EngineError, NotReachedError
@@ -239,14 +239,14 @@ def stands_in(engine: Any) -> str:
 
 
 def _embedded(memory: str, *, stands_in: str = "") -> Any:
+    from cam.data.warehouses.embedded import Embedded
+
     # A folder of its own, which the engine makes when it spills and removes at its end: two engines that share one
     # write files of the same names into it, and the first to end removes those of the other.
     spill = Path(tempfile.gettempdir()) / f"cam-engine-{uuid.uuid4().hex}"
-    engine = ibis.duckdb.connect(
+    engine = Embedded().connect(
         temp_directory=str(spill),
         memory_limit=memory,
-        # To keep rows in order, a table that is made waits in memory for its first rows; nothing reads them by place.
-        preserve_insertion_order=str(memory != MEMORY_ALONE).lower(),
         autoinstall_known_extensions="false",
         autoload_known_extensions="false",
     )

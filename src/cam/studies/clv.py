@@ -258,9 +258,11 @@ def worth_table(study: Study, customers: ir.Table, worth: Worth) -> ir.Table:
         if _is_for_ever(study, worth)
         else [name for name in worth.cells.columns if name.startswith("dert")]
     )
-    kept = worth.cells.drop(columns=[*hidden, "spend_sum", "n_customers"])
-    again = kept.duplicated(["frequency", "recency", "T"])
-    scored = engine.create_table("scored_cells", kept[~again] if again.any() else kept, overwrite=True)
+    left_out = {*hidden, "spend_sum", "n_customers"}
+    once = ~worth.cells.duplicated(["frequency", "recency", "T"])
+    kept = worth.cells.loc[once, [name for name in worth.cells.columns if name not in left_out]]
+    scored = engine.create_table("scored_cells", kept, overwrite=True)
+    del kept  # of very many cells one copy is enough
     spend = None
     margin = error = 0.0
     if not isinstance(worth.spend, CannotSay) and not isinstance(worth.margin, CannotSay):
