@@ -21,7 +21,7 @@ import ibis.expr.types as ir
 from cam.data import Prepared
 from cam.data.engine import MEMORY, ROWS_AT_ONCE
 from cam.data.files.servers import is_full
-from cam.data.files.urls import expand_url, shown_url, without_secrets
+from cam.data.files.urls import connection_cure, expand_url, shown_url, told_by
 from cam.errors import EngineError, NotReachedError
 from cam.params.hints import scheme_meant
 
@@ -82,9 +82,11 @@ def open_engine(url: str = "duckdb", *, memory: str = MEMORY) -> Any:
     except ImportError as error:
         raise _lacks(scheme, error.name) from None
     except Exception as error:  # each engine has its own family of errors
-        said = without_secrets(" ".join(str(error).split()), url)[:300].rstrip(".")
-        full = " One that is free is enough." if is_full(error) else ""
-        raise NotReachedError(f"data.engine: cannot connect to {shown_url(url)}: {said}.{full}") from None
+        said = told_by(str(error), url)
+        cure = "One that is free is enough." if is_full(error) else connection_cure(said, url)
+        raise NotReachedError(
+            f"data.engine: cannot connect to {shown_url(url)}: {said} {cure}".rstrip()
+        ) from None
 
 
 def ask_engine(url: str) -> str:

@@ -20,6 +20,7 @@ import pytest
 
 from cam.data.files import databases
 from cam.data.files.databases import expand_url, fetch
+from cam.data.files.urls import connection_cure
 from cam.errors import ParamsError
 from cam.params import Source
 from cam.project import cache_folder
@@ -125,7 +126,7 @@ def test_a_server_that_is_not_there(client, monkeypatch):
         lambda: client.prepare(TABLE, engine="postgres://reader:${SHOP_PASSWORD}@127.0.0.1:1/shop")
     )
     assert words.startswith("data.engine: cannot connect to postgres://127.0.0.1:1/shop: ")
-    assert "refused" in words
+    assert "refused. Is the server running" in words and words.endswith("?")
     assert "s3cret" not in words
     assert "reader" not in words.split(": ")[1]
 
@@ -138,6 +139,27 @@ def test_urls_that_lead_nowhere_end_in_a_sentence_without_the_secret(client, mon
     words = client.refused(lambda: client.prepare(TABLE, engine=url))
     assert words.startswith("data.engine: cannot connect to ")
     assert "s3cret" not in words
+
+
+@pytest.mark.parametrize(
+    ("said", "cure"),
+    [
+        (
+            'password authentication failed for user "me".',
+            "Check SHOP_USER and SHOP_PASSWORD in the environment.",
+        ),
+        ('database "shop" does not exist.', "Check the names in data.engine."),
+        ('could not translate host name "db" to address', "Check the host in data.engine."),
+        ("timeout expired", "Check the host and the port in data.engine."),
+        ("Connection refused. Is the server running?", ""),
+    ],
+)
+def test_what_to_look_at_where_a_server_gives_no_connection(said, cure):
+    engine = "postgres://${SHOP_USER}:${SHOP_PASSWORD}@host/shop"
+    assert connection_cure(said, engine) == cure
+    assert connection_cure("password wrong", "postgres://me@host/shop") == (
+        "Check the user and password in data.engine."
+    )
 
 
 def test_a_variable_that_is_not_set(client, monkeypatch):

@@ -13,7 +13,7 @@ import duckdb
 
 from cam.data.engine import identifier, literal
 from cam.data.files.servers import connect_postgres
-from cam.data.files.urls import expand_url, shown_url, without_secrets
+from cam.data.files.urls import connection_cure, expand_url, shown_url, told_by
 from cam.errors import DataError
 from cam.params import Source
 from cam.params.hints import did_you_mean, scheme_meant
@@ -141,15 +141,16 @@ class _Asked:
         diagnosis = getattr(error, "diag", None)
         primary = getattr(diagnosis, "message_primary", None)
         hints = [part for part in (primary, getattr(diagnosis, "message_hint", None)) if part]
-        said = without_secrets(" ".join(" ".join(hints or [str(error)]).split()), self.engine)[:300]
+        said = told_by("\n".join(hints or [str(error)]), self.engine)
         shown = shown_url(self.engine)
         if type(error).__name__ == "QueryCanceled":
             return (
-                f"{self.name}: {self.what} of {shown} took longer than {_MINUTES} minutes ({said}).\n"
+                f"{self.name}: {self.what} of {shown} took longer than {_MINUTES} minutes ({said.rstrip('.')}).\n"
                 f"    Ask for fewer rows or columns: data.{self.name}.query."
             )
         if isinstance(error, _Unreached):
-            return f"data.engine: cannot connect to {shown}: {said}"
+            cure = connection_cure(said, self.engine)
+            return f"data.engine: cannot connect to {shown}: {said} {cure}".rstrip()
         if self.source.query:
             return f"{self.name}: data.{self.name}.query: {shown} refuses it: {said}"
         return f"data.engine: cannot read {self.source.table} from {shown}: {said}"

@@ -13,6 +13,15 @@ _NAME = re.compile(r"\$\{(\w+)\}")
 _LONG = 8
 #: Where a secret stands as itself: no letter or digit beside it but those of an escape, as in %3Aa%40 or \\na.
 _BEFORE, _AFTER = r"(?:(?<![^\W_])|(?<=%[0-9a-f]{2})|(?<=\\[abfnrtv]))", r"(?![^\W_])"
+#: Of what a database says, so much is told.
+_SAID = 300
+_CHECK = "Check the {} in data.engine."
+#: What to look at, by what a database says.
+_LOOK_AT = {
+    "(database|role) .*does not exist": "names",
+    "translate host name|not known|resolve": "host",
+    "timeout|timed out|unreachable": "host and the port",
+}
 
 
 def expand_url(url: str) -> str:
@@ -98,6 +107,66 @@ def without_secrets(text: str, engine: str) -> str:
             )
         text = re.sub(there, "…", text, flags=re.IGNORECASE)
     return text
+
+
+def told_by(text: str, engine: str) -> str:
+    r"""Return what a database says in one line of whole sentences, without the secrets that it may repeat.
+
+    Parameters
+    ----------
+    text : str
+        That it says.
+    engine : str
+        Its URL, as in ``data.engine``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> told_by("Connection refused\n\tIs the server running?", "postgres://me@host/shop")
+    'Connection refused. Is the server running?'
+    """
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    whole = " ".join(
+        line if line.endswith((".", "?", "!", ":", ",", ";")) else f"{line}." for line in lines if line
+    )
+    said = without_secrets(whole, engine)
+    return said if len(said) <= _SAID else f"{said[:_SAID].rstrip()} …"
+
+
+def connection_cure(said: str, engine: str) -> str:
+    """Say what to look at where a database gives no connection; nothing where it says so itself.
+
+    Parameters
+    ----------
+    said : str
+        What it says, from :func:`told_by`.
+    engine : str
+        Its URL, as in ``data.engine``.
+
+    Returns
+    -------
+    str
+        A sentence, or nothing.
+
+    Examples
+    --------
+    >>> connection_cure('password authentication failed for user "me".', "postgres://me:${SHOP_PASSWORD}@host/shop")
+    'Check SHOP_PASSWORD in the environment.'
+    """
+    if re.search("password|authentication", said, re.IGNORECASE):
+        names = dict.fromkeys(_NAME.findall(engine))
+        return (
+            f"Check {' and '.join(names)} in the environment."
+            if names
+            else _CHECK.format("user and password")
+        )
+    for words, what in _LOOK_AT.items():
+        if re.search(words, said, re.IGNORECASE):
+            return _CHECK.format(what)
+    return ""
 
 
 def _quoted(value: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from cam.data.files.urls import shown_url, without_secrets
+from cam.data.files.urls import shown_url, told_by
 from cam.data.warehouses.lost import telling
 
 
@@ -44,9 +44,8 @@ class _Other:
 
     def lost(self, error: Exception) -> str | None:
         """Say that the connection is gone, or that the engine grants no temporary tables."""
-        said = without_secrets(" ".join(str(error).split()), self.named)[:300].rstrip(".")
         if isinstance(error, OSError):
-            return f"{shown_url(self.named)} was lost while a study ran: {said}."
+            return f"{shown_url(self.named)} was lost while a study ran: {told_by(str(error), self.named)}"
         return None
 
     def list_tables(self, **_: Any) -> list[str]:

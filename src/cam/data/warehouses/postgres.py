@@ -20,7 +20,7 @@ from ibis.backends.sql.compilers.postgres import PostgresCompiler
 
 from cam.data.engine import identifier, literal
 from cam.data.files.servers import connect_postgres
-from cam.data.files.urls import shown_url, without_secrets
+from cam.data.files.urls import shown_url, told_by, without_secrets
 from cam.data.warehouses.arrow import ByArrow
 from cam.data.warehouses.literals import FloatLiterals
 from cam.data.warehouses.lost import telling, told_batches
@@ -127,10 +127,10 @@ class Postgres(ByArrow, Backend):
             return None
         # The server's first sentence alone: what follows may quote a row of the client's.
         told = error.diag.message_primary or str(error)
-        said = without_secrets(" ".join(told.split()), self.named)[:300].rstrip(".")
+        said = told_by(told, self.named)
         if self.con.closed:
-            return f"{shown_url(self.named)} was lost while a study ran: {said}."
-        return f"{shown_url(self.named)} cannot finish a study: {said}."
+            return f"{shown_url(self.named)} was lost while a study ran: {said}"
+        return f"{shown_url(self.named)} cannot finish a study: {said}"
 
     def list_tables(self, **_: Any) -> list[str]:
         """List what this connection has made."""
