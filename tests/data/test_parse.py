@@ -780,7 +780,9 @@ def test_one_file_with_its_dates_in_two_ways(client):
      ("Revenue ('000)", ("'000", 1000)), ("Sales in thousands", ("thousands", 1000)), ("Umsatz Tsd", ("Tsd", 1000)),
      ("Umsatz Mio EUR", ("Mio", 1e6)), ("Umsatz Mrd.", ("Mrd", 1e9)), ("amount (minor units)", ("minor units", 0.01)),
      ("sales in millions", ("millions", 1e6)), ("Umsatz k€", ("k€", 1000)), ("amount M€", ("M€", 1e6)),
-     ("$M", None), ("revenue", None), ("金额", None), ("Absatzsumme", None),
+     ("Net Sales (€k)", ("€k", 1000)), ("Revenue in k", ("k", 1000)), ("$M", ("$M", 1e6)),
+     ("Cost (k USD)", ("k USD", 1000)),
+     ("€ in", None), ("revenue", None), ("金额", None), ("Absatzsumme", None),
      ("Amount 2000", None), ("percentage", None), ("分店金额", None), ("万达金额", None), ("Amt $", None)],
 )  # fmt: skip
 def test_a_column_that_names_a_unit_is_told(client, name, unit):
@@ -788,7 +790,7 @@ def test_a_column_that_names_a_unit_is_told(client, name, unit):
     review, _ = client.orders(data, columns={"revenue": name})
     wanted = [{"column": name, "unit": unit[0], "worth": unit[1]}] if unit else []
     assert review["units"] == wanted and review["revenue_kept"] == "1.5"
-    review, _ = client.orders(data, columns={"revenue": name}, unit=1)
+    review, _ = client.orders(data, columns={"revenue": name}, units={name: 1})
     assert review["units"] == [] and review["revenue_kept"] == "1.5"
 
 
@@ -801,11 +803,14 @@ def test_ids_that_one_file_of_several_has_without_their_zeros(client):
         prepared = client.prepare({"transactions": source}, **given)
         return prepared.review["tables"]["transactions"]["without_zeros"]
 
-    assert found() == {"n": 2, "long": "0120", "short": "120"}
-    assert found(customer_ids="hashed") == {"n": 2}  # the report says so, and must show nobody's id
+    assert found() == {"n": 2, "width": 4, "long": "0120", "short": "120"}
+    assert found(customer_ids="hashed") == {
+        "n": 2,
+        "width": 4,
+    }  # the report says so, and must show nobody's id
     client.write("b.csv", HEADER + f"010,{DAY},1\n")
     assert found() is None
     client.write(
         "a.csv", HEADER + f"007,{DAY},1\n7,{DAY},1\n"
     )  # both in one file, as where two were put together
-    assert found() == {"n": 1, "long": "007", "short": "7"}
+    assert found() == {"n": 1, "width": 3, "long": "007", "short": "7"}

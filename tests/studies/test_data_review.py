@@ -97,12 +97,14 @@ def test_amounts_whose_column_says_a_unit_are_no_yes_until_somebody_says_what_on
     assert found.verdict.startswith("Not yet: what comes first here")
     assert found.cautions == (
         "transactions: the column 金额(万元) says 万元 by its name, and its amounts count as they stand. If one is "
-        "worth 10,000, set data.transactions.options.unit: 10000; if they are in whole units of the currency, set it "
-        "to 1.",
+        "worth 10,000, set data.transactions.options.units: {金额(万元): 10000}; if they are in whole units of the "
+        "currency, write 1 there.",
     )
     assert found.cautions[0] in notes(study.prepared) and found.cautions[0] not in found.remarks
     settled = reviewed(
-        client({"transactions": log}, data={"transactions": source | {"options": {"unit": 1}}})
+        client(
+            {"transactions": log}, data={"transactions": source | {"options": {"units": {"金额(万元)": 1}}}}
+        )
     )
     assert settled.verdict.startswith("Yes: the data can be used.") and not settled.cautions
     use("zh")
@@ -124,7 +126,8 @@ def test_ids_with_zeros_and_without_come_first(client) -> None:
     assert found.verdict.startswith("Yes: the data can be used.")
     assert found.cautions[0] == (
         "transactions: 20 customer ids stand with zeros in front and without, such as 001 and 1, and count as "
-        "different customers. If a spreadsheet took the zeros off, data.transactions.options.id_width fills them up."
+        "different customers. If a spreadsheet took the zeros off, data.transactions.options.id_width: 4 fills "
+        "them up."
     )
 
 

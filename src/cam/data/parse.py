@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from cam.data.one_pass import (
     with_dates,
 )
 from cam.data.people.privacy import personal_columns
-from cam.data.types.evidence import ids_without_zeros, order_notes, said_unit
+from cam.data.types.evidence import ids_without_zeros, order_notes
 from cam.data.types.expressions import (
     as_number,
     blank,
@@ -78,16 +78,14 @@ class Parsed:
         Those that failed for at least one row.
     notes : tuple of str
         Decisions that a reader should know, such as the order of day and month.
-    units : tuple of dict
-        Columns of amounts whose names say a unit that ``options.unit`` does not: ``column``, ``unit`` and ``worth``.
-    without_zeros : dict or None
-        Ids that stand with zeros in front and without, as from :func:`cam.data.types.evidence.ids_without_zeros`.
     signs : tuple of str
         Currencies that the amounts themselves name: their ISO code, or the sign where it fits several.
     candidate : Candidate or None
         A file of the rows that may be the prepared table already.
     copies : str
         SELECT of what tells exact copies of a row of the source, for all of them in their order.
+    without_zeros : dict or None
+        Ids that stand with zeros in front and without, as from :func:`cam.data.types.evidence.ids_without_zeros`.
     """
 
     table: str
@@ -98,11 +96,10 @@ class Parsed:
     n_rows: int
     checks: tuple[Check, ...]
     notes: tuple[str, ...]
-    units: tuple[dict[str, Any], ...]
-    without_zeros: dict[str, Any] | None
     signs: tuple[str, ...]
     candidate: Candidate | None
     copies: str
+    without_zeros: dict[str, Any] | None = None
 
 
 def parse(
@@ -179,24 +176,11 @@ def parse(
         n_rows=typed.n_rows,
         checks=failed,
         notes=tuple(notes),
-        units=_units(raw, source, mapping),
-        without_zeros=ids_without_zeros(connection, raw, people),
         signs=tuple(sorted(signs)),
         candidate=typed.candidate,
+        without_zeros=ids_without_zeros(connection, raw, people),
         copies=f"SELECT {COPY if COPY in raw.columns else f'hash({own})'} AS {COPY} FROM {raw.relation}",
     )
-
-
-def _units(raw: Raw, source: Source, mapping: Mapping[str, str]) -> tuple[dict[str, Any], ...]:
-    """The units that names of columns of amounts say, as long as nobody has said what one is worth."""
-    if source.options.unit is not None:
-        return ()
-    found = []
-    for name, origin in mapping.items():
-        column = TABLES[raw.table].column(name)
-        if (name == "_cam_refund" or (column and column.kind == "money")) and (said := said_unit(origin)):
-            found.append({"column": origin, "unit": said[0], "worth": said[1]})
-    return tuple(found)
 
 
 def _readings(

@@ -32,6 +32,7 @@ from cam.data.files.sources import (
 )
 from cam.data.notes import Note, parts
 from cam.data.one_pass import PARQUET
+from cam.data.orders.amounts import unsaid_units
 from cam.data.orders.grouping import amount, write_orders
 from cam.data.orders.refund_table import SETTLED, Settled, settle_refunds
 from cam.data.orders.shape import shape
@@ -225,6 +226,7 @@ def _build(
     shown: dict[str, list[str]] = {}
     faults: list[str] = []
     resolved: dict[str, Source] = {}
+    units: dict[str, list[dict[str, Any]]] = {}
     for name, source in params.data.sources.items():
         whole: Raw | None = None
         try:
@@ -244,6 +246,7 @@ def _build(
             source = after_reading(name, source, present, place=place)
             raw = replace(raw, notes=(*raw.notes, *preset_notes(source, present)))
             refuse_lacking(raw, source, place=place)
+            units[name] = list(unsaid_units(raw, source))
             raw, source = shape(connection, raw, source, place=place)
             resolved[name] = source
             rows = to.parent / f"{name}.parquet.part"
@@ -287,7 +290,7 @@ def _build(
             for note in told.get(name, []):
                 cleaned["notes"].append(str(note))
                 cleaned["notes_in_parts"].append(parts(note))
-            review["tables"][name] = cleaned | {"files": shown[name]}
+            review["tables"][name] = cleaned | {"files": shown[name], "units": units[name]}
         except (DataError, duckdb.Error) as error:
             if needs_one_thread(error) and not one_thread:
                 raise
@@ -378,7 +381,6 @@ def _clean(
         "columns": list(parsed.columns),
         "columns_unused": list(parsed.unused),
         "columns_personal": dict(parsed.personal),
-        "units": list(parsed.units),
         "without_zeros": parsed.without_zeros,
         "notes": [str(note) for note in parsed.notes],
         "notes_in_parts": [parts(note) for note in parsed.notes],

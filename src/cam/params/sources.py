@@ -18,6 +18,8 @@ from cam.params.values import (
 )
 from cam.schema import STARTING_TABLES, TABLES
 
+Worth = Annotated[float, Field(ge=0.001, le=1_000_000_000, allow_inf_nan=False)]
+
 
 class States(Section):
     """Which states of a row count, such as those of an order; a state that is not named stops the run."""
@@ -75,11 +77,9 @@ class Options(Section):
         min_length=1,
         description="column that revenue is multiplied by, where it is the price of one unit",
     )
-    unit: float | None = Field(
-        None,
-        ge=0.001,
-        le=1_000_000_000,
-        description="what one of its amounts is worth, such as 10000 for 万元 or 0.01 for cents",
+    units: dict[str, Worth] = Field(
+        default_factory=dict,
+        description="what one of a column's amounts is worth, such as 金额(万元): 10000",
     )
     refund_prefix: str | None = Field(
         None, min_length=1, description="what the order_id of a refund begins with, such as C"

@@ -324,7 +324,7 @@ def unsaid_units(prepared: Prepared) -> list[str]:
     """
     words = (
         "{table}: the column {column} says {unit} by its name, and its amounts count as they stand. If one is worth "
-        "{worth}, set data.{name}.options.unit: {value}; if they are in whole units of the currency, set it to 1."
+        "{worth}, set {option}; if they are in whole units of the currency, write 1 there."
     )
     return [
         sentence(
@@ -333,8 +333,7 @@ def unsaid_units(prepared: Prepared) -> list[str]:
             column=each["column"],
             unit=each["unit"],
             worth=f"{each['worth']:,.10g}",
-            name=name,
-            value=f"{each['worth']:.10g}",
+            option=f"data.{name}.options.units: {{{each['column']}: {each['worth']:.10g}}}",
         )
         for name, table in prepared.review["tables"].items()
         for each in table["units"]
@@ -359,11 +358,11 @@ def without_zeros(prepared: Prepared) -> list[str]:
         if found := table["without_zeros"]:
             words = (
                 "{table}: {n} customer ids stand with zeros in front and without, such as {long} and {short}, and "
-                "count as different customers. If a spreadsheet took the zeros off, data.{name}.options.id_width "
-                "fills them up."
+                "count as different customers. If a spreadsheet took the zeros off, data.{name}.options.id_width: "
+                "{width} fills them up."
                 if "long" in found
                 else "{table}: {n} customer ids stand with zeros in front and without, and count as different "
-                "customers. If a spreadsheet took the zeros off, data.{name}.options.id_width fills them up."
+                "customers. If a spreadsheet took the zeros off, data.{name}.options.id_width: {width} fills them up."
             )
             said.append(sentence(words, table=_(name), name=name, **found))
     return said

@@ -530,7 +530,7 @@ def test_a_negative_number_at_a_negative_price_is_no_purchase(client):
 )
 def test_an_amount_is_multiplied_by_its_unit_to_the_cent(client, unit, given, meant):
     data = f'customer_id,order_date,revenue\na,2024-01-01,"{given}"\nb,2024-01-02,1\n'
-    review, rows = client.orders(data, unit=unit, client={"currency": "CNY"})
+    review, rows = client.orders(data, units={"revenue": unit}, client={"currency": "CNY"})
     assert str(rows[0][2]) == meant and balanced(review)
     shown = f"{unit:,.10g}"
     assert f"revenue: amounts are multiplied by {shown}" in review["notes"]
@@ -542,7 +542,9 @@ def test_a_unit_multiplies_numbers_of_every_type(client, kind):
         f"COPY (SELECT 'a' AS customer_id, DATE '2024-01-01' AS order_date, CAST(CAST(n AS DECIMAL(12,4)) AS {kind}) "
         f"AS revenue FROM (VALUES (3.0), (12.0)) AS t(n)) TO '{client.folder}/orders.parquet' (FORMAT parquet)"
     )
-    made = client.prepare({"transactions": {"path": "orders.parquet", "options": {"unit": 1000}}})
+    made = client.prepare(
+        {"transactions": {"path": "orders.parquet", "options": {"units": {"revenue": 1000}}}}
+    )
     found = duckdb.sql(f"SELECT revenue FROM '{made.path('transactions')}' ORDER BY 1").fetchall()
     assert [str(revenue) for (revenue,) in found] == ["3000.00", "12000.00"]
     assert balanced(made.review["tables"]["transactions"])
@@ -550,38 +552,74 @@ def test_a_unit_multiplies_numbers_of_every_type(client, kind):
 
 def test_a_unit_multiplies_what_was_paid_back_and_the_price_of_one(client):
     data = "customer_id,order_date,price,n,back\na,2024-01-01,1.5,3,0.5\n"
-    review, rows = client.orders(
-        data, unit=100, columns={"revenue": "price"}, multiply_by="n", refund_column="back"
-    )
-    assert [str(row[2]) for row in rows] == ["400.00"] and balanced(review)
+    given = {"columns": {"revenue": "price"}, "multiply_by": "n", "refund_column": "back"}
+    for units, meant in (
+        ({"price": 100, "back": 100}, "400.00"),
+        ({"price": 100}, "449.50"),
+        ({"back": 2}, "3.50"),
+    ):
+        review, rows = client.orders(data, units=units, **given)
+        assert [str(row[2]) for row in rows] == [meant] and balanced(review)
 
 
 def test_what_a_unit_makes_too_large_or_cannot_read_is_found(client):
     header = "customer_id,order_date,revenue\n"
-    told = client.refused(lambda: client.orders(header + "a,2024-01-01,900000000000\n", unit=10_000))
+    told = client.refused(
+        lambda: client.orders(header + "a,2024-01-01,900000000000\n", units={"revenue": 10_000})
+    )
     assert (
         "1 of 1 rows has a revenue that cannot be read (first rows: 1; such as '900000000000 x 10000')"
         in told
     )
-    told = client.refused(lambda: client.orders(header + "a,2024-01-01,1\nb,2024-01-01,x1\n", unit=10_000))
+    told = client.refused(
+        lambda: client.orders(header + "a,2024-01-01,1\nb,2024-01-01,x1\n", units={"revenue": 10_000})
+    )
     assert "1 of 2 rows has a revenue that cannot be read (first rows: 2; such as 'x1')" in told
     duckdb.sql(
         f"COPY (SELECT 'a' AS customer_id, DATE '2024-01-01' AS order_date, 9e11 AS revenue) "
         f"TO '{client.folder}/large.parquet' (FORMAT parquet)"
     )
-    source = {"path": "large.parquet", "options": {"unit": 10_000}}
+    source = {"path": "large.parquet", "options": {"units": {"revenue": 10_000}}}
     assert "revenue that cannot be read" in client.refused(lambda: client.prepare({"transactions": source}))
 
 
 def test_a_unit_is_refused_where_amounts_say_their_own_or_there_are_none(client):
     data = "customer_id,order_date,revenue\na,2024-01-01,1.2万\nb,2024-01-02,5\n"
-    told = client.refused(lambda: client.orders(data, unit=10_000))
+    told = client.refused(lambda: client.orders(data, units={"revenue": 10_000}))
     assert "column 'revenue' has 1 amounts with a unit of their own, such as '1.2万'" in told
     client.write("orders.csv", "customer_id,order_date,revenue\na,2024-01-01,5\n")
     client.write("answers.csv", "customer_id,response_date,nps\na,2024-01-01,9\n")
     tables = {
         "transactions": {"path": "orders.csv"},
-        "responses": {"path": "answers.csv", "options": {"unit": 100}},
+        "responses": {"path": "answers.csv", "options": {"units": {"nps": 100}}},
     }
     told = client.refused(lambda: client.prepare(tables))
-    assert "responses: options.unit says what one of its amounts is worth, and it has none" in told
+    assert "responses: options.units names 'nps', and no amount is read from it" in told
+
+
+def test_amounts_in_two_units_are_multiplied_each_by_its_own_before_the_first_filled_is_taken(client):
+    data = "customer_id,order_date,net (T€),gross\na,2024-01-01,1.5,\nb,2024-01-02,,700\n"
+    source = {"columns": {"revenue": ["net (T€)", "gross"]}}
+    review, rows = client.orders(data, units={"net (T€)": 1000}, **source)
+    assert [str(row[2]) for row in rows] == ["1500.00", "700.00"] and balanced(review) and not review["units"]
+    assert [each["column"] for each in client.orders(data, **source)[0]["units"]] == ["net (T€)"]
+
+
+def test_ids_are_filled_up_where_they_are_hashed_too(client):
+    client.write("orders.csv", "customer_id,order_date,revenue\n007,2024-01-01,5\n7,2024-01-02,6\n")
+    client.write("crm.csv", "customer_id,acquired_date\n7,2023-01-01\n")
+    width = {"options": {"id_width": 3}}
+    tables = {"transactions": {"path": "orders.csv", **width}, "customers": {"path": "crm.csv", **width}}
+    prepared = client.prepare(tables, customer_ids="hashed")
+    assert prepared.review["tables"]["transactions"]["n_customers"] == 1
+    assert prepared.review["match"][0]["matched"] == 1
+
+
+def test_a_line_that_is_left_out_is_not_quoted_where_ids_are_hashed(client):
+    data = "customer_id,order_date,revenue\na,2024-01-01,5\nSubtotal Zebra17,,5\n"
+    client.write("orders.csv", data)
+    tables = {"transactions": {"path": "orders.csv", "options": {"skip_last_rows": 1}}}
+    for hashed, n in (("plain", 1), ("hashed", 0)):
+        notes = client.prepare(tables, customer_ids=hashed).review["tables"]["transactions"]["notes"]
+        assert sum("left out" in note for note in notes) == 1
+        assert sum("Zebra17" in note for note in notes) == n

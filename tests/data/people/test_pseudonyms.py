@@ -223,7 +223,7 @@ SECRET = b"a secret of the tests"
 
 
 def parsed(*columns: str) -> Parsed:
-    return Parsed("customers", '"customers"', columns, (), (), 0, (), (), (), None, (), None, "")
+    return Parsed("customers", '"customers"', columns, (), (), 0, (), (), (), None, "")
 
 
 def mac(one: str) -> str:

@@ -19,7 +19,7 @@ from cam.data.engine import workspace
 from cam.data.files.paths import find_files
 from cam.data.notes import Note
 from cam.data.proposals.draft import draft, place, refuse_name, told
-from cam.data.proposals.lines import scalar, width
+from cam.data.proposals.lines import scalar, width, wrapped
 from cam.data.proposals.recognise import Recognition, recognise
 from cam.errors import DataError, ParamsError
 from cam.params import Params, read_params
@@ -223,15 +223,62 @@ def test_a_file_is_never_written_over_and_nothing_is_left_behind(tmp_path):
     assert [found.name for found in path.parent.iterdir()] == ["acme.yaml"]
 
 
-def test_a_unit_in_a_column_s_name_is_asked_about(tmp_path):
+def asked(text: str) -> str:
+    """The remarks of a draft in one line."""
+    return " ".join(text.replace("#", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("header", "above", "units", "words"),
+    [
+        (
+            "amount (TEUR)",
+            "",
+            {"amount (TEUR)": 1000},
+            "as the name of its column says? amount (TEUR) 1,000.",
+        ),
+        ("Umsatz in TEUR", "", {"Umsatz in TEUR": 1000}, "Umsatz in TEUR 1,000."),
+        ("amount_cents", "", {"amount_cents": 0.01}, "amount_cents 0.01."),
+        ("金额(百万元)", "", {"金额(百万元)": 1_000_000}, "金额(百万元) 1,000,000."),
+        ("amount", "单位：万元,,,\n", {"amount": 10_000}, "a line above the header says 万元: "),
+    ],
+)
+def test_a_unit_in_a_column_s_name_or_above_the_header_is_asked_about(tmp_path, header, above, units, words):
     orders = tmp_path / "orders.csv"
-    orders.write_text(ORDERS.replace("amount", "amount (TEUR)"))
+    orders.write_text(above + ORDERS.replace("amount", header))
     text = written(tmp_path, orders)
-    assert "amount (TEUR): is one of its amounts worth 1,000, as TEUR in its name says? If not, write 1" in (
-        " ".join(text.replace("#", " ").split())
+    assert words in asked(text)
+    if above:
+        assert "lines above the header: 单位：万元" in text
+    found = accepted(re.sub(r"# \? (options:|units:| +\S+: )", r"\1", text)).data.transactions
+    assert found.columns["revenue"] == header and found.options.units == units
+
+
+def test_the_price_of_one_unit_in_cents_is_still_a_price(tmp_path):
+    orders = tmp_path / "orders.csv"
+    lines = [
+        f"o{i},c{i % 9},2024-01-{1 + i % 28:02d},{100 + i},{1 + i % 3},{10 * (i % 7 == 0)}" for i in range(40)
+    ]
+    orders.write_text(
+        "\n".join(["order_id,customer_id,order_date,unit_price_cents,quantity,refunded_amount_cents", *lines])
     )
-    assert "# ? options: {unit: 1000}" in text
-    assert accepted(text.replace("# ? options", "options")).data.transactions.options.unit == 1000
+    text = asked(written(tmp_path, orders))
+    assert "is unit_price_cents the price of one unit?" in text and "refund_column" in text
+
+
+@pytest.mark.parametrize("most", range(4, 40))
+def test_no_line_of_a_wrapped_text_begins_with_a_sign_that_closes(most):
+    text = "amounts of 千元? If thousands, 小计、合计：是否剔除？（金额，以千元计）"
+    lines = wrapped(text, most)
+    assert not [line for line in lines if line[:1] in set("?!.,;:)，。；：？！）、")]
+    assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+def test_a_point_in_amounts_of_thousands_is_rather_a_decimal_one(tmp_path):
+    orders = tmp_path / "orders.csv"
+    orders.write_text(ORDERS.replace("amount", "金额(千元)").replace("5.50", "1.370"))
+    text = asked(written(tmp_path, orders)).replace(" ", "")  # Chinese may break between any two signs
+    assert "thepointof1.370partsdecimals,asinamountsof千元?" in text
 
 
 def test_a_last_line_that_may_be_a_row_is_asked_about_and_one_that_is_named_is_not(tmp_path):
@@ -284,6 +331,6 @@ def test_a_second_file_with_other_lines_below_is_not_put_into_one_list(tmp_path)
     one, two = tmp_path / "one.csv", tmp_path / "two.csv"
     one.write_text(ORDERS)
     two.write_text(ORDERS.replace("\no", "\nx") + "Total,,,220.00\n")
-    assert "but with other lines above or below its rows" in " ".join(
-        written(tmp_path, one, two).replace("#", " ").split()
-    )
+    text = written(tmp_path, one, two)
+    assert "but with other lines above or below its rows" in asked(text)
+    assert "# ?? two.csv" in text  # a question, for its orders would be lost

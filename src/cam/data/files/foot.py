@@ -16,6 +16,7 @@ from cam.schema import TABLES
 #: Signs of a line that are told.
 _SHOWN = 60
 _CHUNK = 1 << 20
+LEFT_OUT = "{file}: {n} line(s) below the last row left out, first {line}"
 
 
 def cut_end(path: Path, n: int) -> list[str]:
@@ -102,8 +103,7 @@ def left_out(
                 "    Give the number of lines below the last row. It holds for every file of the table: where only "
                 "some have such lines, take them off at the source and leave skip_last_rows away."
             )
-    words = "{file}: {n} line(s) below the last row left out, first {line}"
-    return [Note(words, file=path.name, n=len(lines), line=_shown(next(filter(None, lines))))]
+    return [Note(LEFT_OUT, file=path.name, n=len(lines), line=_shown(next(filter(None, lines))))]
 
 
 def _shown(line: str) -> str:

@@ -228,6 +228,7 @@ def refuse_lacking(raw: Raw, source: Source, *, place: str) -> None:
         "options.multiply_by": options.multiply_by,
         "options.states.column": states,
         **{f"options.line_value: {name}": name for name in options.line_value},
+        **{f"options.units: {name}": name for name in options.units},
     }
     asked = {key: [name] for key, name in single.items() if name}
     for canonical, origin in source.columns.items():

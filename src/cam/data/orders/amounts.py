@@ -6,6 +6,7 @@ The expressions are DuckDB's: this happens in the embedded engine, before any re
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import duckdb
 
@@ -13,6 +14,7 @@ from cam.data.engine import identifier, literal
 from cam.data.files.sources import ASIDE, Raw, find_column
 from cam.data.notes import Note
 from cam.data.orders.columns import column_of, needed_column, reshaped
+from cam.data.types.evidence import said_unit
 from cam.data.types.expressions import blank, currency_sign, number, text
 from cam.errors import DataError
 from cam.params import Source
@@ -141,16 +143,46 @@ _THOUSANDS = (
 
 
 def _amounts(raw: Raw, source: Source) -> list[str]:
-    """Every column of texts that amounts are read from, each of several, and what they are multiplied by."""
-    options, names = source.options, list[str]()
+    """Every column of texts that amounts are read from, and what they are multiplied by or shared out by."""
+    options, present = source.options, raw.own_columns
+    others = [name for name in (options.multiply_by, *options.line_value) if name]
+    found = [*_money(raw, source), *(find_column(name, present) for name in others)]
+    return [name for name in dict.fromkeys(found) if name and raw.columns[name] == "VARCHAR"]
+
+
+def _money(raw: Raw, source: Source) -> list[str]:
+    """Every column that amounts are read from, each of several."""
+    names = list[str]()
     for column in TABLES[raw.table].columns:
         if column.kind == "money":
             asked = source.columns.get(column.name, column.name)
             names += [asked] if isinstance(asked, str) else asked
-    names += [name for name in (options.refund_column, options.multiply_by, *options.line_value) if name]
-    present = raw.own_columns
-    found = (find_column(name, present) for name in names)
-    return [name for name in dict.fromkeys(found) if name and raw.columns[name] == "VARCHAR"]
+    names += [source.options.refund_column] if source.options.refund_column else []
+    found = (find_column(name, raw.own_columns) for name in names)
+    return list(dict.fromkeys(name for name in found if name))
+
+
+def unsaid_units(raw: Raw, source: Source) -> tuple[dict[str, Any], ...]:
+    """Find the columns of amounts whose names say a unit, as long as nobody has said what one is worth.
+
+    Parameters
+    ----------
+    raw : Raw
+        As read.
+    source : Source
+        Its entry in the parameter file.
+
+    Returns
+    -------
+    tuple of dict
+        ``column``, ``unit`` as its name says it, and ``worth``.
+    """
+    known = {find_column(name, raw.own_columns) for name in source.options.units}
+    return tuple(
+        {"column": name, "unit": said[0], "worth": said[1]}
+        for name in _money(raw, source)
+        if name not in known and (said := said_unit(name))
+    )
 
 
 def in_units(
@@ -177,33 +209,28 @@ def in_units(
     Raises
     ------
     DataError
-        If the table has no amounts, or some of them say a unit of their own.
+        If a column is not there, holds no amounts, or some that say a unit of their own.
     """
-    unit = source.options.unit
-    if unit in (None, 1):
-        return raw, source
-    asked = [column.name for column in TABLES[raw.table].columns if column.kind == "money"]
-    found = dict.fromkeys(column_of(raw, source, name) for name in asked)
-    if source.options.refund_column:
-        found[find_column(source.options.refund_column, raw.own_columns)] = None
-    amounts = [name for name in found if name]
-    if not amounts:
-        raise DataError(
-            f"{raw.table}: options.unit says what one of its amounts is worth, and it has none.\n"
-            f"    Take unit out of data.{raw.table}.options in {place}."
-        )
-    values, kinds = dict[str, str](), dict[str, str]()
-    for name in amounts:
+    decimal, amounts = source.options.decimal, _money(raw, source)
+    values, kinds, notes = dict[str, str](), dict[str, str](), list[str]()
+    for asked, unit in source.options.units.items():
+        name = needed_column(raw, asked, "units", place)
+        if name not in amounts:
+            raise DataError(
+                f"{raw.table}: options.units names '{name}', and no amount is read from it.\n"
+                f"    Take it out of data.{raw.table}.options.units in {place}."
+            )
+        if unit == 1:
+            continue
         given, kind = identifier(name), raw.columns[name]
         if kind == "VARCHAR":
             said = f"SELECT {given}, count(*) OVER () FROM {raw.relation} WHERE regexp_matches({given}, '[万萬亿]')"
             if own := connection.execute(f"{said} LIMIT 1").fetchone():
                 raise DataError(
                     f"{raw.table}: column '{name}' has {own[1]:,} amounts with a unit of their own, such as "
-                    f"{own[0]!r}, and options.unit would multiply them again.\n"
-                    f"    Take unit out of data.{raw.table}.options in {place}, or export the amounts in one unit."
+                    f"{own[0]!r}, and options.units would multiply them again.\n"
+                    f"    Take it out of data.{raw.table}.options.units in {place}, or export all in one unit."
                 )
-        decimal = source.options.decimal
         made = written(number(given, kind, decimal=decimal, unit=unit), given, kind, decimal=decimal)
         # What is too large for an amount once it is multiplied must be found, and not stand as it is.
         if kind == "VARCHAR":
@@ -215,10 +242,10 @@ def in_units(
         else:
             values[name] = f"coalesce({made}, CAST({given} AS DOUBLE) * {unit})"
         kinds[name] = "VARCHAR" if kind == "VARCHAR" else "DOUBLE"
-    note = Note(
-        "{columns}: amounts are multiplied by {unit}", columns=", ".join(amounts), unit=f"{unit:,.10g}"
-    )
-    return reshaped(connection, replace(raw, columns=raw.columns | kinds), "in_units", values, [note]), source
+        notes.append(Note("{column}: amounts are multiplied by {unit}", column=name, unit=f"{unit:,.10g}"))
+    if not values:
+        return raw, source
+    return reshaped(connection, replace(raw, columns=raw.columns | kinds), "in_units", values, notes), source
 
 
 def unit_prices(

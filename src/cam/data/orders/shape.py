@@ -57,10 +57,10 @@ def shape(
     raw = _told_apart(connection, raw, source)
     # Each step works on what the one before it made: an order's lines need ids and amounts, its state its lines.
     for step in (
+        in_units,
         fill_down,
         first_filled,
         settled_ids,
-        in_units,
         unit_prices,
         refund_signs,
         order_lines,
@@ -79,7 +79,7 @@ def _asked(source: Source) -> bool:
         or options.revenue_per == "order"
         or options.line_value
         or options.multiply_by
-        or options.unit not in (None, 1)
+        or set(options.units.values()) - {1}
         or options.refund_prefix
     )
 
@@ -165,4 +165,4 @@ def settled_ids(
         return raw, source
     value = f"CASE {' '.join(whens)} ELSE {read if width else given} END"
     raw = replace(raw, columns=raw.columns | {origin: "VARCHAR" if width else kind})
-    return reshaped(connection, raw, "settled", {origin: value}, notes), source
+    return reshaped(connection, raw, "filled", {origin: value}, notes), source

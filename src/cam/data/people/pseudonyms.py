@@ -19,6 +19,7 @@ from pathlib import Path
 import duckdb
 
 from cam.data.engine import identifier, literal
+from cam.data.files.foot import LEFT_OUT
 from cam.data.notes import Note
 from cam.data.parse import Parsed
 from cam.data.people.identity import one_form, rewrite
@@ -279,12 +280,19 @@ def _write_lookup(connection: duckdb.DuckDBPyConnection, to: Path) -> None:
 
 
 def without_examples(table: Parsed) -> Parsed:
-    """Return a table whose faults of ids name rows alone, and whose ids without zeros are counted alone."""
+    """Return a table whose faults of ids name rows alone, and whose notes quote no row."""
     checks = (
         replace(check, example=None) if check.column == "customer_id" else check for check in table.checks
     )
-    bare = {"n": table.without_zeros["n"]} if table.without_zeros else None
-    return replace(table, checks=tuple(checks), without_zeros=bare)
+    found = table.without_zeros
+    bare = {"n": found["n"], "width": found["width"]} if found else None
+    notes = (
+        Note("{file}: {n} line(s) below the last row left out", file=note.values["file"], n=note.values["n"])
+        if isinstance(note, Note) and note.words == LEFT_OUT
+        else note
+        for note in table.notes
+    )
+    return replace(table, checks=tuple(checks), without_zeros=bare, notes=tuple(notes))
 
 
 def forget_plain(home: Path, *, results: Path) -> None:

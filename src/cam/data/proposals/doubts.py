@@ -111,6 +111,8 @@ def _file_options(table: str, head: Head) -> dict[str, Any]:
 
 
 def _settled(key: str, value: Any, head: Head) -> Settled:
+    if key == "skip_rows" and head.above and not head.doubled:
+        return Settled(key, value, Note("lines above the header: {lines}", lines=" / ".join(head.above)))
     if key == "skip_rows":
         words = "lines above the header"
         if head.doubled:

@@ -73,6 +73,8 @@ class Head:
         The beginnings of the lines below its last row.
     may_be_rows : bool
         Whether one of these may be a row that lacks something.
+    above : tuple of str
+        The beginnings of the lines above its header.
     """
 
     path: Path
@@ -87,6 +89,7 @@ class Head:
     notes: tuple[str, ...] = field(default=())
     footer: tuple[str, ...] = field(default=())
     may_be_rows: bool = False
+    above: tuple[str, ...] = field(default=())
 
     @property
     def shown(self) -> str:
@@ -221,6 +224,7 @@ def _text(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> He
         doubled=doubled,
         footer=quoted(end, below),
         may_be_rows=may_be_rows(end, below),
+        above=quoted(grid[: above or 0], above or 0),
     )
 
 
@@ -358,6 +362,7 @@ def _sheets(connection: duckdb.DuckDBPyConnection, path: Path, folder: Path) -> 
                 sheet=name if len(grids) > 1 else None,
                 footer=quoted(end, below),
                 may_be_rows=may_be_rows(end, below),
+                above=quoted(grid[: above or 0], above or 0),
             )
         )
     return heads, passed
@@ -400,8 +405,9 @@ def _head(
     sheet: str | None = None,
     footer: tuple[str, ...] = (),
     may_be_rows: bool = False,
+    above: tuple[str, ...] = (),
 ) -> Head:
     rows = Raw(raw.table, relation, raw.columns, (path.name,), raw.notes)
     facts = judge(connection, rows)
-    notes, last = tuple(raw.notes), (footer, may_be_rows)
+    notes, last = tuple(raw.notes), (footer, may_be_rows, above)
     return Head(path, sheet, facts, options, rows, n_rows, is_counted, has_header, doubled, notes, *last)

@@ -14,6 +14,9 @@ QUESTION, OPEN = "# ? ", "# ?? "
 MARGIN = 42
 #: Columns of a terminal that a line may take, if it can.
 WIDE = 100
+#: No line of a text begins with these, least of all with ?: in a parameter file that would be a question of its own.
+_CLOSING = r"[?!.,;:)\]，。；：？！）》」』、”’]*\s*"
+_PARTS = re.compile(rf"[^\s\u3000-\u9fff\uff00-\uffef]+{_CLOSING}|\s+|.{_CLOSING}")
 #: Blanks and joiners that names and words have; a person does not see them, and they do nothing else.
 _SEEN = "\u200c\u200d\u3000\xa0\u202f\u2009"
 
@@ -75,9 +78,9 @@ def padded(text: str, to: int) -> str:
 
 
 def wrapped(text: str, most: int) -> list[str]:
-    """Lines of at most so many columns; Chinese may break between any two signs."""
+    """Lines of at most so many columns; Chinese may break between any two signs, but before none that closes."""
     lines, line = [], ""
-    for part in re.findall(r"[^\s\u3000-\u9fff\uff00-\uffef]+\s*|\s+|.", text):
+    for part in _PARTS.findall(text):
         if line and width(line) + width(part.rstrip()) > most:
             lines.append(line.rstrip())
             line = ""

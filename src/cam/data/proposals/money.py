@@ -55,6 +55,9 @@ def decimals(connection: duckdb.DuckDBPyConnection, table: str, head: Head, mapp
     except DataError as error:  # what every run would stop at
         found = re.search(r"column '(.*?)' has .*\(such as '(.*?)'\)", str(error))
         column, value = found.groups() if found else ("revenue", "1.234")
+        if (said := said_unit(column)) and said[1] >= 1000:
+            words = "{column}: the point of {value} parts decimals, as in amounts of {unit}? If thousands, write ','"
+            return [Doubt("decimal", ".", Note(words, column=column, value=value, unit=said[0]))]
         words = (
             "{column}: does the point of {value} part thousands? Then the comma is the decimal sign; "
             "if it parts decimals, write '.'"
@@ -64,15 +67,22 @@ def decimals(connection: duckdb.DuckDBPyConnection, table: str, head: Head, mapp
 
 
 def units(table: str, head: Head, mapped: Columns) -> list[Doubt]:
-    """Ask what an amount is worth where the name of its column says a unit."""
-    for column, _facts in of_kind(table, head, mapped, {"money"}):
-        if said := said_unit(column):
-            words = (
-                "{column}: is one of its amounts worth {worth}, as {unit} in its name says? If not, write 1"
-            )
-            why = Note(words, column=column, unit=said[0], worth=f"{said[1]:,.10g}")
-            return [Doubt("unit", said[1], why)]
-    return []
+    """Ask what amounts are worth where the names of their columns, or the lines above the header, say a unit."""
+    columns = [column for column, _facts in of_kind(table, head, mapped, {"money"})]
+    said = {column: said_unit(column) for column in columns}
+    above = next((found for line in head.above if (found := said_unit(line))), None)
+    if above and not any(said.values()):
+        said = dict.fromkeys(columns, above)
+    worth = {column: found[1] for column, found in said.items() if found}
+    if not worth:
+        return []
+    shown = "; ".join(f"{column} {value:,.10g}" for column, value in worth.items())
+    words = (
+        "a line above the header says {unit}: is one of these amounts worth so much? {columns}. If not, write 1"
+        if above and not any(map(said_unit, columns))
+        else "is one of these amounts worth so much, as the name of its column says? {columns}. If not, write 1"
+    )
+    return [Doubt("units", worth, Note(words, columns=shown, unit=above[0] if above else ""))]
 
 
 def currencies(heads: Iterable[Head], mapped: Columns) -> Counter[str]:

@@ -181,7 +181,9 @@ def recognise(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], *, f
         if index not in placed:
             wanted = next((fit.table for fit in ranked if fit.heads is group), None)
             if wanted in taken:
-                others += [_twice(head, taken[wanted]) for head in group]
+                for head in group:
+                    # What would be lost of the same table is a question, what is another export of it none.
+                    (passed if _is_alike(head, taken[wanted]) else others).append(_twice(head, taken[wanted]))
             else:
                 passed += [_not_read(head) for head in group]
     if not set(taken) & set(STARTING_TABLES):
@@ -216,10 +218,14 @@ def _no_start(taken: Mapping[str, Fit], passed: Iterable[Note]) -> str:
     return "\n".join(lines)
 
 
+def _is_alike(head: Head, fit: Fit) -> bool:
+    return set(head.columns) == set(fit.heads[0].columns) and not (head.sheet or fit.heads[0].sheet)
+
+
 def _twice(head: Head, fit: Fit) -> Note:
     """A second file of one table: what can be done with both."""
     file, table, used = head.shown, fit.table, fit.heads[0].shown
-    is_alike = set(head.columns) == set(fit.heads[0].columns) and not (head.sheet or fit.heads[0].sheet)
+    is_alike = _is_alike(head, fit)
     if is_alike and head.options != fit.heads[0].options:
         words = (
             "{file}: looks like {table} too, with the columns of {used}, but with other lines above or below its rows: "

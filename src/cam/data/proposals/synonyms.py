@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from cam.data.types.evidence import without_unit
+
 #: How much a name says: it means the column, it may mean it, it ends as one that does, as one that may.
 SURE, MAYBE = 1.0, 0.6
 _ENDS_SURE, _ENDS_MAYBE = 0.4, 0.25
@@ -62,7 +64,7 @@ def bare(name: str) -> str:
     >>> bare("Customer_ID "), bare("销售订单金额（元）"), bare("Created (UTC)"), bare("(删除)")
     ('customerid', '销售订单金额', 'created', '删除')
     """
-    plain = unicodedata.normalize("NFKC", name).casefold()
+    plain = unicodedata.normalize("NFKC", without_unit(name)).casefold()
     return _letters(_UNITS.sub("", plain)) or _letters(plain)
 
 

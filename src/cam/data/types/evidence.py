@@ -32,8 +32,8 @@ _NO_IDS = ", ".join(
 #: What stands in the name of a column of amounts that are thousands, millions or hundredths.
 _UNIT = re.compile(
     r"[百千十]?[万萬亿]元|[百千]元|[(（\[_ ]([百千十]?[万萬亿]|[百千分])[)）\]]?$|"
-    r"(?<![a-zA-Z])(TEUR|TUSD|TCHF|[kKMT] ?(€|\$|£|EUR|USD|CNY|RMB|CHF)|Tsd|Mio|Mrd|thousands?|millions?|cents?|pence|"
-    r"minor units?)(?![a-zA-Z])|(?<![0-9])['’]?000s?(?![0-9])",
+    r"(?<![a-zA-Z])(TEUR|TUSD|TCHF|[kKMT] ?(€|\$|£|EUR|USD|CNY|RMB|CHF)|(€|\$|£|EUR|USD|CNY|RMB|CHF) ?[kKM]|Tsd|Mio|"
+    r"Mrd|thousands?|millions?|cents?|pence|minor units?)(?![a-zA-Z])|(?<![0-9])['’]?000s?(?![0-9])|(?<=\bin )[kKM]$",
     re.IGNORECASE,
 )
 _NUMERALS = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "萬": 10**4, "亿": 10**8, "分": 0.01, "元": 1}
@@ -192,10 +192,38 @@ def said_unit(column: str) -> tuple[str, float] | None:
     shown = found.group().strip(" ()（）[]_")
     if set(shown) <= _NUMERALS.keys():
         return shown, math.prod(_NUMERALS[sign] for sign in shown)
-    for worth, begins in ((1e9, "mrd"), (1e6, "m(?!inor)"), (0.01, "c|p|minor")):
-        if re.match(begins, shown.lower()):
+    plain = shown.lower().lstrip("€$£ ")
+    for worth, begins in (
+        (10**9, "mrd"),
+        (10**6, "m(?!inor)|(eur|usd|cny|rmb|chf) ?m"),
+        (0.01, "cent|pence|minor"),
+    ):
+        if re.match(begins, plain):
             return shown, worth
     return shown, 1000
+
+
+def without_unit(column: str) -> str:
+    """Return the name of a column without the unit that it says.
+
+    Parameters
+    ----------
+    column : str
+        As the source calls it.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> without_unit("Umsatz in TEUR"), without_unit("unit_price_cents"), without_unit("金额（万元）")
+    ('Umsatz', 'unit_price', '金额')
+    """
+    if not _UNIT.search(column):
+        return column
+    left = re.sub(r"\bin *$", "", _UNIT.sub("", column).rstrip(" ()（）[]_")).rstrip(" ()（）[]_")
+    return left or column
 
 
 def ids_without_zeros(connection: duckdb.DuckDBPyConnection, raw: Raw, people: str) -> dict[str, Any] | None:
@@ -213,7 +241,7 @@ def ids_without_zeros(connection: duckdb.DuckDBPyConnection, raw: Raw, people: s
     Returns
     -------
     dict or None
-        ``n`` ids, and one of them, ``long`` and ``short``; None where there are none.
+        ``n`` ids, the ``width`` of the longest that has zeros, and one of them, ``long`` and ``short``; or None.
     """
     if raw.table != "transactions":
         return None
@@ -222,11 +250,14 @@ def ids_without_zeros(connection: duckdb.DuckDBPyConnection, raw: Raw, people: s
     ).fetchone():
         return None
     found = connection.execute(
-        f"SELECT count(*) OVER (), max(customer_id), min(customer_id) FROM (SELECT DISTINCT customer_id FROM {people} "
+        "SELECT count(*) OVER (), max(customer_id), min(customer_id), max(max(length(customer_id))) OVER () "
+        f"FROM (SELECT DISTINCT customer_id FROM {people} "
         "WHERE regexp_full_match(customer_id, '[0-9]+')) GROUP BY ltrim(customer_id, '0') HAVING count(*) > 1 "
         "ORDER BY 2 LIMIT 1"
     ).fetchone()
-    return {"n": int(found[0]), "long": str(found[2]), "short": str(found[1])} if found else None
+    if not found:
+        return None
+    return {"n": int(found[0]), "width": int(found[3]), "long": str(found[2]), "short": str(found[1])}
 
 
 def _decimals_by_file(
