@@ -261,7 +261,7 @@ def test_plain_lines_where_there_is_no_terminal(house: House, tmp_path: Path) ->
     assert head == "Study     Result  Seconds  Findings  Warnings"
     assert re.fullmatch(r"05_churn  done  +\d+\.\d         1         0", churn)
     steps = re.fullmatch(
-        r"Time: [\d.]+ s \(data (\d+)%, studies (\d+)%, overview and files (\d+)%, keeping (\d+)%\)", took
+        r"Time: [\d.]+ s \(data (\d+)%, studies (\d+)%, keeping (\d+)%, overview and files (\d+)%\)", took
     )
     assert steps and 98 <= sum(map(int, steps.groups())) <= 102
     made = ("index.html", "workbook.xlsx", "customers.parquet", "key_figures.csv")
