@@ -550,6 +550,12 @@ def test_a_unit_multiplies_numbers_of_every_type(client, kind):
     assert balanced(made.review["tables"]["transactions"])
 
 
+def test_a_unit_of_more_decimals_than_are_kept_is_refused(client):
+    data = "customer_id,order_date,revenue\na,2024-01-01,10\n"
+    told = client.refused(lambda: client.orders(data, units={"revenue": 7.1234}))
+    assert "options.units says 7.1234 for 'revenue': give at most three decimals" in told
+
+
 def test_a_unit_multiplies_what_was_paid_back_and_the_price_of_one(client):
     data = "customer_id,order_date,price,n,back\na,2024-01-01,1.5,3,0.5\n"
     given = {"columns": {"revenue": "price"}, "multiply_by": "n", "refund_column": "back"}

@@ -222,6 +222,11 @@ def in_units(
             )
         if unit == 1:
             continue
+        if round(unit, 3) != unit:  # more would be cut, and every amount wrong in silence
+            raise DataError(
+                f"{raw.table}: options.units says {unit:.10g} for '{name}': give at most three decimals.\n"
+                f"    Convert currencies at the source, not by data.{raw.table}.options.units in {place}."
+            )
         given, kind = identifier(name), raw.columns[name]
         if kind == "VARCHAR":
             said = f"SELECT {given}, count(*) OVER () FROM {raw.relation} WHERE regexp_matches({given}, '[万萬亿]')"
