@@ -452,8 +452,8 @@ def test_a_decimal_comma_is_recognised_and_its_cure_works(client):
     data = "customer_id;order_date;revenue\na;2024-01-05;12,50\nb;2024-01-06;1.234,00\n"
     assert client.refused(lambda: client.orders(data)) == (
         "transactions: 2 of 2 rows have a revenue that cannot be read (first rows: 1, 2; such as '12,50').\n"
-        + DROP.format("drop_unreadable")
-        + '\n    If the comma is a decimal sign: data.transactions.options.decimal: ",".'
+        '    If the comma is a decimal sign: data.transactions.options.decimal: ",".\n'
+        + DROP.format("drop_unreadable").replace("    Drop", "    If not: drop")
     )
     assert [str(row[2]) for row in client.orders(data, decimal=",")[1]] == ["12.50", "1234.00"]
     assert '\n    If the point is a decimal sign: data.transactions.options.decimal: ".".' in client.refused(

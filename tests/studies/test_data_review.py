@@ -172,6 +172,36 @@ def test_ids_that_do_not_join(client) -> None:
     assert found.tables.set_index("table").loc["tickets", "found"] == 0.1
 
 
+def test_ids_none_of_which_joins_are_no_yes_and_the_cure_stands_beside_them(client) -> None:
+    log = orders().assign(customer_id=[f"{k % 20 + 1:04d}" for k in range(400)])
+    tickets = pd.DataFrame(
+        {"ticket_id": range(9), "opened": ["2026-01-05"] * 9, "customer_id": [f"{k + 1}" for k in range(9)]}
+    )
+    found = reviewed(client({"transactions": log, "tickets": tickets}))
+    assert found.verdict.startswith("Not yet: what comes first here")
+    assert found.cautions[0].startswith(
+        "None of the 9 customers in tickets is in transactions: what is known of them there joins nothing. Are the "
+        "ids of the same kind, and written alike? First: 1, 2, 3. 9 ids would be known in data.transactions if leading "
+        "zeros, which a spreadsheet takes off, were filled up: data.tickets.options.id_width"
+    )
+    use("zh")
+    assert "9位客户没有一位在" in reviewed(client({"transactions": log, "tickets": tickets})).cautions[0]
+    use("en")
+
+
+def test_what_other_tables_hold_of_money_is_summed_so_that_a_wrong_unit_shows(client) -> None:
+    spend = pd.DataFrame(
+        {
+            "date": ["2026-01-31", "2026-02-28", "2026-03-31"],
+            "channel": "ads",
+            "cost": [1_000.5, 2_000.0, -0.5],
+        }
+    )
+    found = reviewed(client({"transactions": orders(), "spend": spend}))
+    (said,) = [each for each in found.summary if "spend" in each]
+    assert said.startswith("spend, cost: ") and "3,000" in said and said.endswith("in all.")
+
+
 def test_copies_zero_values_and_dropped_rows(client) -> None:
     log = pd.concat([orders(), orders().head(10)])
     log.loc[log.index % 10 == 3, "revenue"] = 0.0

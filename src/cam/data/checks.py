@@ -10,7 +10,7 @@ import duckdb
 from cam.data.engine import identifier
 from cam.data.files.sources import FILE, Raw
 from cam.data.one_pass import Fault, Reading, Typed, why_aside
-from cam.data.types.expressions import TOTAL, boolean, trimmed
+from cam.data.types.expressions import boolean, called_sum, trimmed
 from cam.data.types.scores import Score
 from cam.params import Source
 from cam.schema import MAY_BE_EMPTY, TABLES
@@ -206,17 +206,14 @@ def _row_name(connection: duckdb.DuckDBPyConnection, raw: Raw, relation: str, ro
 
 def _called(connection: duckdb.DuckDBPyConnection, raw: Raw, rows: list[int]) -> str | None:
     """The name of sums that each of some rows has in one of its texts, or None."""
-    texts = [identifier(name) for name in raw.own_columns if raw.columns[name] == "VARCHAR"]
-    found: list[str] = []
-    for row in rows if texts else ():
-        cells = connection.execute(
-            f"SELECT {', '.join(texts)} FROM {raw.relation} LIMIT 1 OFFSET {row}"
-        ).fetchone()
-        named = [
-            cell.strip() for cell in cells or () if cell and re.fullmatch(TOTAL, cell.strip(), re.IGNORECASE)
-        ]
-        found += named[:1]
-    return found[0] if found and len(found) == len(rows) else None
+    name = called_sum(identifier(text) for text in raw.own_columns if raw.columns[text] == "VARCHAR")
+    first: str | None = None
+    for row in rows:
+        found = connection.execute(f"SELECT {name} FROM {raw.relation} LIMIT 1 OFFSET {row}").fetchone()
+        if not found or not found[0]:
+            return None
+        first = first or str(found[0])
+    return first
 
 
 def _example(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str, row: int) -> str | None:

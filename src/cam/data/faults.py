@@ -139,7 +139,7 @@ def _fault_text(source: Source, parsed: Parsed, check: Check, only_way: str, pla
         listed = json.dumps([*options.blanks, *check.for_none], ensure_ascii=False)
         cure = (
             f"    If {shown} {verb} that there is none: data.{parsed.table}.options.blanks: {listed} in {place}.\n"
-            f"    If not: {cure.strip()[0].lower()}{cure.strip()[1:]}"
+            f"{_if_not(cure)}"
         )
     if column and check.fault == "unreadable" and column.kind in {"money", "number", "integer"}:
         other = "," if options.decimal == "." else "."
@@ -149,7 +149,8 @@ def _fault_text(source: Source, parsed: Parsed, check: Check, only_way: str, pla
             )
         elif other in (check.example or ""):
             noun = "comma" if other == "," else "point"
-            cure += f'\n    If the {noun} is a decimal sign: data.{parsed.table}.options.decimal: "{other}".'
+            sign = f'    If the {noun} is a decimal sign: data.{parsed.table}.options.decimal: "{other}".'
+            cure = f"{sign}\n{_if_not(cure)}"
     elif column and check.fault == "unreadable" and column.kind in {"date", "datetime"} and check.hint:
         # To drop a file, or the days that one order alone can read, would leave wrong numbers behind.
         cure = f"    {check.hint}" + ("" if check.must_settle else f"\n{cure}")
@@ -163,6 +164,11 @@ def _fault_text(source: Source, parsed: Parsed, check: Check, only_way: str, pla
     verb = "has" if check.n == 1 else "have"
     head = f"{parsed.table}: {check.n:,} of {parsed.n_rows:,} rows {verb} {what}"
     return f"{head} (first rows: {rows}{example}).\n{cure}"
+
+
+def _if_not(cure: str) -> str:
+    """A cure as the second choice."""
+    return f"    If not: {cure.strip()[0].lower()}{cure.strip()[1:]}"
 
 
 def _is_too_large(example: str | None, decimal: str) -> bool:

@@ -56,6 +56,8 @@ class MoneyProfile:
         Positive amounts outside.
     total, total_high : Decimal
         Sum of the positive amounts, and of those above the upper limit.
+    total_negative : Decimal
+        Sum of the negative amounts.
     largest : tuple of Amount
         The largest above it.
     """
@@ -70,6 +72,7 @@ class MoneyProfile:
     n_high: int
     total: Decimal
     total_high: Decimal
+    total_negative: Decimal
     largest: tuple[Amount, ...]
 
 
@@ -120,6 +123,7 @@ def money_profile(
         n_high=0,
         total=sum((summed for *_, summed in bins), Decimal(0)),
         total_high=Decimal(0),
+        total_negative=sum((row[3] for row in counted if row[1]), Decimal(0)),
         largest=(),
     )
     if not sizes:

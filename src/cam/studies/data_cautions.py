@@ -9,19 +9,21 @@ from typing import Any
 
 from cam.data import Prepared
 from cam.data.outliers import MoneyProfile
+from cam.data.people.identity import FILL_UP
+from cam.data.people.joins import Join
 from cam.data.profile import Profile, TableProfile
 from cam.language import active, date_text, listed, sentence, span_text, together, value_text
 from cam.language import translate as _
 from cam.params import Params
 from cam.schema import TABLES
 from cam.studies.gates import nobody_bought
-from cam.studies.reconciliation import beyond, gaps, reason_text, unsaid_units, without_zeros
+from cam.studies.reconciliation import beyond, gaps, note_text, reason_text, unsaid_units, without_zeros
 
 #: From these shares on, something is worth a word.
 _DROPPED, _UNJOINED, _COPIED, _OUT_OF_LINE = 0.01, 0.05, 0.001, 0.01
 _ONE_CUSTOMER, _ZERO, _LOOSE, _EMPTY = 0.10, 0.05, 0.05, 0.5
-#: Fewer copies than these are chance.
-_FEWEST_COPIES = 10
+#: Fewer copies, or fewer customers of whom none is known, than these are chance.
+_FEWEST_COPIES, _FEWEST_STRANGERS = 10, 5
 #: A month with less than this of a usual one, over so many months, may be there in part only.
 _SLACK, _USUAL_MONTHS, _FEWEST_MONTHS = 0.5, 12, 4
 #: Where orders come on most days, a week without any is a hole.
@@ -49,9 +51,9 @@ def cautions(params: Params, prepared: Prepared, seen: Profile) -> list[str]:
     list of str
         Sentences, the gravest first.
     """
-    said = [*_nobody(seen), *unsaid_units(prepared), *gaps(prepared), *without_zeros(prepared)]
-    said += _holes(prepared, seen)
-    said += [*_dropped(params, prepared), *_unjoined(seen)]
+    said = [*_nobody(seen), *unsaid_units(prepared), *_strangers(prepared, seen)]
+    said += [*gaps(prepared), *without_zeros(prepared), *_holes(prepared, seen)]
+    said += [*_dropped(params, prepared), *_unjoined(prepared, seen)]
     log = seen.tables.get("transactions")
     if log is not None:
         said += [*_amounts(params, prepared, log), *_crowd(log)]
@@ -72,7 +74,7 @@ def is_grave(prepared: Prepared, seen: Profile) -> bool:
     -------
     bool
     """
-    return bool(_nobody(seen) or unsaid_units(prepared) or beyond(prepared))
+    return bool(_nobody(seen) or unsaid_units(prepared) or _strangers(prepared, seen) or beyond(prepared))
 
 
 def _nobody(seen: Profile) -> list[str]:
@@ -156,27 +158,62 @@ def _in_a_row(said: list[str]) -> str:
     return ("；" if active() == "zh" else "; ").join(said)
 
 
-def _unjoined(seen: Profile) -> list[str]:
+def _is_strange(join: Join) -> bool:
+    return not join.n_matched and join.n_ids >= _FEWEST_STRANGERS
+
+
+def _strangers(prepared: Prepared, seen: Profile) -> list[str]:
+    """Tables none of whose customers are known: their ids are hardly of the same kind."""
+    words = (
+        "None of the {n} customers in {table} is in {base}: what is known of them there joins nothing. Are the ids "
+        "of the same kind, and written alike? First: {ids}."
+    )
+    return [
+        together(
+            sentence(
+                words, n=join.n_ids, table=_(join.table), base=_(join.base), ids=listed(join.unmatched[:3])
+            ),
+            *_filled_up(prepared, join),
+        )
+        for join in seen.joins
+        if _is_strange(join)
+    ]
+
+
+def _filled_up(prepared: Prepared, join: Join) -> list[str]:
+    """The cure where leading zeros are lost: on either side, by what reading them found."""
+    return [
+        sentence("{said}.", said=note_text(words, values))
+        for name, other in ((join.table, join.base), (join.base, join.table))
+        for words, values in prepared.review["tables"][name]["notes_in_parts"]
+        if words == FILL_UP and values["other"] == f"data.{other}"
+    ]
+
+
+def _unjoined(prepared: Prepared, seen: Profile) -> list[str]:
     said = []
     for join in seen.joins:
         n = join.n_ids - join.n_matched
-        if n > _UNJOINED * join.n_ids:
+        if n > _UNJOINED * join.n_ids and not _is_strange(join):
             words = (
                 "{n} of {all} customers in {table} ({share}) are not in {base}: what is known of them there joins "
                 "nothing. Are the ids written alike? First: {ids}."
             )
-            said.append(
-                sentence(
-                    words,
-                    n=n,
-                    all=join.n_ids,
-                    table=_(join.table),
-                    share=_share(n / join.n_ids),
-                    base=_(join.base),
-                    ids=listed(join.unmatched[:3]),
-                )
+            told_of = sentence(
+                words,
+                n=n,
+                all=join.n_ids,
+                table=_(join.table),
+                share=_share(n / join.n_ids),
+                base=_(join.base),
+                ids=listed(join.unmatched[:3]),
             )
-        if join.table == "customers" and join.n_base - join.n_matched > _EMPTY * join.n_base:
+            said.append(together(told_of, *_filled_up(prepared, join)))
+        if (
+            join.table == "customers"
+            and join.n_matched
+            and join.n_base - join.n_matched > _EMPTY * join.n_base
+        ):
             words = (
                 "The table customers knows {n} of the {all} customers in {base} ({share}); of the others only what "
                 "they did is known."

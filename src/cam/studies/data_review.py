@@ -221,6 +221,19 @@ def _summary(params: Params, prepared: Prepared, seen: Profile) -> tuple[str, ..
             )
         )
     said.append(sentence("Last day seen: {day}.", day=date_text(prepared.as_of)))
+    # What is not among the orders' money, and would show nowhere if it were in another unit.
+    for name, table in seen.tables.items():
+        if name not in {"transactions", "refunds"}:
+            said += [
+                sentence(
+                    "{table}, {column}: {total} in all.",
+                    table=_(name),
+                    column=money.column,
+                    total=value_text(float(money.total + money.total_negative), params.client.currency),
+                )
+                for money in table.money
+                if money.n_positive or money.n_negative
+            ]
     return tuple(said)
 
 

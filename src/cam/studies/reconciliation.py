@@ -244,7 +244,7 @@ def _as_read(prepared: Prepared) -> list[str]:
     kinds: dict[str, dict[str, list[str]]] = {}
     for name, table in prepared.review["tables"].items():
         for words, values in table["notes_in_parts"]:
-            said = _told(words, values)
+            said = note_text(words, values)
             tables = kinds.setdefault(said if words == "{said}" else words, {}).setdefault(said, [])
             if name not in tables:
                 tables.append(name)
@@ -268,8 +268,21 @@ def _in_a_row(said: list[str]) -> str:
     return ("；" if active() == "zh" else "; ").join(said)
 
 
-def _told(words: str, values: dict[str, Any]) -> str:
-    """A note in the language in use; that of a preset brings its own Chinese, so that a preset stays one file."""
+def note_text(words: str, values: dict[str, Any]) -> str:
+    """Say a note in the language in use; that of a preset brings its own Chinese, so that a preset stays one file.
+
+    Parameters
+    ----------
+    words : str
+        A sentence with places for values.
+    values : dict
+        What stands there.
+
+    Returns
+    -------
+    str
+        Without a full stop.
+    """
     if active() != "zh":
         return sentence(words, **values)
     if "zh" in values:

@@ -318,6 +318,36 @@ def test_subtotals_among_the_rows_are_named_and_left_out_at_once(tmp_path):
     assert review["dropped"] == [{"reason": "no customer_id", "rows": 2, "revenue": "88"}]
 
 
+def test_rows_without_an_amount_or_a_day_are_asked_about_before_a_run_stops_at_them(tmp_path):
+    orders = tmp_path / "orders.csv"
+    lines = ORDERS.splitlines()
+    lines[3] = ",".join([*lines[3].split(",")[:3], ""])
+    lines[5] = ",".join([*lines[5].split(",")[:2], "", "9.50"])
+    orders.write_text("\n".join(lines))
+    text = written(tmp_path, orders)
+    assert "options: {drop_unreadable: true}" in text
+    assert "rows have nothing in order_date (1), amount (1): leave them out?" in " ".join(
+        text.replace("#", " ").split()
+    )
+    with tempfile.TemporaryDirectory() as cache:
+        again = accepted(re.sub(r"# \? (options: .*drop_unreadable)", r"\1", text))
+        prepared = prepare(again, root=tmp_path, cache=Path(cache), place="params/acme.yaml")
+    assert {row["reason"]: row["rows"] for row in prepared.review["tables"]["transactions"]["dropped"]} == {
+        "no revenue": 1,
+        "no order_date": 1,
+    }
+
+
+def test_states_that_are_dropped_may_have_no_amount(tmp_path):
+    orders = tmp_path / "orders.csv"
+    lines = ORDERS.splitlines()
+    lines = [f"{lines[0]},status", *(f"{line},paid" for line in lines[1:])]
+    lines[3] = ",".join([*lines[3].split(",")[:3], "", "cancelled"])
+    orders.write_text("\n".join(lines))
+    text = written(tmp_path, orders)
+    assert "drop: [cancelled]" in text and "drop_unreadable" not in text
+
+
 def test_a_file_without_rows_beside_others_is_told(tmp_path):
     orders, empty = tmp_path / "orders.csv", tmp_path / "empty.csv"
     orders.write_text(ORDERS)

@@ -24,6 +24,11 @@ from cam.data.one_pass import CUSTOMERS, drop
 from cam.data.parse import Parsed
 from cam.params import Params
 
+#: The note of rule 6: ``other`` and ``key`` name the two tables, as ``data.<table>…``.
+FILL_UP = (
+    "{n} ids would be known in {other} if leading zeros, which a spreadsheet takes off, were filled up: "
+    "{key}: {width}"
+)
 _FULL = (
     "".join(map(chr, [*range(0xFF10, 0xFF1A), *range(0xFF21, 0xFF3B), *range(0xFF41, 0xFF5B)]))
     + "＠．＿－＋／　"
@@ -338,13 +343,9 @@ def _lost_zeros(
         short = name if lean > 0 else base
         if n < 2 or n < _MANY * total or params.data.sources[short].options.id_width:
             continue
-        words = (
-            "{n} ids would be known in {other} if leading zeros, which a spreadsheet takes off, were filled up: "
-            "{key}: {width}"
-        )
         other = base if short == name else name
         said = {"other": f"data.{other}", "key": f"data.{short}.options.id_width in {place}"}
-        told.append((short, Note(words, n=n, width=width, **said)))
+        told.append((short, Note(FILL_UP, n=n, width=width, **said)))
     return told
 
 

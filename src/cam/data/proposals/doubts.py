@@ -9,9 +9,10 @@ from typing import Any
 
 import duckdb
 
-from cam.data.engine import identifier
+from cam.data.engine import identifier, literal, whole_numbers
 from cam.data.files.sources import find_column
 from cam.data.notes import Note
+from cam.data.one_pass import why_aside
 from cam.data.presets.apply import Recognised, load_preset
 from cam.data.proposals.asked import Columns, Doubt, Settled
 from cam.data.proposals.edges import CONTROL
@@ -21,6 +22,7 @@ from cam.data.proposals.questions import score_columns
 from cam.data.proposals.synonyms import bare, synonyms
 from cam.data.proposals.who import nobodies
 from cam.data.types.expressions import blank, number, trimmed
+from cam.schema import MAY_BE_EMPTY, TABLES
 
 #: A column of states has few.
 _STATES = 30
@@ -89,6 +91,8 @@ def doubts(
     open_ += [*decimals(connection, table, head, mapped), *units(table, head, mapped)]
     open_ += currencies_asked(heads, mapped)
     open_ += nobodies(connection, table, head, mapped, known)
+    if not preset:  # an export may leave a cell blank by its nature, and its preset knows
+        open_ += _unfilled(connection, table, head, mapped, settled)
     if table != "responses":
         open_ += [*_also_asked(head, mapped), *_words_for_none(heads, preset)]
     if table == "responses":
@@ -137,6 +141,43 @@ def _settled(key: str, value: Any, head: Head) -> Settled:
     if key == "sheet":
         return Settled(key, value, Note("not the first sheet of the workbook"))
     return Settled(key, value, Note("as the rows show"))
+
+
+def _unfilled(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    head: Head,
+    mapped: Columns,
+    settled: Iterable[Settled],
+) -> list[Doubt]:
+    """Rows without what every row must have: every run stops at them until it is told what to do."""
+    needed = [
+        columns[0]
+        for name in TABLES[table].required
+        if (table, name) not in MAY_BE_EMPTY
+        and not name.endswith("_id")  # a blank customer is asked for apart
+        and len(columns := mapped.get(name, ())) == 1
+        and columns[0] in head.raw.columns
+    ]
+    states: dict[str, Any] = next((one.value for one in settled if one.key == "states"), {})
+    counted = [why_aside(head.raw) + " IS NULL"]
+    if states.get("drop"):
+        state = trimmed(f"CAST({identifier(states['column'])} AS VARCHAR)")
+        counted.append(f"coalesce({state} NOT IN ({', '.join(map(literal, states['drop']))}), true)")
+    for column in mapped.get("customer_id", ())[:1]:
+        if column in head.raw.columns:
+            counted.append(f"NOT {blank(identifier(column), head.raw.columns[column])}")
+    empty = [f"count(*) FILTER ({blank(identifier(name), head.raw.columns[name])})" for name in needed]
+    rows, *found = whole_numbers(
+        connection,
+        f"SELECT {', '.join(['count(*)', *empty])} FROM {head.raw.relation} WHERE {' AND '.join(counted)}",
+    )
+    lacking = {name: n for name, n in zip(needed, found, strict=True) if 0 < n < rows}
+    if not lacking:
+        return []
+    words = "rows have nothing in {columns}: leave them out? What cannot be read is then left out, too"
+    shown = ", ".join(f"{name} ({n:,})" for name, n in lacking.items())
+    return [Doubt("drop_unreadable", True, Note(words, columns=shown))]
 
 
 # --- states and refunds -----------------------------------------------------------------------

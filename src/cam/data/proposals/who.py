@@ -14,7 +14,7 @@ from cam.data.proposals.asked import Columns, Doubt
 from cam.data.proposals.edges import CONTROL
 from cam.data.proposals.heads import Head
 from cam.data.proposals.synonyms import strength, synonyms
-from cam.data.types.expressions import blank, is_total, nobody, number, trimmed
+from cam.data.types.expressions import blank, called_sum, nobody, number, trimmed
 
 #: Columns in which a row of sums may be called so.
 _MOST_TEXTS = 50
@@ -106,17 +106,16 @@ def _blank(
         sign = "," if head.columns[amounts[0]].is_comma else "."
         total = f"sum({number(identifier(amounts[0]), head.raw.columns[amounts[0]], decimal=sign)})"
     texts = [identifier(name) for name, kind in head.raw.columns.items() if kind == "VARCHAR"][:_MOST_TEXTS]
-    names = ", ".join(f"CASE WHEN {is_total(text)} THEN {text} END" for text in texts) or "NULL"
     found = connection.execute(
         f"SELECT count(*), {total}, (SELECT count(*) FROM {head.raw.relation}), count(name), any_value(name) "
-        f"FROM (SELECT *, coalesce({names}) AS name FROM {head.raw.relation}) WHERE {nobody_there}"
+        f"FROM (SELECT *, {called_sum(texts)} AS name FROM {head.raw.relation}) WHERE {nobody_there}"
     ).fetchone()
     n, revenue, rows, n_sums, name = found or (0, None, 0, 0, None)
     if not n or n == rows:
         return []
     if n_sums == n:
         words = "{n} of {rows} rows have no {column} and are called {name}, as sums of other rows are: leave them out?"
-        why = Note(words, n=n, rows=rows, column=", ".join(who), name=str(name).strip())
+        why = Note(words, n=n, rows=rows, column=", ".join(who), name=str(name))
         return [Doubt("drop_missing_ids", True, why)]
     said: dict[str, int | str] = {"n": n, "rows": rows, "column": ", ".join(who)}
     if revenue is not None:

@@ -192,6 +192,12 @@ def is_total(value: str) -> str:
     return f"regexp_full_match({trimmed(value)}, '(?i){TOTAL}')"
 
 
+def called_sum(texts: Iterable[str]) -> str:
+    """What a row is called that holds sums of others, by the first of its texts that says so; else NULL."""
+    names = ", ".join(f"CASE WHEN {is_total(text)} THEN {trimmed(text)} END" for text in texts)
+    return f"coalesce({names})" if names else "CAST(NULL AS VARCHAR)"
+
+
 def is_guest(value: str, guests: Iterable[str]) -> str:
     """Whether an id is one of those that the parameters call guests."""
     own = [literal(guest.strip().translate(_NARROW).lower()) for guest in guests]
