@@ -244,6 +244,9 @@ def show_outcome(outcome: Outcome, shown: Callable[[Path], str]) -> None:
     print(f"Time: {whole:.1f} s ({', '.join(shares)})")
     for path in (path for pattern in _FILES for path in sorted(place.glob(pattern))):
         print(f"{'Report:' if path.name == 'index.html' else '':<8}{shown(path)}")
+    if outcome.gone:
+        words = "no longer in the report: what they were made from has changed, and they were not asked for."
+        print(f"{', '.join(outcome.gone)}: {words}\n  Without --study they are made again.")
     if any(result.status != "done" for result in outcome.results):
         print("The other studies are in the report; the page of one that failed says why.", file=sys.stderr)
 

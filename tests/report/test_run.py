@@ -82,6 +82,14 @@ def test_what_is_touched_is_all_that_runs(house: House) -> None:
     assert kept("--language", "zh") == []
     # What was made before is still there to be used.
     assert kept() == both
+    # What was not asked for and no longer holds leaves the report, and that is said.
+    done = house.cam("report", "acme", *ONE)
+    assert "Nothing has changed" in done.stdout
+    house.client("acme", orders=ORDERS + "c,2024-04-02,3.00\n")
+    done = house.cam("report", "acme", *ONE)
+    assert "05_churn: no longer in the report: what they were made from has changed" in done.stdout
+    assert not (report / "05_churn.html").exists()
+    assert kept() == both
     assert {k: v for k, v in files(report).items() if k != "run.json"} == {
         k: v for k, v in first.items() if k != "run.json"
     }

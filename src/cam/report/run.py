@@ -72,6 +72,8 @@ class Outcome:
         Why it is not there; the report is whole without it.
     is_pdf_gone : bool
         Whether the last report had a PDF, and none was asked for of this one.
+    gone : tuple of str
+        Studies of the last report that were not asked for, and whose results no longer hold.
     """
 
     folder: Path
@@ -82,6 +84,7 @@ class Outcome:
     pdf: Path | None = None
     pdf_fault: str = ""
     is_pdf_gone: bool = False
+    gone: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -200,9 +203,17 @@ def run_report(
             began = time.monotonic()
             made, fault = _print(staging, names, staging.parent, options.browser, progress)
             seconds["pdf"] = time.monotonic() - began
-        is_gone = pdf.is_file() and not options.browser
-        printed = pdf if made else None
-        outcome = Outcome(final, False, tuple(results), tuple(kept), seconds, printed, fault, is_gone)
+        outcome = Outcome(
+            final,
+            False,
+            tuple(results),
+            tuple(kept),
+            seconds,
+            pdf if made else None,
+            fault,
+            is_pdf_gone=pdf.is_file() and not options.browser,
+            gone=tuple(sorted(_read_record(final).get("study_keys", {}).keys() - set(names))),
+        )
         is_whole = all(result.status == "done" for result in results)
         record = _record(outcome, params, prepared.key, keys, report_key if is_whole else None)
         record["files"] = _files(staging)
