@@ -182,8 +182,20 @@ def test_ids_none_of_which_joins_are_no_yes_and_the_cure_stands_beside_them(clie
     assert found.cautions[0].startswith(
         "None of the 9 customers in tickets is in transactions: what is known of them there joins nothing. Are the "
         "ids of the same kind, and written alike? First: 1, 2, 3. 9 ids would be known in data.transactions if leading "
-        "zeros, which a spreadsheet takes off, were filled up: data.tickets.options.id_width"
+        "zeros, which a spreadsheet takes off, were filled up: data.tickets.options.id_width: 4."
     )
+    # Two points are to be settled, and the verdict counts them.
+    dear = {"path": "transactions.csv", "columns": {"revenue": "金额(万元)"}}
+    log = log.rename(columns={"revenue": "金额(万元)"})
+    both = reviewed(
+        client(
+            {"transactions": log, "tickets": tickets},
+            data={"transactions": dear, "tickets": {"path": "tickets.csv"}},
+        )
+    )
+    assert both.verdict == "Not yet: the first 2 points here have to be settled before the data are used."
+    assert "万元" in both.cautions[0] and both.cautions[1] == found.cautions[0]
+    log = log.rename(columns={"金额(万元)": "revenue"})
     use("zh")
     assert "9位客户没有一位在" in reviewed(client({"transactions": log, "tickets": tickets})).cautions[0]
     use("en")

@@ -83,7 +83,7 @@ def test_drops_refunds_of_both_kinds_and_rounding_add_up(client) -> None:
     study = shop(client)
     account = add_up(study.params, study.prepared)
     money = account.set_index("line")
-    assert money.loc["less: refunds in a column", "revenue_kept"] == -12.5
+    assert money.loc["less: refunds that the orders themselves state", "revenue_kept"] == -12.5
     assert money.loc["less: refunds in a table", "revenue_kept"] == -15.25
     # 300,192.87 of all, less the 7.50 and 99.00 that are dropped, less 12.50 and 15.25; mils that were cut.
     assert money.loc["transactions", "revenue_read"] == 300_192.87

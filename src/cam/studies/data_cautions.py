@@ -60,8 +60,8 @@ def cautions(params: Params, prepared: Prepared, seen: Profile) -> list[str]:
     return [*said, *_copies(prepared, seen), *_refunds(prepared), *_empty(seen)]
 
 
-def is_grave(prepared: Prepared, seen: Profile) -> bool:
-    """Whether the first caution has to be settled before anything is believed.
+def n_grave(prepared: Prepared, seen: Profile) -> int:
+    """Count the cautions that have to be settled before anything is believed: so many of :func:`cautions`, the first.
 
     Parameters
     ----------
@@ -72,9 +72,9 @@ def is_grave(prepared: Prepared, seen: Profile) -> bool:
 
     Returns
     -------
-    bool
+    int
     """
-    return bool(_nobody(seen) or unsaid_units(prepared) or _strangers(prepared, seen) or beyond(prepared))
+    return len([*_nobody(seen), *unsaid_units(prepared), *_strangers(prepared, seen), *beyond(prepared)])
 
 
 def _nobody(seen: Profile) -> list[str]:

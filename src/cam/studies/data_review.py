@@ -19,7 +19,7 @@ from cam.params import Params
 from cam.schema import TABLES
 from cam.show.canvas import new_axes
 from cam.show.figures.data_review import month_bars
-from cam.studies.data_cautions import cautions, is_grave
+from cam.studies.data_cautions import cautions, n_grave
 from cam.studies.readiness import Answer, answers, answers_of
 from cam.studies.reconciliation import gaps, matches, notes, reconcile, unsaid_units, without_zeros
 from cam.studies.study import Study
@@ -152,12 +152,14 @@ def review(params: Params, prepared: Prepared, seen: Profile, *, engine: str = "
     -------
     DataReview
     """
-    care = cautions(params, prepared, seen)
+    care, grave = cautions(params, prepared, seen), n_grave(prepared, seen)
     if engine:  # after what is to be settled in the data, if anything is
-        care.insert(int(is_grave(prepared, seen)), engine)
+        care.insert(grave, engine)
     verdict = (
-        _("Not yet: what comes first here has to be settled before the data are used.")
-        if is_grave(prepared, seen)
+        sentence("Not yet: the first {n} points here have to be settled before the data are used.", n=grave)
+        if grave > 1
+        else _("Not yet: what comes first here has to be settled before the data are used.")
+        if grave
         else sentence("Yes: the data can be used. {n} points to look at first:", n=len(care))
         if len(care) > 1
         else _("Yes: the data can be used. One point to look at first:")

@@ -118,7 +118,7 @@ def _account(prepared: Prepared, name: str) -> Iterator[dict[str, Any]]:
         return
     listed_apart = table.get("refunds_in_table", {"revenue": "0"})["revenue"]
     changes = {
-        "less: refunds in a column": -_cents(table.get("refunded_in_column", "0")),
+        "less: refunds that the orders themselves state": -_cents(table.get("refunded_in_column", "0")),
         "less: refunds in a table": _cents(listed_apart),
     }
     kept = _cents(table["revenue_kept"])

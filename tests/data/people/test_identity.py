@@ -125,12 +125,12 @@ def test_lost_zeros_are_told_with_the_cure_and_kept(client):
     assert ids[1] == full
     assert notes[0] == [
         "39 ids would be known in data.customers if leading zeros, which a spreadsheet takes off, were filled up: "
-        "data.transactions.options.id_width in params/acme.yaml: 6"
+        "data.transactions.options.id_width: 6"
     ]
     assert match["matched"] == 0
     ids, notes, _ = two(client, full, [one.lstrip("0") for one in full])
     assert notes[0] == []
-    assert "data.customers.options.id_width in params/acme.yaml: 6" in notes[1][0]
+    assert "data.customers.options.id_width: 6" in notes[1][0]
 
 
 def test_numbers_that_meet_as_they_are_need_no_zeros(client):

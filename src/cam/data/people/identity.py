@@ -90,7 +90,7 @@ def settle_ids(
         if ignore_case is not False:
             for name, note in _ignore_case(connection, keyed, ids, asked=bool(ignore_case), place=place):
                 told[name].append(note)
-        for name, note in _lost_zeros(connection, ids, params, place):
+        for name, note in _lost_zeros(connection, ids, params):
             told[name].append(note)
         for relation in ids.values():
             connection.execute(f"DROP TABLE {relation}")
@@ -321,7 +321,7 @@ def _gain(connection: duckdb.DuckDBPyConnection, base: str, other: str, value: s
 
 
 def _lost_zeros(
-    connection: duckdb.DuckDBPyConnection, ids: dict[str, str], params: Params, place: str
+    connection: duckdb.DuckDBPyConnection, ids: dict[str, str], params: Params
 ) -> list[tuple[str, Note]]:
     base, *others = ids
     digits = "regexp_full_match(id, '[0-9]+')"
@@ -344,7 +344,7 @@ def _lost_zeros(
         if n < 2 or n < _MANY * total or params.data.sources[short].options.id_width:
             continue
         other = base if short == name else name
-        said = {"other": f"data.{other}", "key": f"data.{short}.options.id_width in {place}"}
+        said = {"other": f"data.{other}", "key": f"data.{short}.options.id_width"}
         told.append((short, Note(FILL_UP, n=n, width=width, **said)))
     return told
 

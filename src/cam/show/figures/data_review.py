@@ -8,7 +8,7 @@ from datetime import date
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from cam.language import date_text, period_text, sentence
+from cam.language import sentence, span_text
 from cam.language import translate as _
 from cam.show.canvas import ACCENT, GREY, describe, figure, value_grid
 
@@ -51,15 +51,15 @@ def month_bars(months: Sequence[tuple[date, int]], *, ax: Axes, whole: Sequence[
         subtitle=sentence(
             "n = {n}, {period}; grey: months that the data hold in part",
             n=sum(counts),
-            period=period_text(months[0][0], months[-1][0]),
+            period=span_text(f"{months[0][0]:%Y-%m}/{months[-1][0]:%Y-%m}"),
         )
         if not all(whole)
         else sentence("n = {n}", n=sum(counts)),
         alt=sentence(
-            "Bar chart by month. Most: {high} in the month from {high_month}; fewest: {low} in that from {low_month}.",
+            "Bar chart by month. Most: {high} in {high_month}; fewest: {low} in {low_month}.",
             high=most[1],
-            high_month=date_text(most[0]),
+            high_month=span_text(f"{most[0]:%Y-%m}"),
             low=least[1],
-            low_month=date_text(least[0]),
+            low_month=span_text(f"{least[0]:%Y-%m}"),
         ),
     )
