@@ -348,6 +348,20 @@ def test_states_that_are_dropped_may_have_no_amount(tmp_path):
     assert "drop: [cancelled]" in text and "drop_unreadable" not in text
 
 
+def test_amounts_in_thousands_with_a_decimal_comma_are_proposed_and_asked_about(tmp_path):
+    orders = tmp_path / "orders.csv"
+    rows = "".join(f"o{i};c{i % 9};2024-01-{1 + i % 28:02d};{i % 7},{10000 + 7 * i}\n" for i in range(40))
+    orders.write_text("order_id;customer_id;order_date;Umsatz in TEUR\n" + rows)
+    text = written(tmp_path, orders)
+    assert re.search(r"^ +revenue: Umsatz in TEUR", text, re.MULTILINE)
+    assert "decimal: ','" in text and "units: {Umsatz in TEUR: 1000}" in text
+    settled = accepted(re.sub(r"# \? ", "", text))
+    with tempfile.TemporaryDirectory() as cache:
+        prepared = prepare(settled, root=tmp_path, cache=Path(cache), place="params/acme.yaml")
+    exact = sum(1000 * (i % 7) + (10000 + 7 * i) / 100 for i in range(40))
+    assert abs(float(prepared.review["tables"]["transactions"]["revenue_kept"]) - exact) < 0.005
+
+
 def test_a_file_without_rows_beside_others_is_told(tmp_path):
     orders, empty = tmp_path / "orders.csv", tmp_path / "empty.csv"
     orders.write_text(ORDERS)

@@ -146,7 +146,9 @@ def _questions(given: str, kind: str) -> list[str]:
     known = f"NOT {blank(given, kind)}"
     amount = number(given, kind, decimal=".") if is_numeric(kind) or kind == "VARCHAR" else "NULL"
     comma = number(given, kind, decimal=",") if kind == "VARCHAR" else "NULL"
-    is_comma = f"regexp_matches({given}, ',[0-9]{{1,2}}[^0-9]*$')" if kind == "VARCHAR" else "false"
+    is_comma = (
+        f"regexp_matches({given}, ',([0-9]{{1,2}}|[0-9]{{4,6}})[^0-9]*$')" if kind == "VARCHAR" else "false"
+    )
     sign = f"list(DISTINCT {currency_sign(given)})" if kind == "VARCHAR" else "['']"
     return [
         "count(*)",

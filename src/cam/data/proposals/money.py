@@ -43,7 +43,9 @@ def decimals(connection: duckdb.DuckDBPyConnection, table: str, head: Head, mapp
     """Ask which sign parts the decimals, where the amounts do not tell it or a comma does."""
     for column, facts in of_kind(table, head, mapped, {"money", "number"}):
         if facts.is_comma:
-            example = next((value for value in facts.values if re.search(r",\d{1,2}\D*$", value)), "")
+            example = next(
+                (value for value in facts.values if re.search(r",(\d{1,2}|\d{4,6})\D*$", value)), ""
+            )
             why = Note(
                 "{column}: is the comma of {value} a decimal sign?", column=column, value=example.strip()
             )
