@@ -215,9 +215,14 @@ def test_a_check_of_refused_data_leaves_a_page_that_says_so(house: House, tmp_pa
     page = tmp_path / "out" / "broken.check.html"
     assert house.cam("check", path, "--out", tmp_path / "out").returncode == 0
     assert "No, not yet" not in page.read_text("utf-8")
+    asked = f"Questions of cam new stand open in {path}, from line 2 on: take"
+    path.write_text(path.read_text() + "\n  # ? decimal: ','\n# ?? settled elsewhere\n")
+    done = house.cam("check", path, "--out", tmp_path / "out")
+    assert "to look at first:\n  ! Questions of cam new" in done.stdout
+    assert asked in " ".join(done.stdout.split())
     (tmp_path / "orders.csv").write_text("customer,date\n1,2024-01-01\n")
     done = house.cam("check", path, "--out", tmp_path / "out")
-    assert done.returncode == 3
+    assert done.returncode == 3 and asked in done.stderr and asked in page.read_text("utf-8")
     assert "columns 'customer_id', 'order_date', 'revenue' not found" in done.stderr
     assert "No, not yet" in page.read_text("utf-8")
 

@@ -207,18 +207,34 @@ def check(
     try:
         prepared = prepare_client(params, place=_shown(path))
     except DataError as error:
+        if asked := _open_questions(path):
+            error = DataError(f"{error}\n{asked}")
         write_refusal(params, error, out=folder)
-        raise
+        raise error from None
     from cam.report.check_text import check_lines  # late: what is refused needs none of it
 
     said, fault = _ask(params)
-    checked = write_check(params, prepared, out=folder, engine=said)
+    others = [words for words in (_open_questions(path), said) if words]
+    checked = write_check(params, prepared, out=folder, others=others)
     print("\n".join(check_lines(params, checked.review)))
     print("\n" + sentence("Page: {file}", file=_shown(checked.page)))
     if checked.unmatched:
         print(sentence("Ids that do not join: {file}", file=_shown(checked.unmatched)))
     if fault:  # the check needs no engine, but a report would end here
         raise fault
+
+
+def _open_questions(path: Path) -> str:
+    """Say how many questions of ``cam new`` nobody has answered; they stand in the parameter file as remarks."""
+    from cam.language import sentence
+
+    lines = path.read_text(encoding="utf-8").splitlines()
+    asked = [number for number, line in enumerate(lines, 1) if line.lstrip().startswith("# ? ")]
+    words = (
+        "Questions of cam new stand open in {place}, from line {line} on: "
+        'take "# ? " off what is right, and delete the line of what is not.'
+    )
+    return sentence(words, place=_shown(path), line=asked[0]) if asked else ""
 
 
 def _ask(params: Params) -> tuple[str, CamError | None]:

@@ -788,7 +788,7 @@ def test_one_file_with_its_dates_in_two_ways(client):
 def test_a_column_that_names_a_unit_is_told(client, name, unit):
     data = f"customer_id,order_date,{name}\na,{DAY},1.5\n"
     review, _ = client.orders(data, columns={"revenue": name})
-    wanted = [{"column": name, "unit": unit[0], "worth": unit[1]}] if unit else []
+    wanted = [{"column": name, "unit": unit[0], "worth": unit[1], "where": "name"}] if unit else []
     assert review["units"] == wanted and review["revenue_kept"] == "1.5"
     review, _ = client.orders(data, columns={"revenue": name}, units={name: 1})
     assert review["units"] == [] and review["revenue_kept"] == "1.5"

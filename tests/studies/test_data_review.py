@@ -114,7 +114,7 @@ def test_amounts_whose_column_says_a_unit_are_no_yes_until_somebody_says_what_on
 
 def test_what_is_to_be_said_of_the_engine_counts_as_a_point(client) -> None:
     study = client({"transactions": orders()})
-    found = review(study.params, study.prepared, profile(study.prepared), engine="The server is not there.")
+    found = review(study.params, study.prepared, profile(study.prepared), others=["The server is not there."])
     assert found.cautions == ("The server is not there.",)
     assert found.verdict == "Yes: the data can be used. One point to look at first:"
 

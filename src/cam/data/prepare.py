@@ -246,7 +246,7 @@ def _build(
             source = after_reading(name, source, present, place=place)
             raw = replace(raw, notes=(*raw.notes, *preset_notes(source, present)))
             refuse_lacking(raw, source, place=place)
-            units[name] = list(unsaid_units(raw, source))
+            units[name] = list(unsaid_units(connection, raw, source))
             raw, source = shape(connection, raw, source, place=place)
             resolved[name] = source
             rows = to.parent / f"{name}.parquet.part"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,7 +41,7 @@ class Checked:
     review: DataReview
 
 
-def write_check(params: Params, prepared: Prepared, *, out: Path, engine: str = "") -> Checked:
+def write_check(params: Params, prepared: Prepared, *, out: Path, others: Sequence[str] = ()) -> Checked:
     """Review a client's data and write its page; the last one stays until the new one is whole.
 
     Parameters
@@ -51,8 +52,8 @@ def write_check(params: Params, prepared: Prepared, *, out: Path, engine: str = 
         The client's checked tables.
     out : Path
         Folder of all reports; made if it is not there.
-    engine : str, optional
-        What to take care of with the engine that a report would use.
+    others : sequence of str, optional
+        What to take care of beside the data, such as the engine that a report would use.
 
     Returns
     -------
@@ -65,7 +66,7 @@ def write_check(params: Params, prepared: Prepared, *, out: Path, engine: str = 
     """
     from cam.report.assemble import frames
 
-    found = review(params, prepared, profile(prepared), engine=engine)
+    found = review(params, prepared, profile(prepared), others=others)
     try:
         unmatched = _write_unmatched(params, prepared, out)
         page = replace(frames(params, prepared, ())["index"], navigation=())

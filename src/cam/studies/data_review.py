@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -134,7 +135,7 @@ class DataReview:
     months: Any
 
 
-def review(params: Params, prepared: Prepared, seen: Profile, *, engine: str = "") -> DataReview:
+def review(params: Params, prepared: Prepared, seen: Profile, *, others: Sequence[str] = ()) -> DataReview:
     """Put together what the data review says.
 
     Parameters
@@ -145,16 +146,15 @@ def review(params: Params, prepared: Prepared, seen: Profile, *, engine: str = "
         The client's checked tables.
     seen : Profile
         What they look like.
-    engine : str, optional
-        What to take care of with the engine that a report would use.
+    others : sequence of str, optional
+        What to take care of beside the data, such as the engine that a report would use.
 
     Returns
     -------
     DataReview
     """
     care, grave = cautions(params, prepared, seen), n_grave(prepared, seen)
-    if engine:  # after what is to be settled in the data, if anything is
-        care.insert(grave, engine)
+    care[grave:grave] = others  # after what is to be settled in the data, if anything is
     verdict = (
         sentence("Not yet: the first {n} points here have to be settled before the data are used.", n=grave)
         if grave > 1

@@ -323,7 +323,7 @@ def matches(prepared: Prepared) -> list[str]:
 
 
 def unsaid_units(prepared: Prepared) -> list[str]:
-    """Notice columns of amounts whose names say a unit, while nobody has said what one of it is worth.
+    """Notice columns of amounts of which a unit is said, while nobody has said what one of it is worth.
 
     Parameters
     ----------
@@ -335,13 +335,17 @@ def unsaid_units(prepared: Prepared) -> list[str]:
     list of str
         Sentences; :func:`notes` begins with them.
     """
-    words = (
-        "{table}: the column {column} says {unit} by its name, and its amounts count as they stand. If one is worth "
-        "{worth}, set {option}; if they are in whole units of the currency, write 1 there."
-    )
+    words = {
+        "name": "{table}: the column {column} says {unit} by its name, and its amounts count as they stand. If one is "
+        "worth {worth}, set {option}; if they are in whole units of the currency, write 1 there.",
+        "below": "{table}: a line below the header says {unit} of the column {column}, and its amounts count as they "
+        "stand. If one is worth {worth}, set {option}; if they are in whole units of the currency, write 1 there.",
+        "above": "{table}: a line above the header says {unit}, and the amounts of {column} count as they stand. If "
+        "one is worth {worth}, set {option}; if they are in whole units of the currency, write 1 there.",
+    }
     return [
         sentence(
-            words,
+            words[each["where"]],
             table=_(name),
             column=each["column"],
             unit=each["unit"],

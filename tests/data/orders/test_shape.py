@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import duckdb
 import pytest
+import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -494,6 +495,48 @@ def test_a_comma_before_three_digits_parts_thousands_only_where_it_may(client):
     assert 'If the comma is a decimal sign: data.transactions.options.decimal: ","' in client.refused(
         lambda: client.orders(header + 'c,2024-01-03,"0,389"\n')
     )
+
+
+def test_where_every_amount_has_a_comma_before_three_digits_it_may_be_a_decimal_one(client):
+    data = 'customer_id,order_date,revenue\na,2024-01-01,"30,024"\nb,2024-01-02,"1,422"\nb,2024-01-03,\n'
+    told = client.refused(lambda: client.orders(data, drop_unreadable=True))
+    assert (
+        "has 2 values with a comma, each with three digits behind it (such as '1,422'): thousands, or" in told
+    )
+    for sign, kept in ((",", "31.44"), (".", "31446")):
+        assert client.orders(data, decimal=sign, drop_unreadable=True)[0]["revenue_kept"] == kept
+    # One of less than a thousand shows what the commas are; nothing says nothing.
+    assert client.orders(data + "c,2024-01-04,950\n", drop_unreadable=True)[0]["revenue_kept"] == "32396"
+    client.refused(lambda: client.orders(data + "c,2024-01-04,0\n", drop_unreadable=True))
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_unit_above_or_below_the_header_is_noticed_until_it_is_settled(client, kind):
+    header = ["customer_id", "order_date", "revenue"]
+    rows = [["a", "2024-01-01", "1.5"], ["b", "2024-01-02", "7"]]
+
+    def reviewed(lines: list[list[str]], **options: object) -> dict:
+        if kind == "csv":
+            client.write("o.csv", "\n".join(",".join(line) for line in lines) + "\n")
+        else:
+            with xlsxwriter.Workbook(str(client.folder / "o.xlsx")) as book:
+                sheet = book.add_worksheet()
+                for number, line in enumerate(lines):
+                    sheet.write_row(number, 0, line)
+        source = {
+            "path": f"o.{kind}",
+            "options": {"drop_unreadable": True, "drop_missing_ids": True} | options,
+        }
+        return client.prepare({"transactions": source}, currency="CNY").review["tables"]["transactions"]
+
+    above = [["销售明细（单位：万元）", "", ""], header, *rows]
+    below = [header, ["", "", "（万元）"], *rows]
+    for lines, where, skipped in ((above, "above", {"skip_rows": 1}), (below, "below", {})):
+        (said,) = reviewed(lines, **skipped)["units"]
+        assert said == {"column": "revenue", "unit": "万元", "worth": 10_000, "where": where}
+        settled = reviewed(lines, **skipped, units={"revenue": 10_000})
+        assert not settled["units"] and settled["revenue_kept"] == "85000"
+    assert not reviewed([header, *rows])["units"]
 
 
 def test_a_negative_number_at_a_negative_price_is_no_purchase(client):

@@ -241,6 +241,7 @@ def asked(text: str) -> str:
         ("amount_cents", "", {"amount_cents": 0.01}, "amount_cents 0.01."),
         ("金额(百万元)", "", {"金额(百万元)": 1_000_000}, "金额(百万元) 1,000,000."),
         ("amount", "单位：万元,,,\n", {"amount": 10_000}, "a line above the header says 万元: "),
+        ("amount\n,,,（万元）", "", {"amount": 10_000}, "as a line below the header says? amount 10,000."),
     ],
 )
 def test_a_unit_in_a_column_s_name_or_above_the_header_is_asked_about(tmp_path, header, above, units, words):
@@ -251,7 +252,7 @@ def test_a_unit_in_a_column_s_name_or_above_the_header_is_asked_about(tmp_path, 
     if above:
         assert "lines above the header: 单位：万元" in text
     found = accepted(re.sub(r"# \? (options:|units:| +\S+: )", r"\1", text)).data.transactions
-    assert found.columns["revenue"] == header and found.options.units == units
+    assert found.columns["revenue"] == header.split("\n")[0] and found.options.units == units
 
 
 def test_the_price_of_one_unit_in_cents_is_still_a_price(tmp_path):

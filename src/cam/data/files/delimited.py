@@ -16,8 +16,8 @@ from typing import IO
 import numpy as np
 
 from cam.data.engine import literal
-from cam.data.files.foot import cut_end, left_out
 from cam.data.files.guards import refuse_columns
+from cam.data.files.margins import cut_end, left_out, unit_above
 from cam.data.notes import Note
 from cam.errors import DataError
 from cam.params import Source
@@ -133,7 +133,8 @@ def text_table(table: str, path: Path, source: Source, *, to: Path) -> TextTable
     whitespace = options.delimiter == "whitespace"
     # What is not UTF-8 has been copied while it was looked through.
     readable = path if encoding == "utf-8" else to
-    above = _lines_above(readable, skip=options.skip_rows)
+    skipped = _lines_above(readable, skip=options.skip_rows)
+    above = len(skipped)
     below = options.skip_last_rows
     if whitespace or above:
         readable = to
@@ -165,7 +166,8 @@ def text_table(table: str, path: Path, source: Source, *, to: Path) -> TextTable
     filled = tuple(name or f"column{index + 1}" for index, name in enumerate(names))
     csv.field_size_limit(_LONGEST)  # as in line_fault: a long line below the last row is no fault of Python's
     told = left_out(table, path, csv.reader(foot, delimiter=delimiter), filled, source)
-    return TextTable(path, readable, filled, delimiter, above, not given, (*([note] if note else []), *told))
+    notes = (*([note] if note else []), *unit_above(path, skipped), *told)
+    return TextTable(path, readable, filled, delimiter, above, not given, notes)
 
 
 def unique_names(table: str, path: Path, header: list[str]) -> list[str]:
@@ -432,14 +434,14 @@ def _open(path: Path, encoding: str, bom: int) -> IO[str]:
     return stream
 
 
-def _lines_above(path: Path, *, skip: int) -> int:
+def _lines_above(path: Path, *, skip: int) -> list[str]:
     """Lines to leave out: those the parameters name, blank ones above the header, and Excel's own sep=;"""
-    above = 0
+    above: list[str] = []
     with _open(path, "utf-8", 0) as stream:
         while line := stream.readline(_CHUNK):
-            if above >= skip and line.strip() and not _SEPARATOR.fullmatch(line):
-                return above
-            above += 1
+            if len(above) >= skip and line.strip() and not _SEPARATOR.fullmatch(line):
+                break
+            above.append(line)
     return above
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cam.data.files.delimited import unique_names
-from cam.data.files.foot import left_out
 from cam.data.files.guards import refuse_columns
+from cam.data.files.margins import left_out, unit_above
 from cam.data.notes import Note
 from cam.errors import DataError
 from cam.params import Source
@@ -78,7 +78,8 @@ def read_sheet(table: str, path: Path, source: Source, *, to: Path) -> Sheet:
     )
     sheet = f"sheet {told['sheet']!r} of {path.name}"
     below: deque[list[str]] = deque()
-    rows = _all_but(_filled(to, options.skip_rows), options.skip_last_rows, below)
+    above: list[str] = []
+    rows = _all_but(_filled(to, options.skip_rows, above), options.skip_last_rows, below)
     first = next(rows, None)
     if first is None:
         raise DataError(f"{table}: {sheet} is empty.")
@@ -105,7 +106,11 @@ def read_sheet(table: str, path: Path, source: Source, *, to: Path) -> Sheet:
         for index, name in enumerate(names)
         if name
     }
-    notes = (*_notes(path, told), *left_out(table, path, below, names, source))
+    notes = (
+        *_notes(path, told),
+        *unit_above(path, above),
+        *left_out(table, path, below, names, source),
+    )
     return Sheet(pa.table(columns), notes, bool(told["from_1904"]))
 
 
@@ -191,10 +196,12 @@ def _fault(table: str, path: Path, sheet: str | None, told: dict[str, Any]) -> s
     return f"{name} cannot be read as a workbook: {said}. Export it again, or save the sheet as CSV."
 
 
-def _filled(path: Path, skip: int) -> Iterator[list[str]]:
-    """Rows with something in them, below those that the parameters skip."""
+def _filled(path: Path, skip: int, above: list[str]) -> Iterator[list[str]]:
+    """Rows with something in them, below those that the parameters skip, which are left in *above*."""
     with path.open(encoding="utf-8", newline="") as stream:
-        for row in islice(csv.reader(stream), skip, None):
+        reader = csv.reader(stream)
+        above += [" ".join(filter(None, row)) for row in islice(reader, skip)]
+        for row in reader:
             if any(row):
                 yield row
 

@@ -11,11 +11,12 @@ from typing import Any
 import duckdb
 
 from cam.data.engine import identifier, literal
+from cam.data.files.margins import UNIT_ABOVE
 from cam.data.files.sources import ASIDE, Raw, find_column
 from cam.data.notes import Note
 from cam.data.orders.columns import column_of, needed_column, reshaped
-from cam.data.types.evidence import said_unit
 from cam.data.types.expressions import blank, currency_sign, number, text
+from cam.data.types.units import said_unit
 from cam.errors import DataError
 from cam.params import Source
 from cam.schema import TABLES
@@ -23,6 +24,8 @@ from cam.schema import TABLES
 #: Marks of digits, of both decimal signs, and of tens of thousands, in both widths.
 _MARKS = ("０１２３４５６７８９．，", "0123456789.,")
 EXACT = "DECIMAL(18, 6)"
+#: Rows below the header that may say a unit.
+_BELOW = 3
 
 
 def written(value: str, given: str, kind: str, *, decimal: str) -> str:
@@ -88,7 +91,7 @@ def ask_about_decimals(
     ------
     DataError
         If every value with a decimal sign has three digits behind it and one to three before it; or every value with
-        a comma has, where semicolons part the columns or another value has a decimal comma.
+        a comma has, where semicolons part the columns, another value has a decimal comma, or no amount has none.
     """
     if "decimal" in source.options.model_fields_set:
         return ()
@@ -121,8 +124,12 @@ def ask_about_decimals(
         ).fetchone()
         assert found is not None
         points, point, commas, comma, decimal_comma, thousands = found
-        by_semicolon = any(text.delimiter == ";" for text in raw.texts)
-        if points or (commas and not thousands and (decimal_comma or by_semicolon)):
+        is_open = decimal_comma or any(text.delimiter == ";" for text in raw.texts)
+        if commas and not thousands and not is_open:
+            # Amounts below a thousand have no comma that parts thousands: where all have one, it may be a decimal one.
+            bare = f"SELECT 1 {counts} AND NOT {has_comma} AND {number(given, 'VARCHAR', decimal='.')} <> 0 LIMIT 1"
+            is_open = connection.execute(bare).fetchone() is None
+        if points or (commas and not thousands and is_open):
             n, sign, shown = (points, "point", point) if points else (commas, "comma", comma)
             only = f", and {decimal_comma!r} has a decimal comma" if decimal_comma else ""
             raise DataError(
@@ -162,11 +169,15 @@ def _money(raw: Raw, source: Source) -> list[str]:
     return list(dict.fromkeys(name for name in found if name))
 
 
-def unsaid_units(raw: Raw, source: Source) -> tuple[dict[str, Any], ...]:
-    """Find the columns of amounts whose names say a unit, as long as nobody has said what one is worth.
+def unsaid_units(
+    connection: duckdb.DuckDBPyConnection, raw: Raw, source: Source
+) -> tuple[dict[str, Any], ...]:
+    """Find the columns of amounts of which a unit is said, as long as nobody has said what one is worth.
 
     Parameters
     ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
     raw : Raw
         As read.
     source : Source
@@ -175,14 +186,48 @@ def unsaid_units(raw: Raw, source: Source) -> tuple[dict[str, Any], ...]:
     Returns
     -------
     tuple of dict
-        ``column``, ``unit`` as its name says it, and ``worth``.
+        ``column``; ``unit`` as it is said, and ``worth``; ``where``: ``name`` of the column, ``below`` the header, or
+        ``above`` it, which says it of all columns.
     """
     known = {find_column(name, raw.own_columns) for name in source.options.units}
+    columns = _money(raw, source)
+    said = [(name, "name", said_unit(name)) for name in columns]
+    said += [(name, "below", unit_below(connection, raw, name)) for name in columns]
+    if not known and not any(unit for _name, _where, unit in said):
+        lines = [
+            note.values["unit"] for note in raw.notes if isinstance(note, Note) and note.words == UNIT_ABOVE
+        ]
+        said += [(name, "above", said_unit(str(line))) for name in columns for line in lines[:1]]
     return tuple(
-        {"column": name, "unit": said[0], "worth": said[1]}
-        for name in _money(raw, source)
-        if name not in known and (said := said_unit(name))
+        {"column": name, "unit": unit[0], "worth": unit[1], "where": where}
+        for name, where, unit in said
+        if unit and name not in known
     )
+
+
+def unit_below(connection: duckdb.DuckDBPyConnection, raw: Raw, column: str) -> tuple[str, float] | None:
+    """Find the unit that a column of amounts says in a line under the header, as ``（万元）`` in place of an amount.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    raw : Raw
+        As read.
+    column : str
+        As the source calls it.
+
+    Returns
+    -------
+    tuple of str and float, or None
+        As from :func:`cam.data.types.units.said_unit`.
+    """
+    if raw.columns[column] != "VARCHAR":
+        return None
+    given = identifier(column)
+    cells = connection.execute(f"SELECT {given} FROM {raw.relation} LIMIT {_BELOW}").fetchall()
+    words = [text for (text,) in cells if text and not any(map(str.isdigit, text))]
+    return next((unit for text in words if (unit := said_unit(text.strip()))), None)
 
 
 def in_units(
@@ -229,7 +274,9 @@ def in_units(
             )
         given, kind = identifier(name), raw.columns[name]
         if kind == "VARCHAR":
-            said = f"SELECT {given}, count(*) OVER () FROM {raw.relation} WHERE regexp_matches({given}, '[万萬亿]')"
+            # Beside a number: alone it is the unit of all, in a line below the header.
+            is_own = f"regexp_matches({given}, '[万萬亿]') AND regexp_matches({given}, '[0-9０-９]')"
+            said = f"SELECT {given}, count(*) OVER () FROM {raw.relation} WHERE {is_own}"
             if own := connection.execute(f"{said} LIMIT 1").fetchone():
                 raise DataError(
                     f"{raw.table}: column '{name}' has {own[1]:,} amounts with a unit of their own, such as "

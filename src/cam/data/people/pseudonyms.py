@@ -19,7 +19,7 @@ from pathlib import Path
 import duckdb
 
 from cam.data.engine import identifier, literal
-from cam.data.files.foot import LEFT_OUT
+from cam.data.files.margins import LEFT_OUT
 from cam.data.notes import Note
 from cam.data.parse import Parsed
 from cam.data.people.identity import one_form, rewrite

@@ -88,7 +88,7 @@ def doubts(
         open_ += _unit_price(mapped, known)
     if "date_format" not in known:
         open_ += _dates(table, head, mapped)
-    open_ += [*decimals(connection, table, head, mapped), *units(table, head, mapped)]
+    open_ += [*decimals(connection, table, head, mapped), *units(connection, table, head, mapped)]
     open_ += currencies_asked(heads, mapped)
     open_ += nobodies(connection, table, head, mapped, known)
     if not preset:  # an export may leave a cell blank by its nature, and its preset knows

@@ -11,12 +11,12 @@ from dataclasses import replace
 import duckdb
 
 from cam.data.notes import Note
-from cam.data.orders.amounts import ask_about_decimals
+from cam.data.orders.amounts import ask_about_decimals, unit_below
 from cam.data.parse import fits
 from cam.data.proposals.asked import Columns, Doubt
 from cam.data.proposals.facts import Facts
 from cam.data.proposals.heads import Head
-from cam.data.types.evidence import said_unit
+from cam.data.types.units import said_unit
 from cam.errors import DataError
 from cam.params import Source
 from cam.schema import TABLES
@@ -57,9 +57,17 @@ def decimals(connection: duckdb.DuckDBPyConnection, table: str, head: Head, mapp
     except DataError as error:  # what every run would stop at
         found = re.search(r"column '(.*?)' has .*\(such as '(.*?)'\)", str(error))
         column, value = found.groups() if found else ("revenue", "1.234")
+        is_comma = "," in value or "，" in value
         if (said := said_unit(column)) and said[1] >= 1000:
             words = "{column}: the point of {value} parts decimals, as in amounts of {unit}? If thousands, write ','"
-            return [Doubt("decimal", ".", Note(words, column=column, value=value, unit=said[0]))]
+            sign = "."
+            if is_comma:
+                sign = ","
+                words = "{column}: is the comma of {value} decimal, as in amounts of {unit}? If thousands, write '.'"
+            return [Doubt("decimal", sign, Note(words, column=column, value=value, unit=said[0]))]
+        if is_comma:
+            words = "{column}: does the comma of {value} part thousands? If it parts decimals, write ','"
+            return [Doubt("decimal", ".", Note(words, column=column, value=value))]
         words = (
             "{column}: does the point of {value} part thousands? Then the comma is the decimal sign; "
             "if it parts decimals, write '.'"
@@ -68,10 +76,11 @@ def decimals(connection: duckdb.DuckDBPyConnection, table: str, head: Head, mapp
     return []
 
 
-def units(table: str, head: Head, mapped: Columns) -> list[Doubt]:
-    """Ask what amounts are worth where the names of their columns, or the lines above the header, say a unit."""
+def units(connection: duckdb.DuckDBPyConnection, table: str, head: Head, mapped: Columns) -> list[Doubt]:
+    """Ask what amounts are worth where the names of their columns, or lines above or below the header, say a unit."""
     columns = [column for column, _facts in of_kind(table, head, mapped, {"money"})]
-    said = {column: said_unit(column) for column in columns}
+    named = {column: said_unit(column) for column in columns}
+    said = {column: unit or unit_below(connection, head.raw, column) for column, unit in named.items()}
     above = next((found for line in head.above if (found := said_unit(line))), None)
     if above and not any(said.values()):
         said = dict.fromkeys(columns, above)
@@ -81,8 +90,10 @@ def units(table: str, head: Head, mapped: Columns) -> list[Doubt]:
     shown = "; ".join(f"{column} {value:,.10g}" for column, value in worth.items())
     words = (
         "a line above the header says {unit}: is one of these amounts worth so much? {columns}. If not, write 1"
-        if above and not any(map(said_unit, columns))
+        if above and not any(named.values()) and said[columns[0]] == above
         else "is one of these amounts worth so much, as the name of its column says? {columns}. If not, write 1"
+        if any(named.values())
+        else "is one of these amounts worth so much, as a line below the header says? {columns}. If not, write 1"
     )
     return [Doubt("units", worth, Note(words, columns=shown, unit=above[0] if above else ""))]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from cam.data.types.evidence import without_unit
+from cam.data.types.units import without_unit
 
 #: How much a name says: it means the column, it may mean it, it ends as one that does, as one that may.
 SURE, MAYBE = 1.0, 0.6

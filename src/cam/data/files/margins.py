@@ -1,4 +1,4 @@
-"""What stands below the last row of a file: cut off where the parameter file says so, told, and never a row."""
+"""What stands above the header and below the last row of a file: left out where the parameters say so, and told."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import IO
 
 from cam.data.notes import Note
 from cam.data.types.expressions import TOTAL
+from cam.data.types.units import said_unit
 from cam.errors import DataError
 from cam.params import Source
 from cam.schema import TABLES
@@ -17,6 +18,26 @@ from cam.schema import TABLES
 _SHOWN = 60
 _CHUNK = 1 << 20
 LEFT_OUT = "{file}: {n} line(s) below the last row left out, first {line}"
+UNIT_ABOVE = "{file}: a line above the header says {unit}"
+
+
+def unit_above(path: Path, lines: Iterable[str]) -> list[Note]:
+    """Tell the unit of amounts that a line above the header says, such as 单位：万元.
+
+    Parameters
+    ----------
+    path : Path
+        The client's file.
+    lines : iterable of str
+        What stands above the header.
+
+    Returns
+    -------
+    list of Note
+        One or none; nothing is quoted but the unit.
+    """
+    found = next((said for line in lines if (said := said_unit(line.strip()))), None)
+    return [Note(UNIT_ABOVE, file=path.name, unit=found[0])] if found else []
 
 
 def cut_end(path: Path, n: int) -> list[str]:
