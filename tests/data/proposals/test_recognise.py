@@ -268,13 +268,40 @@ def test_a_sign_is_the_one_currency_beside_it_that_it_fits(look, amounts, said):
 def test_totals_that_every_line_repeats_and_refunds_in_a_column(look):
     content = lines(
         "order_id,customer_id,order_date,amount,refund_amount",
-        lambda i: f"o{i // 3},c{i // 3},{day(i // 3)},{100 + i // 3},{i % 2}",
+        lambda i: f"o{i // 3},c{i // 3},{day(i // 3)},{100 + i // 3},{5 * (i % 2)}",
     )
     assert asked(table(look(a__csv=content))) == {"refund_column": "refund_amount", "revenue_per": "order"}
     own = lines(
         "order_id,customer_id,order_date,amount", lambda i: f"o{i // 3},c{i // 3},{day(i // 3)},{100 + i}"
     )
     assert asked(table(look(b__csv=own))) == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "Refunded Amount",
+            "Total refund",
+            "Rückerstattung",
+            "Erstattung (EUR)",
+            "Gutschrift",
+            "Gutschriften",
+        ),
+        *("Rückzahlung", "Storno", "Stornobetrag", "Remboursement", "Montant remboursé", "Reembolso"),
+        *("Importe reembolsado", "Rimborso", "退款金额", "退货额", "退货金额（元）", "退款额", "实退金额"),
+    ],
+)
+def test_what_was_paid_back_is_asked_about_in_any_language(look, name):
+    content = lines(
+        f"Kundennummer;Rechnungsdatum;Umsatz;{name}",
+        lambda i: f"{i % 9:05d};{day(i)};{100 + i},24;{'5,00' if i % 3 else ''}",
+    )
+    assert asked(table(look(a__csv=content)))["refund_column"] == name
+    flags = lines(
+        f"Kundennummer;Rechnungsdatum;Umsatz;{name}", lambda i: f"{i % 9};{day(i)};{100 + i};{i % 2}"
+    )
+    assert "refund_column" not in asked(table(look(b__csv=flags)))
 
 
 def test_states_that_nobody_knows_are_named(look):

@@ -286,6 +286,7 @@ def _refund_column(heads: tuple[Head, ...], mapped: Columns, preset: Recognised 
             and name not in taken
             and facts.amounts >= 0.9
             and any(re.search("[1-9]", v) for v in facts.values)
+            and not {v.strip() for v in facts.values} <= {"0", "1"}  # it says whether, not how much
         ):
             why = Note("was this paid back on the order, and is it still in the revenue?")
             return [Doubt("refund_column", name, why, (name,))]

@@ -32,7 +32,7 @@ class Synonyms:
     columns : mapping of str to mapping
         Canonical table to canonical column to (name, how much it says).
     state_columns, refund_columns : tuple of str
-        Names of columns of states, and of amounts paid back.
+        Names of columns of states, and of amounts paid back, which are what a table of refunds calls them surely.
     states : mapping of str to str
         A state to ``keep``, ``drop`` or ``refunded``.
     nobody : frozenset of str
@@ -91,7 +91,7 @@ def synonyms() -> Synonyms:
         {table: tuple(map(bare, words)) for table, words in read["tables"].items()},
         columns,
         tuple(map(bare, read["states"]["columns"])),
-        tuple(map(bare, read["refunds"])),
+        tuple(map(bare, read["columns"]["refunds"]["refund"]["sure"])),
         states,
         frozenset(word.casefold() for word in read["nobody"]),
     )
