@@ -84,7 +84,7 @@ def test_what_yaml_would_misread_stands_in_quotes(given_, text):
 
 def test_questions_become_answers_when_their_mark_is_taken_off(tmp_path):
     content = "Invoice No;Customer name;Invoice Date;Net amount;Gross revenue;status;refund\n" + "".join(
-        f"{i // 2};c{i};0{1 + i % 9}/0{1 + i % 8}/2024;{i // 2},50;{i // 2 + 1},50;{'paid' if i % 2 else 'zorp'};1\n"
+        f"{i // 2};c{i};0{1 + i % 9}/0{1 + i % 8}/2024;{i // 2},50;{i // 2 + 1},50;{'paid' if i % 2 else 'zorp'};2\n"
         for i in range(60)
     )
     orders, contracts = tmp_path / "sales.csv", tmp_path / "subs.csv"
