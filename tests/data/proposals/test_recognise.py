@@ -304,6 +304,25 @@ def test_what_was_paid_back_is_asked_about_in_any_language(look, name):
     assert "refund_column" not in asked(table(look(b__csv=flags)))
 
 
+@pytest.mark.parametrize(
+    ("price", "units"),
+    [
+        *(("Unit price", "Qty"), ("Einzelpreis", "Menge"), ("Stückpreis (EUR)", "Anzahl")),
+        *(("Preis pro Stück", "Stückzahl"), ("Prix unitaire", "Quantité"), ("Precio unitario", "Cantidad")),
+        *(("Prezzo unitario", "Quantità"), ("单价", "数量"), ("商品单价(元)", "件数"), ("Preis", "Stück")),
+    ],
+)
+def test_the_price_of_one_unit_is_asked_about_in_any_language(look, price, units):
+    content = lines(
+        f"Bestellnummer;Kundennummer;Bestelldatum;{units};{price}",
+        lambda i: f"{i};{i % 9};{day(i)};{1 + i % 4};{i},68",
+    )
+    assert asked(table(look(a__csv=content)))["multiply_by"] == units
+    whole = content.replace(price, price + ";Gesamtbetrag").replace(",68", ",68;99,50")
+    proposal = table(look(b__csv=whole))
+    assert mapped(proposal)["revenue"] == "Gesamtbetrag" and "multiply_by" not in asked(proposal)
+
+
 def test_states_that_nobody_knows_are_named(look):
     content = lines(
         "order_id,customer_id,order_date,amount,status",

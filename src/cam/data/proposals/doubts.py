@@ -26,7 +26,6 @@ from cam.schema import MAY_BE_EMPTY, TABLES
 
 #: A column of states has few.
 _STATES = 30
-_PRICES = {"price", "unitprice", "单价", "价格", "京东价", "售价"}
 _DAY = re.compile(
     r"(\d{1,2})([/.\- ])(\d{1,2})\2(\d{4}|\d{2})(?:([ T])(\d{1,2}:\d{2})(:\d{2})?)?(\s?[AaPp][Mm])?"
 )
@@ -331,7 +330,7 @@ def _grain(connection: duckdb.DuckDBPyConnection, head: Head, mapped: Columns) -
 
 def _unit_price(mapped: Columns, known: Mapping[str, Any]) -> list[Doubt]:
     price, units = mapped.get("revenue", ("",))[0], mapped.get("quantity", ("",))[0]
-    if bare(price) not in _PRICES or not units or "multiply_by" in known:
+    if bare(price) not in synonyms().unit_prices or not units or "multiply_by" in known:
         return []
     return [Doubt("multiply_by", units, Note("is {column} the price of one unit?", column=price))]
 

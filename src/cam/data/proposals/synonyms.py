@@ -31,6 +31,8 @@ class Synonyms:
         Canonical table to words in names of files and sheets.
     columns : mapping of str to mapping
         Canonical table to canonical column to (name, how much it says).
+    unit_prices : tuple of str
+        Names of what one unit costs.
     state_columns, refund_columns : tuple of str
         Names of columns of states, and of amounts paid back, which are what a table of refunds calls them surely.
     states : mapping of str to str
@@ -41,6 +43,7 @@ class Synonyms:
 
     tables: Mapping[str, tuple[str, ...]]
     columns: Mapping[str, Mapping[str, Mapping[str, float]]]
+    unit_prices: tuple[str, ...]
     state_columns: tuple[str, ...]
     refund_columns: tuple[str, ...]
     states: Mapping[str, str]
@@ -78,6 +81,7 @@ def synonyms() -> Synonyms:
     read: dict[str, Any] = yaml.safe_load(
         Path(__file__).with_name("synonyms.yaml").read_text(encoding="utf-8")
     )
+    read["columns"]["transactions"]["revenue"]["maybe"] += read["unit_prices"]
     columns: dict[str, dict[str, dict[str, float]]] = {}
     for table, of_table in read["columns"].items():
         for column, names in of_table.items():
@@ -90,6 +94,7 @@ def synonyms() -> Synonyms:
     return Synonyms(
         {table: tuple(map(bare, words)) for table, words in read["tables"].items()},
         columns,
+        tuple(map(bare, read["unit_prices"])),
         tuple(map(bare, read["states"]["columns"])),
         tuple(map(bare, read["columns"]["refunds"]["refund"]["sure"])),
         states,
