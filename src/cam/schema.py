@@ -228,3 +228,6 @@ STARTING_TABLES = ("transactions", "contracts", "snapshot", "responses")
 
 #: Columns that may be empty in some rows though the table needs the column itself.
 MAY_BE_EMPTY = {("contracts", "end_date"), ("responses", "response_date")}
+
+#: Tables whose days may be written as months: an order of January has a day, what was spent in January may have none.
+IN_MONTHS = {"spend"}

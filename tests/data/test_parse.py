@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from cam.data import Prepared
 from cam.data.types import expressions as values
 
 FAST = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -767,6 +768,52 @@ def test_one_file_with_its_dates_in_two_ways(client):
     assert "Export them again in one way, or with the year first" in told
     told = client.refused(lambda: client.orders(both + dated("%d/%m/%Y").removeprefix(HEADER)))
     assert "dates that were read may be wrong too. Export them again in one way" in told
+
+
+# --- months without a day --------------------------------------------------------------------------
+
+ORDERS = HEADER + f"a,{DAY},1\n"
+
+
+def spent(client, *months: str) -> Prepared:
+    client.write("o.csv", ORDERS)
+    client.write("s.csv", "date,channel,cost\n" + "".join(f"{month},Web,5\n" for month in months))
+    return client.prepare({"transactions": {"path": "o.csv"}, "spend": {"path": "s.csv"}})
+
+
+@pytest.mark.parametrize(
+    "months",
+    [
+        ("2023-10", "2024-01"),
+        ("2023/10", "2024/1"),
+        ("10/2023", "01/2024"),
+        ("10.2023", "1.2024"),
+        ("Oct 2023", "Jan 2024"),
+        ("October 2023", "January 2024"),
+        ("Oct-2023", "Jan-2024"),
+        ("2023年10月", "2024年1月"),
+    ],
+)
+def test_what_was_spent_in_a_month_counts_on_its_first_day(client, rows_of, months):
+    prepared = spent(client, *months)
+    assert [row[0] for row in rows_of(prepared, "spend")] == [date(2023, 10, 1), date(2024, 1, 1)]
+    told = [str(note) for note in prepared.review["tables"]["spend"]["notes"]]
+    assert "date: months without a day, each read as its first day" in told
+    told = client.refused(lambda: client.orders(HEADER + "".join(f"a,{month},1\n" for month in months)))
+    assert "2 of 2 rows have an order_date that cannot be read" in told
+
+
+@pytest.mark.parametrize("months", [("2024-01-05", "2024-02"), ("2024-02", "5/1/2024", "2024-01-05")])
+def test_months_and_days_in_one_column_are_refused(client, months):
+    told = client.refused(lambda: spent(client, *months))
+    assert told.startswith("spend: column 'date' has months, such as '2024-02', and days, such as '")
+    assert told.endswith("    Write all as months, or all as days: a month counts on its first day.")
+
+
+@pytest.mark.parametrize("text", ["2024-13", "1/24", "Jan 24", "2024.1", "Foo 2024", "Total"])
+def test_what_is_no_month_of_a_year_is_counted(client, text):
+    told = client.refused(lambda: spent(client, "2024-01", text))
+    assert f"1 of 2 rows has a date that cannot be read (first rows: 2; such as '{text}')" in told
 
 
 # --- what would be wrong in silence ----------------------------------------------------------------

@@ -159,6 +159,20 @@ def test_tables_beside_the_orders(look, name, header, row):
     assert set(TABLES[name].required) <= mapped(proposal).keys()
 
 
+@pytest.mark.parametrize("written", ["2024-{:02d}", "2024/{}", "{:02d}/2024", "{:02d}.2024", "2024年{}月"])
+def test_spend_may_be_told_by_the_month_and_nothing_else_may(look, written):
+    orders = lines("order_id,customer_id,order_date,amount", lambda i: f"D{i},c{i},{day(i)},5")
+    monthly = lines("Month,Channel,Spend", lambda i: f"{written.format(1 + i % 12)},Web,{i}.50")
+    proposal = table(look(orders__csv=orders, a__csv=monthly), "spend")
+    assert mapped(proposal) == {"date": "Month", "channel": "Channel", "cost": "Spend"}
+    assert "100 % months, each read as its first day" in [str(note) for note in proposal.picks[0].why]
+    sales = lines(
+        "order_id,customer_id,order_date,amount", lambda i: f"D{i},c{i % 9},{written.format(1 + i % 12)},5.50"
+    )
+    with pytest.raises(DataError, match="No file is a table"):
+        look(b__csv=sales)
+
+
 # --- laws -----------------------------------------------------------------------------------------
 
 

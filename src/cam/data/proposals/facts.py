@@ -10,7 +10,7 @@ import duckdb
 
 from cam.data.engine import identifier
 from cam.data.files.sources import Raw
-from cam.data.types.dates import date_reader
+from cam.data.types.dates import date_reader, month_reader
 from cam.data.types.expressions import blank, boolean, currency_sign, is_numeric, number
 from cam.errors import DataError
 from cam.params import Source
@@ -40,7 +40,7 @@ class Facts:
         Rows judged, those that are filled, and how many values differ.
     is_key : bool
         Whether every row that was read has a value of its own.
-    dates, amounts, wholes, truths : float
+    dates, months, amounts, wholes, truths : float
         Shares of the filled values that can be read as each.
     doubtful_date : str or None
         A value that is two different days, if the rows do not tell day from month.
@@ -57,6 +57,7 @@ class Facts:
     n_distinct: int
     is_key: bool
     dates: float
+    months: float
     amounts: float
     wholes: float
     truths: float
@@ -149,6 +150,7 @@ def _questions(given: str, kind: str) -> list[str]:
     is_comma = (
         f"regexp_matches({given}, ',([0-9]{{1,2}}|[0-9]{{4,6}})[^0-9]*$')" if kind == "VARCHAR" else "false"
     )
+    month = month_reader(given, kind) if kind == "VARCHAR" else "NULL"
     sign = f"list(DISTINCT {currency_sign(given)})" if kind == "VARCHAR" else "['']"
     return [
         "count(*)",
@@ -158,6 +160,7 @@ def _questions(given: str, kind: str) -> list[str]:
         f"count(*) FILTER ({known} AND {amount} = floor({amount}))",
         f"count({boolean(given, kind)}) FILTER ({known})",
         f"count({comma}) FILTER ({known} AND {is_comma})",
+        f"count({month})",
         sign,
     ]
 
@@ -172,7 +175,7 @@ def _facts(
     *,
     is_read: bool,
 ) -> Facts:
-    n, filled, distinct, amounts, wholes, truths, commas, signs = counted
+    n, filled, distinct, amounts, wholes, truths, commas, months, signs = counted
     dates, doubtful = _dates(connection, raw, name, values, is_read=is_read) if filled else (0.0, None)
     most = max(filled, 1)
     is_comma = commas * 10 > filled * 3 and commas > 0
@@ -182,6 +185,7 @@ def _facts(
         n_distinct=distinct,
         is_key=is_key and filled > 1,
         dates=dates,
+        months=months / most,
         amounts=1.0 if is_comma and amounts + commas >= filled else amounts / most,
         wholes=wholes / most,
         truths=truths / most,

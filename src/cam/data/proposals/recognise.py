@@ -29,7 +29,7 @@ from cam.data.proposals.second import Second, also_refunds
 from cam.data.proposals.synonyms import SURE, bare, strength
 from cam.errors import DataError
 from cam.params import Source
-from cam.schema import STARTING_TABLES, TABLES
+from cam.schema import IN_MONTHS, STARTING_TABLES, TABLES
 
 #: Optional columns that are asked about even where little speaks for them, and from where on the others are.
 _WORTH_ASKING, _MAY = {"customer_id", "order_id", "comment"}, 0.5
@@ -398,6 +398,8 @@ def _evidence(table: str, name: str, facts: Facts) -> tuple[Note, ...]:
     role = TABLES[table].column(name)
     if role is None or not facts.n_filled:
         return (Note("it is empty in the rows that were looked at"),) if role else ()
+    if table in IN_MONTHS and role.kind == "date" and facts.months > facts.dates:
+        return (Note("{share} months, each read as its first day", share=_share(facts.months)),)
     shares = {
         **dict.fromkeys(("date", "datetime"), (facts.dates, "{share} dates")),
         **dict.fromkeys(("money", "number", "integer"), (facts.amounts, "{share} amounts")),

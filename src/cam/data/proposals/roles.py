@@ -10,7 +10,7 @@ from cam.data.proposals.facts import Facts
 from cam.data.proposals.heads import Head
 from cam.data.proposals.questions import score_columns
 from cam.data.proposals.synonyms import is_common, strength, table_in
-from cam.schema import MAY_BE_EMPTY, TABLES, Column
+from cam.schema import IN_MONTHS, MAY_BE_EMPTY, TABLES, Column
 
 #: Below this a column is not proposed; a table whose needed columns are less sure on average is not, either.
 _LEAST, _LEAST_TABLE = 0.2, 0.5
@@ -136,7 +136,7 @@ def fit_of(table: str, role: Column, facts: Facts) -> float:
     if not facts.n_filled:
         return 1.0 if (table, role.name) in MAY_BE_EMPTY else 0.5
     if role.kind in {"date", "datetime"}:
-        return facts.dates
+        return max(facts.dates, facts.months) if table in IN_MONTHS else facts.dates
     if role.kind in {"money", "number", "integer"}:
         return 0.3 * facts.amounts if facts.dates >= 0.9 else facts.amounts
     if role.kind == "boolean":

@@ -16,6 +16,7 @@ from cam.data.types.evidence import judge_files, refuse_two_orders, within_years
 from cam.data.types.expressions import blank, trimmed
 from cam.errors import DataError
 from cam.params import Source
+from cam.schema import IN_MONTHS
 
 _TIMES = (
     *("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M", "T%H:%M:%S", "T%H:%M:%S.%f"),
@@ -44,6 +45,10 @@ _OFFSET = (
 _HALF_DAY = r" ?(上午|下午) ?([0-9:]+)$"
 
 _EVERY = {order: [day + time for day in days for time in _TIMES] for order, days in _DATES.items()}
+
+#: Ways to write a month, and what such a text looks like: 1/24 and Jan 24 are rather days, 2024.1 may be an October.
+_MONTHS = ("%Y-%m", "%Y/%m", "%Y年%m月", "%m/%Y", "%m-%Y", "%m.%Y", "%b %Y", "%b-%Y", "%B %Y", "%B-%Y")
+_MONTH = "[0-9]{4}[-/年][0-9]{1,2}月?|([0-9]{1,2}[-/.]|[A-Za-z]{3,9}[ -])[0-9]{4}"
 
 #: A year before this one is a misreading of two digits, never evidence for an order.
 _FIRST = "TIMESTAMP '1000-01-01'"
@@ -87,6 +92,7 @@ _ORDERS = {
 }
 _SINCE_1904 = "{column}: numbers read as days since 1904, as the workbook counts them"
 _OF_UTC = "{column}: moments with a time zone count on the days of UTC; options.time_zone counts those of another place"
+_BY_MONTH = "{column}: months without a day, each read as its first day"
 _LOCAL = "{column}: the clock as it is written, without its offset from UTC"
 
 
@@ -145,6 +151,14 @@ def _clock_reader(
     rows = f"FROM {raw.relation} WHERE NOT {blank(given, kind)}"
     readings, told = _by_all_rows(connection, raw, origin)
     connection.execute("DROP TABLE IF EXISTS _cam_dates")
+    if raw.table in IN_MONTHS and (month := _first(connection, raw, origin, month_reader(given, kind))):
+        if readings:
+            day = _first(connection, raw, origin, next(reader for _, reader in readings.values()))
+            raise DataError(
+                f"{raw.table}: column '{origin}' has months, such as {month!r}, and days, such as {day!r}.\n"
+                "    Write all as months, or all as days: a month counts on its first day."
+            )
+        return month_reader(given, kind), [Note(_BY_MONTH, column=origin)]
     if not readings:
         return f"try_strptime({text}, '%Y-%m-%d')", []  # nothing fits: every value counts as unreadable
     _ask_about_short_years(connection, raw, origin, readings, place=place)
@@ -183,6 +197,31 @@ def _clock_reader(
     said = [_ORDERS[order]] if order in _ORDERS else []
     told_of = [Note(words, column=origin) for words in [*said, *([told] if told else [])]]
     return reader, [*told_of, *by_file]
+
+
+def month_reader(given: str, kind: str) -> str:
+    """Return the expression that reads a month without a day, such as 2024-01, as its first day.
+
+    Parameters
+    ----------
+    given, kind : str
+        The column, quoted, and its type in the engine.
+
+    Returns
+    -------
+    str
+        A timestamp; NULL where a value is no month.
+    """
+    text = _text(given, kind)
+    forms = ", ".join(map(literal, _MONTHS))
+    return f"CASE WHEN regexp_full_match({text}, {literal(_MONTH)}) THEN try_strptime({text}, [{forms}]) END"
+
+
+def _first(connection: duckdb.DuckDBPyConnection, raw: Raw, origin: str, reader: str) -> str | None:
+    """The first value that an expression reads."""
+    rows = f"FROM {raw.relation} WHERE ({reader}) >= {_FIRST}"
+    found = connection.execute(f"SELECT {identifier(origin)} {rows} LIMIT 1").fetchone()
+    return str(found[0]) if found else None
 
 
 def _ask_about_short_years(
