@@ -129,6 +129,20 @@ def test_forms_of_a_low_code_system(look):
             lambda i: f"{i},c{i % 7},{day(i)},,29",
             4,
         ),
+        (
+            "contracts",
+            "Vertragsnr,Kundennummer,Vertragsbeginn,Vertragsende,Monatsbeitrag",
+            lambda i: (
+                f"V{i},{i:05d},{1 + i % 28:02d}.01.2022,{'31.12.9999' if i % 3 else '20.07.2023'},19.90"
+            ),
+            4,
+        ),
+        (
+            "contracts",
+            "合同号,客户编号,合同开始日,合同终止日期,月费",
+            lambda i: f"H{i},c{i},{day(i)},2025-12-31,29",
+            4,
+        ),
         ("snapshot", "customerID,gender,tenure,Churn", lambda i: f"c{i},F,{i},{'Yes' if i % 3 else 'No'}", 3),
         (
             "responses",
