@@ -46,6 +46,12 @@ def one(name: str, values: list[str]):
         ("It was easy to get help", SEVEN, "ces"),
         ("It was easy to get help", ["Strongly agree", "Agree", "Somewhat agree", "Neutral"], "ces"),
         ("办理是否轻松？1到7分", ["4", "5"], "ces"),
+        ("Weiterempfehlung (0-10)", TEN, "nps"),
+        ("Wie wahrscheinlich ist es, dass Sie uns weiterempfehlen?", TEN, "nps"),
+        ("Würden Sie uns empfehlen? Von 0 bis 10", ["3", "4"], "nps"),
+        ("Wie zufrieden sind Sie mit uns?", FIVE, "csat"),
+        ("Gesamtzufriedenheit (1-5)", ["2", "2"], "csat"),
+        ("Wie einfach war es für Sie, Hilfe zu bekommen?", SEVEN, "ces"),
     ],
 )
 def test_words_and_answers_that_agree(name, values, canonical):
@@ -67,6 +73,8 @@ def test_words_and_answers_that_agree(name, values, canonical):
         ("满意度：1=非常满意，5=非常不满意", FIVE, ("csat", None)),
         ("您觉得费力吗？", SEVEN, ("ces", None)),  # is 7 the most effort, or the least?
         ("How much effort did you have to put forth?", SEVEN, ("ces", None)),
+        ("Wie hoch war Ihr Aufwand?", SEVEN, ("ces", None)),
+        ("Zufriedenheit (1 = sehr zufrieden, 5 = unzufrieden)", FIVE, ("csat", None)),
     ],
 )
 def test_a_doubt_is_a_question(name, values, found):
@@ -95,6 +103,12 @@ def test_a_doubt_is_a_question(name, values, found):
         ("1、您的年龄", FIVE),
         ("您对办理方便程度满意吗", SEVEN),
         ("NPS", ["8.5", "9.2"]),  # means
+        ("Anzahl Empfehlungen", ["7", "9", "10"]),
+        ("Empfehlungscode", ["7", "9", "10"]),
+        ("Warum würden Sie uns empfehlen?", ["7", "9", "10"]),
+        ("Unzufriedenheit", FIVE),
+        ("Vielleicht kaufe ich wieder", SEVEN),
+        ("Würden Sie uns weiterempfehlen?", FIVE),
         ("NPS", []),
     ],
 )
@@ -117,6 +131,13 @@ def test_the_question_may_stand_under_the_header():
     assert [(column, score, scale) for column, score, _, scale in found] == [
         ("Q1", "nps", None),
         ("Q2", "csat", None),
+    ]
+
+
+def test_the_one_about_the_whole_in_german():
+    items = dict.fromkeys(("Zufriedenheit mit dem Preis", "Wie zufrieden sind Sie insgesamt?"), FIVE)
+    assert [(p.column, p.must_ask) for p in score_columns(items, items)] == [
+        ("Wie zufrieden sind Sie insgesamt?", False)
     ]
 
 

@@ -143,6 +143,18 @@ def test_forms_of_a_low_code_system(look):
             lambda i: f"H{i},c{i},{day(i)},2025-12-31,29",
             4,
         ),
+        (
+            "responses",
+            "Kundennummer,Abgabedatum,Weiterempfehlung (0-10),Kommentar",
+            lambda i: f"{i:05d},{day(i)},{i % 11},gut {i}",
+            4,
+        ),
+        (
+            "responses",
+            "Customer ID,Submitted,NPS score,Comments",
+            lambda i: f"{i},{day(i)},{i % 11},good {i}",
+            4,
+        ),
         ("snapshot", "customerID,gender,tenure,Churn", lambda i: f"c{i},F,{i},{'Yes' if i % 3 else 'No'}", 3),
         (
             "responses",

@@ -18,30 +18,39 @@ from cam.schema import TABLES
 _ASKS = {
     "nps": re.compile(
         r"((?<![a-z])nps(?![a-z])|net promoter|净推荐|recommend|推荐|引荐|介绍给"
-        r"|refer (?:us|me|a friend|to)|likely|likelihood)"
+        r"|refer (?:us|me|a friend|to)|likely|likelihood|(?:weiter)?empfehl\w*)"
     ),
-    "csat": re.compile(r"((?<![a-z])csat(?![a-z])|(?<!dis)(?<!un)satisf\w*|满意)"),
+    "csat": re.compile(r"((?<![a-z])csat(?![a-z])|(?<!dis)(?<!un)satisf\w*|满意|(?<!un)zufrieden\w*)"),
     "ces": re.compile(
         r"((?<![a-z])ces(?![a-z])|customer effort|effort\w*|(?<![a-z])(?:eas(?:y|ily|e)|difficult)(?![a-z])"
-        r"|费力|省力|费劲|轻松|容易|便捷|方便)"
+        r"|费力|省力|费劲|轻松|容易|便捷|方便|aufwand|aufw[eä]nd\w*|(?<![a-zäöü])(?:einfach|leicht)(?![a-zäöü]))"
     ),
 }
 #: Columns that share a word with a question and ask something else.
 _OTHER = re.compile(
-    r"nps[ _]?group|推荐(?:人|码|者|数|次|来源|商品|奖)|(?:原因|理由)$|referr(?:er|al)|recommended by|^(?:why|what) "
+    r"nps[ _]?group|推荐(?:人|码|者|数|次|来源|商品|奖)|(?:原因|理由)$|referr(?:er|al)|recommended by"
+    r"|^(?:why|what|warum|wieso|was) |empfehlungs-?(?:code|geber|link|nummer)|empfehlungen$"
+    r"|empfohlen (?:von|durch)|(?:grund|gründe)$"
 )
 #: The range that a question states: (0-10), 1 to 5, 从0到10分.
-_RANGE = re.compile(r"(?<![\d.])([01])\s*分?\s*(?:-|–|—|~|to|到|至|and|\.\.)\s*(4|5|6|7|9|10|11)(?![\d.])")
+_RANGE = re.compile(
+    r"(?<![\d.])([01])\s*分?\s*(?:-|–|—|~|to|到|至|bis|and|\.\.)\s*(4|5|6|7|9|10|11)(?![\d.])"
+)
 #: The best answer is said to be the lowest number.
 _REVERSED = re.compile(
-    r"(?<!\d)1\s*分?\s*[=:(-]?\s*(?:代表|表示|为|是|means|is|being)?\s*"
+    r"(?<!\d)1\s*分?\s*[=:(-]?\s*(?:代表|表示|为|是|means|is|being|bedeutet|ist)?\s*"
     r"(?:(?:非常|很|十分|完全)(?:满意|愿意|可能|容易|同意)"
-    r"|(?:very|extremely|completely|most) (?:satisfied|likely|easy)|strongly agree)"
+    r"|(?:very|extremely|completely|most) (?:satisfied|likely|easy)|strongly agree"
+    r"|(?:sehr|äußerst|völlig|vollkommen) (?:zufrieden|wahrscheinlich|einfach|leicht|gut))"
 )
 #: Effort is the contrary of ease; a tool may number it either way.
-_EFFORT = re.compile(r"effort|费力|费劲|difficult")
-_EASE = re.compile(r"省力|不费力|毫不费力|eas(?:y|ily|e)(?![a-z])|little effort|轻松|容易|便捷|方便")
-_OVERALL = re.compile(r"overall|in general|all in all|as a whole|总体|整体|总的|综合")
+_EFFORT = re.compile(r"effort|费力|费劲|difficult|aufwand|aufw[eä]nd")
+_EASE = re.compile(
+    r"省力|不费力|毫不费力|eas(?:y|ily|e)(?![a-z])|little effort|轻松|容易|便捷|方便|wenig aufwand|einfach|leicht"
+)
+_OVERALL = re.compile(
+    r"overall|in general|all in all|as a whole|总体|整体|总的|综合|insgesamt|gesamt|alles in allem"
+)
 _NUMBER = re.compile(r"(-?\d+)(?:\.0+)?")
 #: What stands under the header of a survey tool's file; more lines than these are answers.
 _LINES = 3
@@ -146,7 +155,7 @@ def score_columns(names: Iterable[str], samples: Mapping[str, Sequence[object]])
 _OPEN = re.compile(
     r"what (?:could|can|should|would|else)|why|how (?:could|can|might)|comment|feedback|improve|suggest"
     r"|anything else|tell us"
-    r"|意见|建议|为什么|原因|如何改进|想说|反馈"
+    r"|意见|建议|为什么|原因|如何改进|想说|反馈|warum|was (?:können|könnten|sollten)|verbesser|kommentar|anmerkung"
 )
 _ASKED_EACH, _WORDS_EACH, _DIFFERENT = 1.5, 3.0, 0.5
 
