@@ -176,6 +176,8 @@ def test_tables_that_a_study_can_start_from(look, name, header, row, wanted):
         ("spend", "Day,Platform,Amount spent (USD)", lambda i: f"{day(i)},Meta,12.50"),
         ("leads", "线索编号,创建时间,来源,阶段", lambda i: f"L{i},{day(i)},展会,新建"),
         ("experiment", "user_id,variant,converted", lambda i: f"c{i},{'AB'[i % 2]},{i % 2}"),
+        ("customers", "member_no,join_date,source_channel", lambda i: f"c{i},{day(i)},{'AB'[i % 2]}"),
+        ("tickets", "ticket_id,member_no,opened_at", lambda i: f"T{i},c{i % 9},{day(i)}"),
         ("refunds", "订单编号,退款金额,退款时间", lambda i: f"D{i},{i}.00,{day(i)}"),
     ],
 )
@@ -183,6 +185,8 @@ def test_tables_beside_the_orders(look, name, header, row):
     orders = lines("order_id,customer_id,order_date,amount", lambda i: f"D{i},c{i},{day(i)},5")
     proposal = table(look(orders__csv=orders, data__csv=lines(header, row)), name)
     assert set(TABLES[name].required) <= mapped(proposal).keys()
+    own = {"customers": {"acquisition_channel": "source_channel"}, "tickets": {"customer_id": "member_no"}}
+    assert own.get(name, {}).items() <= mapped(proposal).items()
 
 
 @pytest.mark.parametrize("written", ["2024-{:02d}", "2024/{}", "{:02d}/2024", "{:02d}.2024", "2024年{}月"])
