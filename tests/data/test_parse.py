@@ -473,6 +473,9 @@ SET = "    Set client.currency in params/acme.yaml, or convert them at the sourc
     [
         (["$5", "€5"], "USD", f"transactions: amounts in 2 currencies (EUR, $).\n{CONVERT}"),
         (["USD 5", "5 EUR"], "USD", f"transactions: amounts in 2 currencies (EUR, USD).\n{CONVERT}"),
+        (["€5", "€6", "£5"], "EUR", f"transactions: amounts in 2 currencies (EUR, GBP).\n{CONVERT}"),
+        (["€5", "€6", "£5"], "GBP", f"transactions: amounts in 2 currencies (EUR, GBP).\n{CONVERT}"),
+        (["¥5", "€6"], "CNY", f"transactions: amounts in 2 currencies (EUR, ¥).\n{CONVERT}"),
         (["€5", "5"], "USD", f"transactions: amounts are in EUR, but client.currency is USD.\n{SET}"),
         (["¥5"], "USD", f"transactions: amounts are in ¥, but client.currency is USD.\n{SET}"),
     ],

@@ -195,10 +195,11 @@ def _currency_faults(
             f"SELECT {code}, count(*) FROM {parsed.relation} WHERE currency IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1"
         ).fetchall()
         found = {str(name): f"{name} in {n:,} rows" for name, n in counted}
-    # Signs that name one currency first: ¥ and $ say nothing new beside a currency that they fit.
+    # Signs that name one currency first: ¥ and $ say nothing new beside a currency that they fit. What the parameters
+    # say is no reason to pass over a sign: beside another it is one of two.
     for sign in sorted(parsed.signs, key=len, reverse=True):
-        if not any(fits(sign, name) for name in found or {wanted}):
-            found.setdefault(sign, sign)
+        if not any(fits(sign, name) for name in found):
+            found[wanted if fits(sign, wanted) else sign] = sign
     if len(found) > 1:
         return [
             f"{parsed.table}: amounts in {len(found)} currencies ({', '.join(found.values())}).\n"
