@@ -221,3 +221,52 @@ def test_answers_in_words_and_what_names_a_person():
     assert by_name("Note", []) and by_name("备注", ["老客户，注意包装"])
     kept = ("Default Address Company", "Default Address Zip", "Home Owner", "OwnerId")
     assert not any(by_name(name, ["Yes", "No"] * 40) for name in kept)
+
+
+@pytest.mark.parametrize(
+    ("name", "above", "currency", "why"),
+    [
+        ("amount_usd", "", "USD", "as the name of the column amount_usd says"),
+        ("Umsatz (TEUR)", "", "EUR", "as the name of the column Umsatz (TEUR) says"),
+        ("Revenue GBP", "", "GBP", "as the name of the column Revenue GBP says"),
+        ("销售额（美元）", "", "USD", "as the name of the column 销售额（美元） says"),
+        (
+            "Umsatz",
+            "Angaben in TEUR\n\n",
+            "EUR",
+            "as a line above the header says: Angaben in TEUR",
+        ),
+    ],
+)
+def test_a_currency_that_a_name_or_a_title_says_is_proposed_with_it(tmp_path, name, above, currency, why):
+    content = above + lines(
+        f"order_id,customer_id,order_date,{name}", lambda i: f"o{i},c{i % 9},{day(i)},5.5"
+    )
+    found = look(tmp_path, a=content)
+    text = written(found, tmp_path)
+    assert f"\n  currency: {currency} " in text and why in " ".join(text.replace("#", " ").split())
+    assert "client.currency" not in "".join(told(found, language="en", currency=None, say=str))
+
+
+@pytest.mark.parametrize(
+    ("name", "amounts", "why", "likely"),
+    [
+        ("amount_usd", "€5", "names of columns and titles say USD, the amounts EUR (60)", "EUR"),
+        ("Revenue EUR", "$5", "names of columns and titles say EUR, the amounts $ (60)", "EUR"),
+        ("Amount USD/EUR", "5", "names of columns and titles say USD, EUR: which", "USD"),
+        ("Amount ($)", "5", "a name has the sign $, which several have", "USD"),
+    ],
+)
+def test_a_currency_on_which_names_and_signs_differ_is_asked(tmp_path, name, amounts, why, likely):
+    content = lines(f"order_id,customer_id,order_date,{name}", lambda i: f"o{i},c{i % 9},{day(i)},{amounts}")
+    found = look(tmp_path, a=content)
+    text = written(found, tmp_path)
+    assert why in " ".join(text.replace("#", " ").split())
+    assert re.search(rf"^  # \? currency: {likely}\b", text, re.MULTILINE)
+
+
+def test_a_sign_that_fits_the_currency_of_a_name_says_nothing_else(tmp_path):
+    content = lines("order_id,customer_id,order_date,Revenue HKD", lambda i: f"o{i},c{i % 9},{day(i)},$5")
+    assert "  currency: HKD " in written(look(tmp_path, a=content), tmp_path)
+    content = lines("订单编号,客户编号,下单时间,销售额（¥）", lambda i: f"o{i},c{i % 9},{day(i)},5")
+    assert "  currency: CNY " in written(look(tmp_path, b=content), tmp_path)

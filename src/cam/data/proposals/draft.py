@@ -12,7 +12,7 @@ from typing import Any
 
 from cam.data.notes import Note
 from cam.data.presets.apply import load_preset
-from cam.data.proposals.client import client_questions, currencies_told, mapped
+from cam.data.proposals.client import agreed_currency, client_questions, mapped
 from cam.data.proposals.lines import (
     MARGIN,
     OPEN,
@@ -180,11 +180,10 @@ def _client(
     yield "client:"
     yield entry(1, "name", " ".join(part.capitalize() for part in name.split("-")))
     yield entry(1, "language", language)
-    codes = currencies_told(found)[1]
     if currency:
         yield entry(1, "currency", currency)
-    elif len(codes) == 1:
-        yield entry(1, "currency", next(iter(codes)), say(Note("as the data name it")))
+    elif agreed := agreed_currency(found):
+        yield entry(1, "currency", agreed[0], say(agreed[1]))
     for key, value, why in asked:
         section, _, name = key.partition(".")
         if section == "client":

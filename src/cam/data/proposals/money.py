@@ -30,6 +30,39 @@ _SAID = {
     "HK$": "HKD",
 }
 
+#: Words for a currency in the name of a column or in a title, those of letters alone.
+_WORDS = {
+    "EUR": "eur|euros?",
+    "USD": "usd|us[- ]?dollars?",
+    "GBP": "gbp|sterling",
+    "CNY": "cny|rmb|yuan|renminbi",
+    "CHF": "chf|swiss francs?|schweizer franken",
+    "JPY": "jpy|yen",
+    **{code: code.lower() for code in ("HKD", "AUD", "CAD", "SGD", "TWD", "NZD", "KRW", "SEK", "NOK", "DKK")},
+    **{code: code.lower() for code in ("PLN", "CZK", "INR", "BRL", "MXN", "ZAR")},
+}
+#: Signs and Chinese words. 元 ends a word: 元旦 is a day.
+_SIGNS = {
+    "EUR": "€|欧元",
+    "USD": r"(?<![a-z])us\$|美元|美金",
+    "GBP": "£|英镑",
+    "CNY": r"人民币|cn[¥￥]|(?<!单)元(?![^\W_])",
+    "CHF": "瑞士法郎|瑞郎",
+    "JPY": "日元|日圆",
+    "HKD": r"(?<![a-z])hk\$|港元|港币",
+    "AUD": r"(?<![a-z])a\$|澳元",
+    "CAD": r"(?<![a-z])c\$|加元",
+    "SGD": r"(?<![a-z])s\$|新加坡元|新元",
+    "TWD": r"(?<![a-z])nt\$|台币",
+    "KRW": "韩元",
+    "$": r"(?<![a-z])[kmt]?\$",
+    "¥": "[¥￥]",
+}
+#: A letter of thousands or millions may stand at a word: TEUR, kUSD, EURm.
+_NAMED = [(code, rf"(?<![a-z])[kmt]?(?:{words})[km]?(?![a-z])") for code, words in _WORDS.items()]
+_NAMED += _SIGNS.items()
+_NAME = re.compile("|".join(f"({words})" for _, words in _NAMED), re.IGNORECASE)
+
 
 def of_kind(table: str, head: Head, mapped: Columns, kinds: set[str]) -> Iterable[tuple[str, Facts]]:
     """Return the mapped columns of some kinds, with their facts."""
@@ -124,6 +157,30 @@ def currencies(heads: Iterable[Head], mapped: Columns) -> Counter[str]:
         if len(meant) == 1:
             told[meant[0]] += told.pop(sign)
     return told
+
+
+def named_currencies(text: str) -> list[str]:
+    """Return the currencies that the name of a column, or a title, says: ISO codes, and signs that several have.
+
+    Parameters
+    ----------
+    text : str
+        As the source has it.
+
+    Returns
+    -------
+    list of str
+        Each once, in their order.
+
+    Examples
+    --------
+    >>> named_currencies("Umsatz (TEUR)"), named_currencies("amount_usd"), named_currencies("销售额（万元）")
+    (['EUR'], ['USD'], ['CNY'])
+    >>> named_currencies("European orders"), named_currencies("元旦单元"), named_currencies("priceGBP or $")
+    ([], [], ['GBP', '$'])
+    """
+    apart = re.sub("(?<=[a-z])(?=[A-Z]{2})", " ", text)
+    return list(dict.fromkeys(_NAMED[(found.lastindex or 1) - 1][0] for found in _NAME.finditer(apart)))
 
 
 def _has(sign: str, value: str, signs: Iterable[str]) -> bool:
