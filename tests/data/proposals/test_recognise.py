@@ -411,6 +411,32 @@ def test_a_file_without_a_header_and_one_that_names_columns_twice(look):
     assert options["names"][-2:] == ["note", "note (2)"]
 
 
+def test_of_two_columns_of_one_name_a_person_says_which_is_meant(look):
+    header = "order_id,customer_id,Date,Amount,Date,Amount"
+    found = table(
+        look(a__csv=lines(header, lambda i: f"o{i},c{i % 9},2024-01-05,{i}.50,2024-01-07,{2 * i}.25"))
+    )
+    assert mapped(found, sure=False) == {"order_date": "Date", "revenue": "Amount"}
+    picks = {pick.name: pick for pick in found.picks}
+    assert picks["order_date"].rivals == ("Date (2)",)
+    assert str(picks["order_date"].why[-1]) == (
+        "several columns have this name; one row has Date 2024-01-05, Date (2) 2024-01-07: which of them is it?"
+    )
+    assert picks["revenue"].rivals == ("Amount (2)",)
+    assert str(picks["revenue"].why[-1]) == (
+        "several columns have this name; in the rows looked at they sum to Amount 1,800.00, Amount (2) 3,555.00: "
+        "which of them is it?"
+    )
+    # The same again, or nothing, or no amounts at all: there is nothing to ask.
+    for second in ("{i}.50", "", "paid"):
+        row = "o{i},c{k},2024-01-05,{i}.50,2024-01-05," + second
+        one = table(
+            look(**{f"b{len(second)}__csv": lines(header, lambda i, row=row: row.format(i=i, k=i % 9))})
+        )
+        assert mapped(one)["revenue"] == "Amount", second
+        assert not any("several columns" in str(note) for pick in one.picks for note in pick.why)
+
+
 def test_a_long_file_is_looked_at_not_read(look, tmp_path):
     path = tmp_path / "orders.csv"
     row = 'o{i},c{i},2024-01-01,5,"a, b\nc"\n' + "x" * 0

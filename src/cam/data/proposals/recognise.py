@@ -19,6 +19,7 @@ from cam.data.people.privacy import personal_columns
 from cam.data.presets.apply import Recognised, after_reading
 from cam.data.proposals.asked import Doubt, Settled
 from cam.data.proposals.by_values import by_values, orders_by_values
+from cam.data.proposals.doubled import which_of_doubled
 from cam.data.proposals.doubts import doubts
 from cam.data.proposals.facts import Facts
 from cam.data.proposals.heads import Head, open_heads
@@ -298,10 +299,21 @@ def _proposal(connection: duckdb.DuckDBPyConnection, fit: Fit) -> Proposal:
     if has_no_order and (likely := orders_by_values(head, picks["customer_id"].columns[0], used)):
         picks["order_id"] = _guessed(head, fit.table, "order_id", likely)
         used.add(likely[0])
+    twice: list[Doubt] = []
+    for name, pick in picks.items():
+        if len(pick.columns) == 1 and (
+            found := which_of_doubled(connection, fit.table, head, name, pick.columns[0])
+        ):
+            if fit.preset and name in fit.preset.columns:  # what a preset says is no line of its own
+                twice.append(Doubt(None, None, found[1]))
+                continue
+            rivals = tuple(dict.fromkeys((*pick.rivals, *found[0])))
+            picks[name] = replace(pick, why=(*pick.why, found[1]), rivals=rivals, is_sure=False)
     ordered = tuple(picks[column.name] for column in table.columns if column.name in picks)
     ordered += tuple(pick for name, pick in picks.items() if not table.column(name))
     mapped = {pick.name: pick.columns for pick in ordered}
     settled, open_ = doubts(connection, fit.table, fit.heads, mapped, fit.preset)
+    open_ = (*twice, *open_)
     preset_options = _preset_options(fit, mapped)
     read = {column for option in settled for column in option.columns}
     read |= {column for doubt in open_ for column in doubt.columns}
