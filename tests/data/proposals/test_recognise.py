@@ -411,6 +411,30 @@ def test_a_file_without_a_header_and_one_that_names_columns_twice(look):
     assert options["names"][-2:] == ["note", "note (2)"]
 
 
+@pytest.mark.parametrize(
+    ("named", "personal", "unused", "product"),
+    [
+        (
+            "Anna Meyer{k}",
+            {"Name": "name of a person"},
+            (),
+            None,
+        ),  # with its number, no form tells that it is a person
+        ("Meyer {k} GmbH", {}, ("Name",), None),
+        ("Mug {i}", {}, (), "Name"),  # customers buy different ones
+        ("Plan {few}", {}, (), "Name"),  # many customers have the same
+    ],
+)
+def test_a_name_with_one_value_for_each_customer_is_no_product(look, named, personal, unused, product):
+    content = lines(
+        "Bestellnummer,Kundennummer,Bestelldatum,Gesamtbetrag,Name",
+        lambda i: f"{i},{i % 20},{day(i)},{i}.50," + named.format(i=i, k=i % 20, few=i % 20 % 3),
+    )
+    found = table(look(a__csv=content))
+    assert mapped(found, sure=False).get("product") == product
+    assert (found.personal, found.unused) == (personal, unused)
+
+
 def test_of_two_columns_of_one_name_a_person_says_which_is_meant(look):
     header = "order_id,customer_id,Date,Amount,Date,Amount"
     found = table(

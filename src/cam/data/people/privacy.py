@@ -218,7 +218,7 @@ def by_name(
             return what
     if re.fullmatch(_BARE_EN, words) or re.search(_BARE_ZH, han):
         are_ids = sum(any(map(str.isdigit, value)) for value in values) > _MOST * len(values)
-        return NAME if has_words and not (are_ids or has_companies or _are_companies(values)) else None
+        return NAME if has_words and not (are_ids or has_companies or are_companies(values)) else None
     return None
 
 
@@ -282,7 +282,14 @@ def _are_groups(values: Sequence[str]) -> bool:
     return few or small or (len(values) > 5 and len(different) <= 2)
 
 
-def _are_companies(values: Sequence[str]) -> bool:
+def are_companies(values: Sequence[str]) -> bool:
+    """Whether names are those of companies, as far as words in some of them say so.
+
+    Examples
+    --------
+    >>> are_companies(["Pen Ltd", "Ink Inc", "Nib"]), are_companies(["Ann Lee"])
+    (True, False)
+    """
     return bool(values) and sum(bool(re.search(_COMPANY, value)) for value in values) >= 0.3 * len(values)
 
 

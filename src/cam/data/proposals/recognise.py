@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from cam.data.notes import Note
-from cam.data.people.privacy import personal_columns
+from cam.data.people.privacy import NAME, are_companies, personal_columns
 from cam.data.presets.apply import Recognised, after_reading
 from cam.data.proposals.asked import Doubt, Settled
 from cam.data.proposals.by_values import by_values, orders_by_values
@@ -28,6 +28,7 @@ from cam.data.proposals.questions import comment_columns, score_columns
 from cam.data.proposals.roles import Fit, fit_of, fits, recognised_surely, roles_of, samples
 from cam.data.proposals.second import Second, also_refunds
 from cam.data.proposals.synonyms import SURE, bare, strength
+from cam.data.proposals.who import names_customers
 from cam.errors import DataError
 from cam.params import Source
 from cam.schema import IN_MONTHS, STARTING_TABLES, TABLES
@@ -299,6 +300,8 @@ def _proposal(connection: duckdb.DuckDBPyConnection, fit: Fit) -> Proposal:
     if has_no_order and (likely := orders_by_values(head, picks["customer_id"].columns[0], used)):
         picks["order_id"] = _guessed(head, fit.table, "order_id", likely)
         used.add(likely[0])
+    persons = _no_products(connection, head, picks)
+    used -= persons.keys()
     twice: list[Doubt] = []
     for name, pick in picks.items():
         if len(pick.columns) == 1 and (
@@ -319,7 +322,9 @@ def _proposal(connection: duckdb.DuckDBPyConnection, fit: Fit) -> Proposal:
     read |= {column for doubt in open_ for column in doubt.columns}
     read |= {name for name in head.columns if name in _texts(preset_options)}
     others = [name for name in head.columns if name not in used | read]
-    personal = personal_columns(connection, head.raw, others)
+    personal = personal_columns(connection, head.raw, others) | {
+        name: what for name, what in persons.items() if what
+    }
     rest = tuple(name for name in others if name not in personal)
     return Proposal(
         fit.table,
@@ -334,6 +339,20 @@ def _proposal(connection: duckdb.DuckDBPyConnection, fit: Fit) -> Proposal:
         rest if table.keeps_others else (),
         () if table.keeps_others else rest,
     )
+
+
+def _no_products(
+    connection: duckdb.DuckDBPyConnection, head: Head, picks: dict[str, Pick]
+) -> dict[str, str | None]:
+    """Take out what may be a product by its name, and says who the customer is; a report would show these names."""
+    taken: dict[str, str | None] = {}
+    for name in ("product", "category"):
+        if name in picks and not picks[name].is_sure and "customer_id" in picks:
+            column = picks[name].columns[0]
+            if names_customers(connection, head, picks["customer_id"].columns[0], column):
+                taken[column] = None if are_companies(head.columns[column].values) else NAME
+                del picks[name]
+    return taken
 
 
 def _preset_options(fit: Fit, mapped: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from cam.data.engine import identifier
+from cam.data.engine import identifier, whole_numbers
 from cam.data.notes import Note
 from cam.data.proposals.asked import Columns, Doubt
 from cam.data.proposals.edges import CONTROL
@@ -22,6 +22,9 @@ _MOST_TEXTS = 50
 _SHARED = 0.05
 #: From this share on, ids are masked by whoever exported them; below it some customers are called so.
 _MASKED = 0.02
+#: Customers with several rows that it takes to see whether a column says who they are, the share of them that must
+#: have one value throughout, and the different values for each customer: a plan or a region has fewer.
+_SEVERAL, _ALIKE, _OWN = 5, 0.98, 0.5
 
 #: What is asked of rows without a customer, by whether their revenue is known and whether another column may name one.
 _GUESTS = {
@@ -158,3 +161,32 @@ def _guests(head: Head, mapped: Columns) -> list[Doubt]:
         return []
     words = "{n} of {rows} rows have the customer {value}: is that nobody?"
     return [Doubt("guests", [value], Note(words, n=n, rows=facts.n_filled, value=value))]
+
+
+def names_customers(connection: duckdb.DuckDBPyConnection, head: Head, customer: str, column: str) -> bool:
+    """Whether a column says who the customer is: one value for each who has several rows, and another for most.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        The workspace.
+    head : Head
+        The file.
+    customer, column : str
+        The source's columns.
+
+    Returns
+    -------
+    bool
+    """
+    who, given = identifier(customer), identifier(column)
+    filled = " AND ".join(
+        f"NOT {blank(identifier(one), head.raw.columns[one])}" for one in (customer, column)
+    )
+    several, alike, customers, different = whole_numbers(
+        connection,
+        "SELECT count(*) FILTER (n > 1), count(*) FILTER (n > 1 AND own = 1), count(*), count(DISTINCT one) FROM "
+        f"(SELECT count(*) AS n, count(DISTINCT {given}) AS own, min({given}) AS one "
+        f"FROM {head.raw.relation} WHERE {filled} GROUP BY {who})",
+    )
+    return several >= _SEVERAL and alike >= _ALIKE * several and different >= _OWN * customers
