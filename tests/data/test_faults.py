@@ -114,6 +114,47 @@ def test_a_sum_of_what_a_customer_bought_is_no_product(client, name, options) ->
     assert client.orders(header + brand, columns=columns, **options)[0]["rows_kept"] == 120
 
 
+@pytest.mark.parametrize("name", ["{} Total", "{}小计", "{} - Summe:", "Total {}", "{} Ergebnis"])
+@pytest.mark.parametrize(
+    "spoilt", ["", " "]
+)  # blanks that are taken off: then no customers were told apart yet
+def test_a_customer_with_a_name_of_sums_and_the_sum_of_another_is_no_customer(client, name, spoilt) -> None:
+    ids = [f"C{k}" for k in range(30)]
+    rows = "".join(f"{who},2024-01-0{day},{day}.25,x{spoilt}\n" for who in ids for day in (1, 2, 3))
+    sums = "".join(f"{name.format(who)},2024-01-31,6.75,x\n" for who in ids)
+    header = "customer_id,order_date,revenue,product\n"
+    assert client.refused(lambda: client.orders(header + rows + sums)) == (
+        "transactions: 30 of 120 rows have a customer_id that is another one with a name of sums, such as "
+        f"'{name.format('C0')}', and the sum of that customer's rows (first rows: 91, 92, 93).\n"
+        "    Such rows would count the customers and all they bought twice. Leave rows of sums out at the source."
+    )
+    # Customers of such names who bought other things are some.
+    review, _ = client.orders(header + rows + sums.replace("6.75", "6.50"))
+    assert review["rows_kept"] == 120
+
+
+def test_many_rows_are_asked_for_names_of_sums_by_their_last_sign(client, monkeypatch) -> None:
+    monkeypatch.setattr("cam.data.faults._MANY_ROWS", 3)
+    rows = "".join(f"C{k},2024-01-01,5,x \nC{k} Total,2024-01-31,5,x\n" for k in range(9))
+    header = "customer_id,order_date,revenue,product\n"
+    assert "9 of 18 rows have a customer_id that is" in client.refused(lambda: client.orders(header + rows))
+
+
+def test_the_cure_for_a_few_customers_that_are_sums_is_one(client) -> None:
+    data = orders(["a", "a", "b"]) + "a Total,2024-01-31,2\n"
+    told = client.refused(lambda: client.orders(data))
+    assert "1 of 4 rows has a customer_id that is another one with a name of sums, such as 'a Total'," in told
+    assert told.endswith(
+        'or with data.transactions.options.guests: ["a Total"] and data.transactions.options.drop_missing_ids: true '
+        "in params/acme.yaml."
+    )
+    review, _ = client.orders(data, guests=["a Total"], drop_missing_ids=True)
+    assert (review["rows_kept"], review["revenue_kept"]) == (3, "3")
+    # Where ids are not to be shown, none is.
+    hidden = client.refused(lambda: client.orders(data, client={"customer_ids": "hashed"}))
+    assert "a Total" not in hidden and "(first rows: 4)" in hidden
+
+
 def test_a_word_for_no_end_is_named_before_contracts_are_dropped(client) -> None:
     rows = "".join(f"c{n},2023-01-{1 + n % 28:02d},{'至今' if n % 2 else '2023-12-31'}\n" for n in range(40))
     client.write("k.csv", "customer_id,start_date,end_date\n" + rows)

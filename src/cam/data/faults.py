@@ -7,15 +7,20 @@ import json
 import duckdb
 
 from cam.data.checks import Check
-from cam.data.engine import identifier, literal
+from cam.data.engine import identifier, literal, whole_numbers
+from cam.data.one_pass import CUSTOMERS
 from cam.data.parse import Parsed, fits
-from cam.data.types.expressions import is_total
+from cam.data.types.expressions import is_total, summed_id
 from cam.errors import DataError
 from cam.params import Params, Source
 from cam.schema import TABLES
 
 #: Where a drop for want of an id would leave no more than this share of the rows, it is no cure.
 _HARDLY_ANY = 0.1
+#: From so many rows on, ids that end in a digit are not asked whether they begin with a name of sums.
+_MANY_ROWS = 1_000_000
+#: So many ids are named in a cure.
+_FEW = 3
 #: The share of rows named as sums that must add up to be some.
 _MOSTLY = 0.5
 #: Numbers are kept exactly to six decimals, in 18 digits: from here on there is no room.
@@ -50,6 +55,7 @@ def find_faults(
         *_currency_faults(connection, parsed, params, place),
         *_order_faults(connection, parsed, params, place),
         *_total_faults(connection, parsed),
+        *_sums_of_customers(connection, parsed, params, place),
     ]
 
 
@@ -270,6 +276,60 @@ def _sums(
         f"{parsed.table}: {found[0][2]:,} of {parsed.n_rows:,} rows {verb} the {column} {found[0][0]!r} beside {other} "
         f"(first rows: {first}).\n"
         f"    {noun} would count everything twice. Leave rows of sums out at the source."
+    ]
+
+
+def _sums_of_customers(
+    connection: duckdb.DuckDBPyConnection, parsed: Parsed, params: Params, place: str
+) -> list[str]:
+    """Rows of sums whose id is that of the customer with a name of sums, so that customers and revenue double."""
+    if parsed.table != "transactions":
+        return []
+    is_so, whose = summed_id("customer_id")
+    people = CUSTOMERS
+    if not (parsed.candidate and parsed.candidate.is_final):
+        # Most ids end in a digit, which is quick to see; where the customers are not told apart, every row is asked.
+        is_asked = "NOT customer_id GLOB '*[0-9]'" if parsed.n_rows > _MANY_ROWS else "true"
+        people, is_so = parsed.relation, f"CASE WHEN {is_asked} THEN {is_so} ELSE false END"
+    connection.execute(
+        f"CREATE OR REPLACE TABLE _cam_sums AS SELECT DISTINCT customer_id AS id, {whose} AS whose "
+        f"FROM {people} WHERE {is_so}"
+    )
+    if not whole_numbers(connection, "SELECT count(*) FROM _cam_sums")[0]:
+        connection.execute("DROP TABLE _cam_sums")
+        return []
+    left_out = " OR ".join(["_cam_why IS NOT NULL", *(check.flag for check in parsed.checks)])
+    sound = f"(SELECT rowid, customer_id, _cam_exact FROM {parsed.relation} WHERE NOT ({left_out}))"
+    found = connection.execute(
+        f"""
+        WITH totals AS (
+            SELECT customer_id, sum(_cam_exact) AS total FROM {sound}
+            WHERE customer_id IN (SELECT id FROM _cam_sums UNION ALL SELECT whose FROM _cam_sums) GROUP BY 1
+        ), judged AS (
+            SELECT id, own.total <> 0 AND abs(own.total - other.total) <= 0.01 AS is_sum
+            FROM _cam_sums JOIN totals AS own ON own.customer_id = id JOIN totals AS other ON other.customer_id = whose
+        )
+        SELECT rowid + 1, customer_id, count(*) OVER () FROM {sound}
+        WHERE customer_id IN (SELECT id FROM judged WHERE is_sum)
+            AND (SELECT avg(CAST(is_sum AS INT)) FROM judged) >= {_MOSTLY} ORDER BY rowid LIMIT {_FEW}
+        """
+    ).fetchall()
+    connection.execute("DROP TABLE _cam_sums")
+    if not found:
+        return []
+    n, first = found[0][2], ", ".join(f"{row:,}" for row, *_ in found)
+    is_plain = params.client.customer_ids == "plain"
+    such = f", such as {found[0][1]!r}," if is_plain else ""
+    cure = "Leave rows of sums out at the source"
+    if is_plain and n <= _FEW:
+        ids = json.dumps(list(dict.fromkeys(row[1] for row in found)), ensure_ascii=False)
+        options = f"data.{parsed.table}.options"
+        cure += f", or with {options}.guests: {ids} and {options}.drop_missing_ids: true in {place}"
+    verb, rows = ("has", "Such a row") if n == 1 else ("have", "Such rows")
+    return [
+        f"{parsed.table}: {n:,} of {parsed.n_rows:,} rows {verb} a customer_id that is another one with a name of sums"
+        f"{such} and the sum of that customer's rows (first rows: {first}).\n"
+        f"    {rows} would count the customers and all they bought twice. {cure}."
     ]
 
 

@@ -192,6 +192,29 @@ def is_total(value: str) -> str:
     return f"regexp_full_match({trimmed(value)}, '(?i){TOTAL}')"
 
 
+def summed_id(value: str) -> tuple[str, str]:
+    """Whether an id is another one with the name of a row of sums, behind it or before it, and that other one.
+
+    Spreadsheets write it so where they sum up groups: C1 Total, C1 汇总, Somme C1.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> is_so, whose = summed_id("id")
+    >>> ids = "(VALUES ('C1 Total'), ('小计：C1'), ('C1 - Grand total'), ('C1'), ('Total')) AS t(id)"
+    >>> duckdb.sql(f"SELECT {whose} FROM {ids} WHERE {is_so}").fetchall()
+    [('C1',), ('C1',), ('C1',)]
+    """
+    name = f"(?:{TOTAL}|(?:gesamt|teil)?ergebnis|somme|sous[- ]total)"
+    between, group = "[ \u3000_:：/-]*", re.compile(name).groups + 1
+    behind, before = literal(f"(?i)^(.+?){between}{name}$"), literal(f"(?i)^{name}{between}(.+)$")
+    is_so = (
+        f"(regexp_matches({value}, {behind}) OR regexp_matches({value}, {before})) AND NOT {is_total(value)}"
+    )
+    whose = f"coalesce(nullif(regexp_extract({value}, {behind}, 1), ''), regexp_extract({value}, {before}, {group}))"
+    return is_so, whose
+
+
 def called_sum(texts: Iterable[str]) -> str:
     """What a row is called that holds sums of others, by the first of its texts that says so; else NULL."""
     names = ", ".join(f"CASE WHEN {is_total(text)} THEN {trimmed(text)} END" for text in texts)
