@@ -69,8 +69,13 @@ def test_a_row_of_sums_is_no_customer(client, name) -> None:
     data = HEADER + "".join(f"c{n},2024-01-0{1 + n},5\n" for n in range(5))
     told = client.refused(lambda: client.orders(data + f"{name},2024-01-31,25\n"))
     assert "1 of 6 rows has a customer_id that names nobody: masked, a placeholder, a total," in told
-    review, rows = client.orders(data + f"{name},2024-01-31,25\n", drop_missing_ids=True)
+    masked = f"{name},2024-01-31,25\nguest,2024-01-31,2\n"
+    review, rows = client.orders(data + masked, drop_missing_ids=True)
     assert (len(rows), review["revenue_kept"]) == (5, "25")
+    assert review["dropped"] == [
+        {"reason": "row of sums", "rows": 1, "revenue": "25"},
+        {"reason": "shared customer_id", "rows": 1, "revenue": "2"},
+    ]
 
 
 def test_a_customer_with_such_a_word_in_its_name_is_one(client) -> None:

@@ -40,6 +40,7 @@ from cam.data.parse import Parsed, parse
 from cam.data.people.identity import settle_ids
 from cam.data.people.pseudonyms import IdKey, find_key, forget_plain, hash_ids, without_examples
 from cam.data.presets.apply import after_reading, before_reading, preset_notes
+from cam.data.types.expressions import is_total
 from cam.errors import DataError
 from cam.params import Params, Source
 from cam.project import is_sealed, seal
@@ -452,7 +453,10 @@ def _reason(params: Params, parsed: Parsed, schema: Table, as_of: date) -> str:
     for check in parsed.checks:
         name = check.column.removeprefix("_cam_")
         said = (words if schema.column(name) or name == "refund" else of_items)[check.fault].format(name)
-        whens.append(f"WHEN {check.flag} THEN {literal(said)}")
+        why = literal(said)
+        if check.fault == "nobody":  # asked of these rows alone; a hash in place of the id tells nothing
+            why = f"CASE WHEN {is_total(check.column)} THEN 'row of sums' ELSE {why} END"
+        whens.append(f"WHEN {check.flag} THEN {why}")
     times = [name for name in schema.time if name in parsed.columns]
     # A refund after the last order takes off its revenue all the same, unless the parameters end the data there.
     if times and not (parsed.table == "refunds" and params.client.as_of is None):
