@@ -286,11 +286,10 @@ def _sums_of_customers(
     if parsed.table != "transactions":
         return []
     is_so, whose = summed_id("customer_id")
-    people = CUSTOMERS
-    if not (parsed.candidate and parsed.candidate.is_final):
-        # Most ids end in a digit, which is quick to see; where the customers are not told apart, every row is asked.
-        is_asked = "NOT customer_id GLOB '*[0-9]'" if parsed.n_rows > _MANY_ROWS else "true"
-        people, is_so = parsed.relation, f"CASE WHEN {is_asked} THEN {is_so} ELSE false END"
+    if parsed.n_rows > _MANY_ROWS:  # most ids end in a digit, which is quick to see
+        is_so = f"CASE WHEN customer_id GLOB '*[0-9]' THEN false ELSE {is_so} END"
+    # Where the customers are not told apart, every row is asked.
+    people = CUSTOMERS if parsed.candidate and parsed.candidate.is_final else parsed.relation
     connection.execute(
         f"CREATE OR REPLACE TABLE _cam_sums AS SELECT DISTINCT customer_id AS id, {whose} AS whose "
         f"FROM {people} WHERE {is_so}"
