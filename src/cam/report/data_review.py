@@ -105,7 +105,7 @@ def write_refusal(params: Params, fault: DataError, *, out: Path) -> Path:
         client=params.client.title,
         language=params.client.language,
         period="",
-        as_of="–",
+        as_of="",
         navigation=(),
         href="",
         provenance=(("cam", __version__),),
