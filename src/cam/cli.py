@@ -225,7 +225,7 @@ def check(
 
 
 def _open_questions(path: Path) -> str:
-    """Say how many questions of ``cam new`` nobody has answered; they stand in the parameter file as remarks."""
+    """Say where questions of ``cam new`` stand that nobody has answered: in the parameter file, as remarks."""
     from cam.language import sentence
 
     lines = path.read_text(encoding="utf-8").splitlines()

@@ -193,8 +193,10 @@ def _filled_up(prepared: Prepared, join: Join) -> list[str]:
 def _unjoined(prepared: Prepared, seen: Profile) -> list[str]:
     said = []
     for join in seen.joins:
+        if _is_strange(join):
+            continue
         n = join.n_ids - join.n_matched
-        if n > _UNJOINED * join.n_ids and not _is_strange(join):
+        if n > _UNJOINED * join.n_ids:
             words = (
                 "{n} of {all} customers in {table} ({share}) are not in {base}: what is known of them there joins "
                 "nothing. Are the ids written alike? First: {ids}."
@@ -209,11 +211,7 @@ def _unjoined(prepared: Prepared, seen: Profile) -> list[str]:
                 ids=listed(join.unmatched[:3]),
             )
             said.append(together(told_of, *_filled_up(prepared, join)))
-        if (
-            join.table == "customers"
-            and join.n_matched
-            and join.n_base - join.n_matched > _EMPTY * join.n_base
-        ):
+        if join.table == "customers" and join.n_base - join.n_matched > _EMPTY * join.n_base:
             words = (
                 "The table customers knows {n} of the {all} customers in {base} ({share}); of the others only what "
                 "they did is known."

@@ -9,7 +9,7 @@ from typing import IO
 
 from cam.data.notes import Note
 from cam.data.types.expressions import TOTAL
-from cam.data.types.units import said_unit
+from cam.data.types.units import first_unit
 from cam.errors import DataError
 from cam.params import Source
 from cam.schema import TABLES
@@ -36,7 +36,7 @@ def unit_above(path: Path, lines: Iterable[str]) -> list[Note]:
     list of Note
         One or none; nothing is quoted but the unit.
     """
-    found = next((said for line in lines if (said := said_unit(line.strip()))), None)
+    found = first_unit(lines)
     return [Note(UNIT_ABOVE, file=path.name, unit=found[0])] if found else []
 
 

@@ -5,6 +5,7 @@ The expressions are DuckDB's: this happens in the embedded engine, before any re
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from cam.data.files.sources import ASIDE, Raw, find_column
 from cam.data.notes import Note
 from cam.data.orders.columns import column_of, needed_column, reshaped
 from cam.data.types.expressions import blank, currency_sign, number, text
-from cam.data.types.units import said_unit
+from cam.data.types.units import first_unit, said_unit
 from cam.errors import DataError
 from cam.params import Source
 from cam.schema import TABLES
@@ -190,23 +191,25 @@ def unsaid_units(
         ``above`` it, which says it of all columns.
     """
     known = {find_column(name, raw.own_columns) for name in source.options.units}
-    columns = _money(raw, source)
-    said = [(name, "name", said_unit(name)) for name in columns]
-    said += [(name, "below", unit_below(connection, raw, name)) for name in columns]
-    if not known and not any(unit for _name, _where, unit in said):
-        lines = [
-            note.values["unit"] for note in raw.notes if isinstance(note, Note) and note.words == UNIT_ABOVE
-        ]
-        said += [(name, "above", said_unit(str(line))) for name in columns for line in lines[:1]]
+    lines = [
+        str(note.values["unit"]) for note in raw.notes if isinstance(note, Note) and note.words == UNIT_ABOVE
+    ]
+    above = first_unit(lines) if not known else None
+    columns = [name for name in _money(raw, source) if name not in known]
     return tuple(
-        {"column": name, "unit": unit[0], "worth": unit[1], "where": where}
-        for name, where, unit in said
-        if unit and name not in known
+        {"column": name, "unit": unit, "worth": worth, "where": where}
+        for name, (where, (unit, worth)) in said_units(connection, raw, columns, above=above).items()
     )
 
 
-def unit_below(connection: duckdb.DuckDBPyConnection, raw: Raw, column: str) -> tuple[str, float] | None:
-    """Find the unit that a column of amounts says in a line under the header, as ``（万元）`` in place of an amount.
+def said_units(
+    connection: duckdb.DuckDBPyConnection,
+    raw: Raw,
+    columns: Iterable[str],
+    *,
+    above: tuple[str, float] | None,
+) -> dict[str, tuple[str, tuple[str, float]]]:
+    """Find the units that columns of amounts say, by their names or in a line under the header, as ``（万元）``.
 
     Parameters
     ----------
@@ -214,20 +217,32 @@ def unit_below(connection: duckdb.DuckDBPyConnection, raw: Raw, column: str) -> 
         The workspace.
     raw : Raw
         As read.
-    column : str
-        As the source calls it.
+    columns : iterable of str
+        As the source calls them.
+    above : tuple of str and float, or None
+        What a line above the header says: of all columns, where none of them says its own.
 
     Returns
     -------
-    tuple of str and float, or None
-        As from :func:`cam.data.types.units.said_unit`.
+    dict of str to tuple
+        Of the columns with a unit: ``name``, ``below`` or ``above``, and what
+        :func:`cam.data.types.units.said_unit` says.
     """
+    columns, found = list(columns), {}
+    for name in columns:
+        if unit := said_unit(name):
+            found[name] = ("name", unit)
+        elif unit := _unit_below(connection, raw, name):
+            found[name] = ("below", unit)
+    return found or (dict.fromkeys(columns, ("above", above)) if above else {})
+
+
+def _unit_below(connection: duckdb.DuckDBPyConnection, raw: Raw, column: str) -> tuple[str, float] | None:
+    """The unit in place of an amount in one of the first rows."""
     if raw.columns[column] != "VARCHAR":
         return None
-    given = identifier(column)
-    cells = connection.execute(f"SELECT {given} FROM {raw.relation} LIMIT {_BELOW}").fetchall()
-    words = [text for (text,) in cells if text and not any(map(str.isdigit, text))]
-    return next((unit for text in words if (unit := said_unit(text.strip()))), None)
+    cells = connection.execute(f"SELECT {identifier(column)} FROM {raw.relation} LIMIT {_BELOW}").fetchall()
+    return first_unit(text for (text,) in cells if text and not any(map(str.isdigit, text)))
 
 
 def in_units(

@@ -41,12 +41,12 @@ def which_of_doubled(
     if role is None or role.kind not in {"money", "date", "datetime"}:
         return None
     is_money = role.kind == "money"
-    others = [
-        other
+    others = {
+        other: row
         for other in _of_one_name(head, column)
         if (head.columns[other].amounts if is_money else head.columns[other].dates) >= _MOST
-        and _row_that_differs(connection, head, column, other)
-    ]
+        and (row := _row_that_differs(connection, head, column, other))
+    }
     if not others:
         return None
     if is_money:
@@ -55,8 +55,8 @@ def which_of_doubled(
             "several columns have this name; in the rows looked at they sum to {values}: which of them is it?"
         )
     else:
-        row = _row_that_differs(connection, head, column, others[0])
-        shown = ", ".join(f"{one} {value}" for one, value in zip((column, others[0]), row, strict=True))
+        other, row = next(iter(others.items()))
+        shown = ", ".join(f"{one} {value}" for one, value in zip((column, other), row, strict=True))
         words = "several columns have this name; one row has {values}: which of them is it?"
     return tuple(others), Note(words, values=shown)
 

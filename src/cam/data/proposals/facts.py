@@ -15,6 +15,8 @@ from cam.data.types.expressions import blank, boolean, currency_sign, is_numeric
 from cam.errors import DataError
 from cam.params import Source
 
+#: A comma that parts no thousands, for the engine and for Python alike.
+DECIMAL_COMMA = ",([0-9]{1,2}|[0-9]{4,6})[^0-9]*$"
 #: Rows that columns are judged by.
 _JUDGED = 2_000
 #: Columns of which the dates are read; a table of more is judged by fewer rows.
@@ -147,9 +149,7 @@ def _questions(given: str, kind: str) -> list[str]:
     known = f"NOT {blank(given, kind)}"
     amount = number(given, kind, decimal=".") if is_numeric(kind) or kind == "VARCHAR" else "NULL"
     comma = number(given, kind, decimal=",") if kind == "VARCHAR" else "NULL"
-    is_comma = (
-        f"regexp_matches({given}, ',([0-9]{{1,2}}|[0-9]{{4,6}})[^0-9]*$')" if kind == "VARCHAR" else "false"
-    )
+    is_comma = f"regexp_matches({given}, '{DECIMAL_COMMA}')" if kind == "VARCHAR" else "false"
     month = month_reader(given, kind) if kind == "VARCHAR" else "NULL"
     sign = f"list(DISTINCT {currency_sign(given)})" if kind == "VARCHAR" else "['']"
     return [

@@ -11,12 +11,12 @@ from dataclasses import replace
 import duckdb
 
 from cam.data.notes import Note
-from cam.data.orders.amounts import ask_about_decimals, unit_below
+from cam.data.orders.amounts import ask_about_decimals, said_units
 from cam.data.parse import fits
 from cam.data.proposals.asked import Columns, Doubt
-from cam.data.proposals.facts import Facts
+from cam.data.proposals.facts import DECIMAL_COMMA, Facts
 from cam.data.proposals.heads import Head
-from cam.data.types.units import said_unit
+from cam.data.types.units import first_unit, said_unit
 from cam.errors import DataError
 from cam.params import Source
 from cam.schema import TABLES
@@ -76,9 +76,7 @@ def decimals(connection: duckdb.DuckDBPyConnection, table: str, head: Head, mapp
     """Ask which sign parts the decimals, where the amounts do not tell it or a comma does."""
     for column, facts in of_kind(table, head, mapped, {"money", "number"}):
         if facts.is_comma:
-            example = next(
-                (value for value in facts.values if re.search(r",(\d{1,2}|\d{4,6})\D*$", value)), ""
-            )
+            example = next((value for value in facts.values if re.search(DECIMAL_COMMA, value)), "")
             why = Note(
                 "{column}: is the comma of {value} a decimal sign?", column=column, value=example.strip()
             )
@@ -112,21 +110,19 @@ def decimals(connection: duckdb.DuckDBPyConnection, table: str, head: Head, mapp
 def units(connection: duckdb.DuckDBPyConnection, table: str, head: Head, mapped: Columns) -> list[Doubt]:
     """Ask what amounts are worth where the names of their columns, or lines above or below the header, say a unit."""
     columns = [column for column, _facts in of_kind(table, head, mapped, {"money"})]
-    named = {column: said_unit(column) for column in columns}
-    said = {column: unit or unit_below(connection, head.raw, column) for column, unit in named.items()}
-    above = next((found for line in head.above if (found := said_unit(line))), None)
-    if above and not any(said.values()):
-        said = dict.fromkeys(columns, above)
-    worth = {column: found[1] for column, found in said.items() if found}
-    if not worth:
+    above = first_unit(head.above)
+    said = said_units(connection, head.raw, columns, above=above)
+    if not said:
         return []
+    worth = {column: found[1] for column, (_where, found) in said.items()}
     shown = "; ".join(f"{column} {value:,.10g}" for column, value in worth.items())
+    where = {where for where, _found in said.values()}
     words = (
-        "a line above the header says {unit}: is one of these amounts worth so much? {columns}. If not, write 1"
-        if above and not any(named.values()) and said[columns[0]] == above
-        else "is one of these amounts worth so much, as the name of its column says? {columns}. If not, write 1"
-        if any(named.values())
+        "is one of these amounts worth so much, as the name of its column says? {columns}. If not, write 1"
+        if "name" in where
         else "is one of these amounts worth so much, as a line below the header says? {columns}. If not, write 1"
+        if "below" in where
+        else "a line above the header says {unit}: is one of these amounts worth so much? {columns}. If not, write 1"
     )
     return [Doubt("units", worth, Note(words, columns=shown, unit=above[0] if above else ""))]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 
 #: What stands in the name of a column of amounts that are thousands, millions or hundredths.
 _UNIT = re.compile(
@@ -48,6 +49,17 @@ def said_unit(column: str) -> tuple[str, float] | None:
         if re.match(begins, plain):
             return shown, worth
     return shown, 1000
+
+
+def first_unit(texts: Iterable[str]) -> tuple[str, float] | None:
+    """Return what the first of some texts says that says a unit, as :func:`said_unit` does.
+
+    Examples
+    --------
+    >>> first_unit(["Umsatz 2024", "Angaben in TEUR "])
+    ('TEUR', 1000)
+    """
+    return next((unit for text in texts if (unit := said_unit(text.strip()))), None)
 
 
 def without_unit(column: str) -> str:
