@@ -60,26 +60,27 @@ EACH = 10
 #: What the summary does, by hand: the same two groupings, the same sums, the same columns.
 DAYS_BY_HAND = f"""
 select customer_id, order_date::date as day, kind = 'loose refund' as is_loose,
-       sum(revenue)::decimal(14, 2) as paid, count(*) filter (kind = 'purchase') as n
+       sum((revenue * 100)::bigint::double) as cents, count(*) filter (kind = 'purchase') as n
 from {{orders}} where order_date < timestamp '{AS_OF + timedelta(days=1)}' group by all
 """
 BY_HAND = """
 select customer_id, first_date, last_date, n_days - 1 as frequency,
        date_diff('day', first_date, last_date) / 7.0 as recency,
        date_diff('day', first_date, date '{as_of}') / 7.0 as T,
-       ((revenue::decimal(18, 2) * 100)::bigint - coalesce(not_bought, 0)::bigint
-           - (placed - date_diff('day', date '1970-01-01', first_date) * 400000000000000))::double / 100
+       (cents::bigint - coalesce(not_bought, 0)::bigint
+           - (placed - date_diff('day', date '2000-01-01', first_date) * 200000000000000))::double / 100
            / nullif(n_days - 1, 0) as monetary_value,
        date_diff('day', last_date, date '{as_of}') as days_since_last,
-       (n_days + coalesce(more_orders, 0))::bigint as n_orders, revenue
+       (n_days + coalesce(more_orders, 0))::bigint as n_orders,
+       (cents::bigint::decimal(18, 2) * 0.01::decimal(18, 2))::decimal(38, 2) as revenue
 from (
     select customer_id, min(bought_on) as first_date, max(bought_on) as last_date, count(bought_on) as n_days,
-           sum((n - 1)::double) filter (n > 1) as more_orders, sum(paid) as revenue,
-           sum((paid * 100)::double) filter (n = 0) as not_bought, min(placed) as placed
+           sum((n - 1)::double) filter (n > 1) as more_orders, sum(cents) as cents,
+           sum(cents) filter (n = 0) as not_bought, min(placed) as placed
     from (
-        select customer_id, n, paid, case when n > 0 then day end as bought_on,
-               case when n > 0 then date_diff('day', date '1970-01-01', day) * 400000000000000 end
-                   + (paid * 100)::bigint as placed
+        select customer_id, n, cents, case when n > 0 then day end as bought_on,
+               case when n > 0 then date_diff('day', date '2000-01-01', day) * 200000000000000 end
+                   + cents::decimal(14, 0)::bigint as placed
         from {days}
     ) group by customer_id
 ) where n_days > 0

@@ -42,6 +42,27 @@ def test_an_amount_without_room_is_told_its_limit(client, revenue, is_told) -> N
         assert ("Numbers of 1,000,000,000,000 and more have no room" in told) is is_told
 
 
+@pytest.mark.parametrize(
+    ("days", "n", "each", "told"),
+    [
+        (1, 2, "600000000000", "'c1' has amounts of 1,200,000,000,000 on 2024-01-01. 1,000,000,000,000 and"),
+        (1, 2, "499999999999.99", None),
+        (100, 1, "900000000000", "'c1' has amounts of 90,000,000,000,000 in all. 90,000,000,000,000 and"),
+        (99, 1, "900000000000", None),
+    ],
+)
+def test_a_customer_whose_amounts_cannot_be_summed_to_the_cent_is_named(client, days, n, each, told) -> None:
+    """Before any study: the engine's own words are of a column that no reader has."""
+    dates = [f"2024-{1 + k // 28:02d}-{1 + k % 28:02d}" for k in range(days)]
+    text = HEADER + "".join(f"c1,{day},{each}\nc2,{day},{each}\n" for day in dates for _ in range(n))
+    if told:
+        said = client.refused(lambda: client.orders(text))
+        assert told in said and "thousands or millions" in said
+        assert "data.transactions.options.guests in params/acme.yaml" in said
+    else:
+        client.orders(text)
+
+
 def test_words_in_most_cells_of_an_amount_are_named_before_rows_are_dropped(client) -> None:
     """To drop them would leave out the orders that nobody has asked to pay back."""
     back = ["无退款申请"] * 17 + ["5.00", "x", ""]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -213,6 +214,38 @@ def test_a_refund_is_never_a_purchase_day(place):
     assert list(frame.index) == ["a"]  # b never bought
     assert frame.loc["a", "frequency"] == 0
     assert frame.loc["a", "revenue"] == 6.0
+
+
+def test_the_largest_amounts_and_far_days_are_summed_to_the_cent(place):
+    """A customer's day has room for 999,999,999,999.99, and all days for ninety times that; floats hold each cent."""
+    most = Decimal("999999999999.99")
+    days = [*pd.date_range("2024-01-01", periods=88), pd.Timestamp("1900-01-01"), pd.Timestamp("2099-12-31")]
+    log = pd.DataFrame({"customer_id": "a", "order_date": days, "revenue": most, "kind": "purchase"})
+    rest = {
+        "customer_id": ["a", "a", "b", "b", "b"],
+        "order_date": pd.to_datetime(["1900-01-01", "2024-01-02", "2024-01-01", "2024-01-01", "2024-02-01"]),
+        "revenue": [Decimal(text) for text in ("-0.98", "-999999999999.98", "0.10", "0.20", "0.30")],
+        "kind": ["netted refund", "loose refund", "purchase", "purchase", "purchase"],
+    }
+    rows = customer_summary(place("log", pd.concat([log, pd.DataFrame(rest)])), as_of=date(2100, 1, 1))
+    frame = rows.order_by("customer_id").execute().set_index("customer_id")
+    assert list(frame["revenue"]) == [90 * most - Decimal("0.98") - (most - Decimal("0.01")), Decimal("0.60")]
+    # The first day, with its refund, is no repeat; the loose refund is no day's.
+    assert list(frame["monetary_value"]) == [float(most), 0.3]
+    assert list(frame["n_orders"]) == [90, 3] and list(frame["frequency"]) == [89, 1]
+
+
+def test_a_day_whose_amounts_have_no_room_is_an_error_and_not_another_days(place):
+    log = pd.DataFrame(
+        {
+            "customer_id": "a",
+            "order_date": pd.to_datetime(["2024-01-01", "2024-01-01", "2024-01-08"]),
+            "revenue": [Decimal("999999999999.99"), Decimal("0.02"), Decimal(1)],
+            "kind": "purchase",
+        }
+    )
+    with pytest.raises(Exception, match=r"(?i)could not cast|overflow"):
+        customer_summary(place("log", log), as_of=date(2025, 1, 1)).execute()
 
 
 def test_cells_hold_every_customer_once(place):

@@ -10,12 +10,14 @@ import ibis.expr.types as ir
 #: Days in a week, so that fits compare with the published ones; model time is exact, not rounded to weeks.
 DAYS_PER_WEEK = 7.0
 #: A day's number times this, plus what was paid on it in cents, is least on the first day and holds what was paid then:
-#: one whole number in place of "the value at the least day", for which engines sort. Money of that type fits below
-#: half of it; what does not fit is an error of the engine, and never another day's.
-_CENTS_PER_DAY = 400_000_000_000_000
-_DAY_MONEY = "decimal(14, 2)"
-#: Engines sum exactly, into numbers wider than what they multiply fast.
-_MONEY = "decimal(18, 2)"
+#: one whole number in place of "the value at the least day", for which engines sort. What a customer pays on one day
+#: has 14 digits, below half of it, and days are counted from 2000: 1874 to 2126 have room. Data that do not fit are
+#: refused as they are prepared; here they are an error, but on Spark, which has none for numbers.
+_CENTS_PER_DAY = 200_000_000_000_000
+_FIRST_DAY = "2000-01-01"
+_DAY_CENTS = "decimal(14, 0)"
+_MONEY, _TOTAL = "decimal(18, 2)", "decimal(38, 2)"
+_CENT = ibis.literal("0.01").cast(_MONEY)
 
 
 def customer_summary(transactions: ir.Table, *, as_of: date) -> ir.Table:
@@ -28,7 +30,8 @@ def customer_summary(transactions: ir.Table, *, as_of: date) -> ir.Table:
     ----------
     transactions : ibis.Table
         Canonical transactions: ``customer_id`` (text), ``order_date`` (timestamp), ``revenue`` (decimal),
-        ``kind`` (``purchase``, ``netted refund`` or ``loose refund``) [``order_id``, ``cost``].
+        ``kind`` (``purchase``, ``netted refund`` or ``loose refund``) [``order_id``, ``cost``]. One customer's revenue
+        is below 1e12 on each day, and below 9e13 in all.
     as_of : date
         Last day seen, to its end. Later rows change nothing.
 
@@ -68,24 +71,22 @@ def customer_summary(transactions: ir.Table, *, as_of: date) -> ir.Table:
     days = _customer_days(transactions, as_of=as_of)
     has_cost = "cost" in days.columns
 
-    # What is rare is summed in place of what is common: an empty value costs next to nothing. A float sums whole
-    # numbers exactly, in any order, and in half the room that engines keep for the sum of integers.
+    # What is rare is summed in place of what is common: an empty value costs next to nothing.
     has_bought = days.n_rows > 0
     n_orders = days.n_orders if "n_orders" in days.columns else days.n_rows
-    day, paid = has_bought.ifelse(days.day, ibis.null("date")), days.paid.cast(_DAY_MONEY)
+    day = has_bought.ifelse(days.day, ibis.null("date"))
     days = days.mutate(
         bought_on=day,
-        paid=paid,
         more_orders=(n_orders > 1).ifelse((n_orders - 1).cast("float64"), ibis.null("float64")),
-        not_bought=has_bought.ifelse(ibis.null("float64"), _cents(paid).cast("float64")),
-        placed=_day_number(day) * _CENTS_PER_DAY + _cents(paid),
+        not_bought=has_bought.ifelse(ibis.null("float64"), days.cents),
+        placed=_day_number(day) * _CENTS_PER_DAY + days.cents.cast(_DAY_CENTS).cast("int64"),
     )
     totals = {
         "first_date": days.bought_on.min(),
         "last_date": days.bought_on.max(),
         "n_days": days.bought_on.count(),
         "more_orders": days.more_orders.sum(),
-        "revenue": days.paid.sum(),
+        "cents": days.cents.sum(),
         "not_bought": days.not_bought.sum(),
         "placed": days.placed.min(),
     }
@@ -97,8 +98,8 @@ def customer_summary(transactions: ir.Table, *, as_of: date) -> ir.Table:
     end = ibis.date(as_of)
     frequency = (people.n_days - 1).cast("int64")
     first_cents = people.placed - _day_number(people.first_date) * _CENTS_PER_DAY
-    not_bought = ibis.coalesce(people.not_bought, 0.0).cast("int64")
-    repeat_cents = _cents(people.revenue.cast(_MONEY)) - not_bought - first_cents
+    cents = people.cents.cast("int64")
+    repeat_cents = cents - ibis.coalesce(people.not_bought, 0.0).cast("int64") - first_cents
     columns = {
         "customer_id": people.customer_id,
         "first_date": people.first_date,
@@ -109,7 +110,7 @@ def customer_summary(transactions: ir.Table, *, as_of: date) -> ir.Table:
         "monetary_value": repeat_cents.cast("float64") / 100.0 / frequency.nullif(0),
         "days_since_last": end.delta(people.last_date, unit="day").cast("int64"),
         "n_orders": (people.n_days + ibis.coalesce(people.more_orders, 0.0).cast("int64")).cast("int64"),
-        "revenue": people.revenue,
+        "revenue": (cents.cast(_MONEY) * _CENT).cast(_TOTAL),
     }
     if has_cost:
         columns["cost"] = people.cost
@@ -125,9 +126,11 @@ def _customer_days(transactions: ir.Table, *, as_of: date) -> ir.Table:
     bought = seen.kind == "purchase"
 
     # A day of purchases is the unit: several orders on one day are one occasion. There are nearly as many such days
-    # as orders, so each holds as little as can be: refunds that belong to no order stand apart, not in a second sum.
+    # as orders, so each holds as little as can be: refunds that belong to no order stand apart, not in a second sum;
+    # and a float sums whole cents exactly, in any order, and in half the room that engines keep for sums of decimals.
+    cents = (seen.revenue.cast(_MONEY) * 100).cast("int64")
     sums = {
-        "paid": seen.revenue.sum(),
+        "cents": cents.cast("float64").sum(),
         "n_rows": seen.count(where=bought),
     }
     if "order_id" in seen.columns:
@@ -138,11 +141,7 @@ def _customer_days(transactions: ir.Table, *, as_of: date) -> ir.Table:
 
 
 def _day_number(day: ir.DateValue) -> ir.IntegerValue:
-    return day.delta(ibis.date("1970-01-01"), unit="day").cast("int64")
-
-
-def _cents(money: ir.NumericValue) -> ir.IntegerValue:
-    return (money * 100).cast("int64")
+    return day.delta(ibis.date(_FIRST_DAY), unit="day").cast("int64")
 
 
 def _count_orders(seen: ir.Table, bought: ir.BooleanColumn) -> ir.IntegerScalar:

@@ -25,10 +25,13 @@ from cam.data.orders.refunds import (
     net_refunds,
 )
 from cam.data.parse import Parsed
+from cam.errors import DataError
 from cam.params import Options
 
 #: Last days, up to so many or one in a hundred, behind so long a gap may be mistyped.
 _FEW_DAYS, _FAR_DAYS = 5, 30
+#: What one customer may turn over on a day, and in all: reductions sum cents in floats, which are exact to 2 ** 53.
+_DAY_ROOM, _ROOM = 10**12, 9 * 10**13
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,8 @@ def write_orders(
     Raises
     ------
     DataError
-        As :func:`net_refunds`, :func:`ask_about_lines` and :func:`ask_about_twins` of ``cam.data.orders.refunds``.
+        As :func:`net_refunds`, :func:`ask_about_lines` and :func:`ask_about_twins` of ``cam.data.orders.refunds``, or
+        if a customer's amounts come to more than can be summed to the cent.
     """
     kept = identifier("transactions_kept")
     has_lines, all_their_own = _look_at_orders(connection, parsed, kept, n_kept)
@@ -120,11 +124,14 @@ def write_orders(
         SELECT sum(revenue), {n_customers},
                CAST(min(order_date) AS DATE), CAST(max(order_date) AS DATE),
                count(*) FILTER (kind = '{NETTED_REFUND}'), sum(revenue) FILTER (kind = '{NETTED_REFUND}'),
-               count(*) FILTER (kind = '{LOOSE_REFUND}'), sum(revenue) FILTER (kind = '{LOOSE_REFUND}')
+               count(*) FILTER (kind = '{LOOSE_REFUND}'), sum(revenue) FILTER (kind = '{LOOSE_REFUND}'),
+               sum(abs(revenue))
         FROM read_parquet({literal(str(to))})
         """
     ).fetchone()
     assert totals is not None and free is not None
+    if totals[8] >= _DAY_ROOM:
+        _refuse_what_has_no_room(connection, to, place)
     review = {
         "exact_copies": copies,
         "revenue_kept": amount(totals[0]),
@@ -145,6 +152,30 @@ def write_orders(
     words = "{n} orders carry an id that another customer uses too; each counts as an order of its own"
     shared = (Note(words, n=netting.n_shared),) if netting.n_shared else ()
     return Orders(review, (*notes, *shared))
+
+
+def _refuse_what_has_no_room(connection: duckdb.DuckDBPyConnection, path: Path, place: str) -> None:
+    """Stop where what one customer turned over cannot be summed to the cent; few are looked at by day."""
+    orders = f"read_parquet({literal(str(path))})"
+    large = f"SELECT customer_id FROM {orders} GROUP BY customer_id HAVING sum(abs(revenue)) >= {_DAY_ROOM}"
+    found = connection.execute(
+        f"""
+        SELECT customer_id, day, money, total FROM (
+            SELECT customer_id, CAST(order_date AS DATE) AS day, sum(abs(revenue)) AS money,
+                   sum(sum(abs(revenue))) OVER (PARTITION BY customer_id) AS total
+            FROM {orders} WHERE customer_id IN ({large}) GROUP BY customer_id, day
+        ) WHERE money >= {_DAY_ROOM} OR total >= {_ROOM} ORDER BY money DESC, customer_id, day LIMIT 1
+        """
+    ).fetchone()
+    if not found:
+        return
+    customer, day, money, total = found
+    told, said, room = (f"on {day}", money, _DAY_ROOM) if money >= _DAY_ROOM else ("in all", total, _ROOM)
+    raise DataError(
+        f"transactions: customer {customer!r} has amounts of {said:,.0f} {told}. "
+        f"{room:,} and more have no room: give them in thousands or millions.\n"
+        f"    If it is no customer, name it in data.transactions.options.guests in {place}."
+    )
 
 
 def amount(value: Decimal | None) -> str:
