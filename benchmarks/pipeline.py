@@ -59,7 +59,7 @@ EACH = 10
 
 #: What the summary does, by hand: the same two groupings, the same sums, the same columns.
 DAYS_BY_HAND = f"""
-select customer_id, order_date::date as day, kind = 'loose refund' as is_loose,
+select customer_id, case when kind = 'loose refund' then null else order_date::date end as day,
        sum((revenue * 100)::bigint::double) as cents, count(*) filter (kind = 'purchase') as n
 from {{orders}} where order_date < timestamp '{AS_OF + timedelta(days=1)}' group by all
 """
@@ -79,8 +79,8 @@ from (
            sum(cents) filter (n = 0) as not_bought, min(placed) as placed
     from (
         select customer_id, n, cents, case when n > 0 then day end as bought_on,
-               case when n > 0 then date_diff('day', date '2000-01-01', day) * 200000000000000 end
-                   + cents::decimal(14, 0)::bigint as placed
+               case when n > 0 then date_diff('day', date '2000-01-01', day) * 200000000000000
+                   + cents::decimal(14, 0)::bigint end as placed
         from {days}
     ) group by customer_id
 ) where n_days > 0

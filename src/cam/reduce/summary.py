@@ -74,12 +74,12 @@ def customer_summary(transactions: ir.Table, *, as_of: date) -> ir.Table:
     # What is rare is summed in place of what is common: an empty value costs next to nothing.
     has_bought = days.n_rows > 0
     n_orders = days.n_orders if "n_orders" in days.columns else days.n_rows
-    day = has_bought.ifelse(days.day, ibis.null("date"))
+    placed = _day_number(days.day) * _CENTS_PER_DAY + days.cents.cast(_DAY_CENTS).cast("int64")
     days = days.mutate(
-        bought_on=day,
+        bought_on=has_bought.ifelse(days.day, ibis.null("date")),
         more_orders=(n_orders > 1).ifelse((n_orders - 1).cast("float64"), ibis.null("float64")),
         not_bought=has_bought.ifelse(ibis.null("float64"), days.cents),
-        placed=_day_number(day) * _CENTS_PER_DAY + days.cents.cast(_DAY_CENTS).cast("int64"),
+        placed=has_bought.ifelse(placed, ibis.null("int64")),
     )
     totals = {
         "first_date": days.bought_on.min(),
@@ -118,11 +118,11 @@ def customer_summary(transactions: ir.Table, *, as_of: date) -> ir.Table:
 
 
 def _customer_days(transactions: ir.Table, *, as_of: date) -> ir.Table:
-    """One row per customer and day; refunds that belong to no order have rows of their own (``is_loose``)."""
+    """One row per customer and day, and one without a day for all refunds that belong to no order."""
     # A day's end as a moment, so that the filter looks at what is stored.
     after = as_of + timedelta(days=1)
     seen = transactions.filter(transactions.order_date < ibis.timestamp(after.isoformat()))
-    seen = seen.mutate(day=seen.order_date.date(), is_loose=seen.kind == "loose refund")
+    seen = seen.mutate(day=(seen.kind == "loose refund").ifelse(ibis.null("date"), seen.order_date.date()))
     bought = seen.kind == "purchase"
 
     # A day of purchases is the unit: several orders on one day are one occasion. There are nearly as many such days
@@ -137,7 +137,7 @@ def _customer_days(transactions: ir.Table, *, as_of: date) -> ir.Table:
         sums["n_orders"] = _count_orders(seen, bought)
     if "cost" in seen.columns:
         sums["cost"] = seen.cost.sum()
-    return seen.group_by(["customer_id", "day", "is_loose"]).aggregate(**sums)
+    return seen.group_by(["customer_id", "day"]).aggregate(**sums)
 
 
 def _day_number(day: ir.DateValue) -> ir.IntegerValue:
