@@ -40,14 +40,37 @@ def test_an_amount_without_room_is_told_its_limit(client, revenue, is_told) -> N
     else:
         told = client.refused(lambda: client.orders(text))
         assert ("Numbers of 1,000,000,000,000 and more have no room" in told) is is_told
+        # To drop them would leave out the largest: that stands second.
+        assert told.split("\n")[1].startswith("    Numbers of 1,000,000,000,000") is is_told
+
+
+@pytest.mark.parametrize("mark", ["", "$"])
+def test_a_price_times_a_quantity_without_room_is_told_the_limit(client, mark) -> None:
+    text = f"customer_id,order_date,revenue,n\nc1,2024-01-05,{mark}1000000,1000000\nc2,2024-01-05,1,1\n"
+    told = client.refused(lambda: client.orders(text, multiply_by="n"))
+    assert (
+        f"1 row has a product of 'revenue' and 'n' that is too large, such as '{mark}1000000 x 1000000'"
+        in told
+    )
+    assert "Numbers of 1,000,000,000,000 and more have no room" in told
 
 
 @pytest.mark.parametrize(
     ("days", "n", "each", "told"),
     [
-        (1, 2, "600000000000", "'c1' has amounts of 1,200,000,000,000 on 2024-01-01. 1,000,000,000,000 and"),
+        (
+            1,
+            2,
+            "600000000000",
+            "'c1' on 2024-01-01 come to 1,200,000,000,000, refunds added and not subtracted. 1,000,000,000,000 and",
+        ),
         (1, 2, "499999999999.99", None),
-        (100, 1, "900000000000", "'c1' has amounts of 90,000,000,000,000 in all. 90,000,000,000,000 and"),
+        (
+            100,
+            1,
+            "900000000000",
+            "'c1' come to 90,000,000,000,000, refunds added and not subtracted. 90,000,000,000,000 and",
+        ),
         (99, 1, "900000000000", None),
     ],
 )
@@ -58,9 +81,26 @@ def test_a_customer_whose_amounts_cannot_be_summed_to_the_cent_is_named(client, 
     if told:
         said = client.refused(lambda: client.orders(text))
         assert told in said and "thousands or millions" in said
-        assert "data.transactions.options.guests in params/acme.yaml" in said
+        assert "options.guests" in said and "drop_missing_ids: true" in said and "params/acme.yaml" in said
+        assert "options.units" not in said
+        # What it tells is a cure.
+        text += "c3,2024-01-05,1\n"
+        review, _ = client.orders(text, guests=["c1", "c2"], drop_missing_ids=True)
+        assert review["rows_kept"] == 1
     else:
         client.orders(text)
+
+
+@pytest.mark.parametrize("mark", ["", "$"])
+def test_products_of_large_amounts_are_exact(client, mark) -> None:
+    """The engine's own product of two numbers of six decimals has no room from a million on."""
+    text = f"customer_id,order_id,order_date,revenue,n\nc1,a,2024-01-05,{mark}500000.25,30000\n"
+    review, _ = client.orders(text + f"c1,b,2024-01-05,{mark}7,1\n", multiply_by="n")
+    assert review["revenue_kept"] == "15000007507"
+    head = "customer_id,order_id,order_date,revenue,price,n\n"
+    lines = [f"c1,a,2024-01-05,{mark}450000000000.03,{price},2000" for price in (150_000_000, 75_000_000)]
+    _, rows = client.orders(head + "\n".join(lines), revenue_per="order", line_value=["price", "n"])
+    assert sorted(str(row[2]) for row in rows) == ["150000000000.01", "300000000000.02"]
 
 
 def test_words_in_most_cells_of_an_amount_are_named_before_rows_are_dropped(client) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cam.errors import DataError
 from cam.reduce.summary import cells, customer_summary
 
 #: Money is summed exactly; the mean is one division of doubles, so 1e-9 is far above its rounding error.
@@ -251,6 +252,13 @@ def test_a_day_whose_amounts_have_no_room_is_an_error_and_not_another_days(place
     )
     with pytest.raises(Exception, match=r"(?i)could not cast|overflow"):
         customer_summary(place("log", log), as_of=date(2025, 1, 1)).execute()
+
+
+def test_a_last_day_without_room_is_refused_with_its_cure(place):
+    log = simulate_log(1)
+    assert len(summarise(place("log", log), date(2125, 12, 31))) == 300
+    with pytest.raises(DataError, match=r"days after 2125 have no room\. .* client\.as_of"):
+        customer_summary(place("log", log), as_of=date(2126, 1, 1))
 
 
 def test_cells_hold_every_customer_once(place):

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pandas as pd
+import pytest
 
 from cam.data.profile import profile
 from cam.language import use
@@ -53,6 +54,28 @@ def test_a_hole_in_the_days_is_named(client) -> None:
     hole = pd.to_datetime(log["order_date"]).between("2026-02-03", "2026-02-20")
     (said,) = reviewed(client({"transactions": log[~hole]})).cautions
     assert said.startswith("No order from 3 Feb 2026 to 20 Feb 2026, though nearly every other day has some.")
+
+
+@pytest.mark.parametrize(("n", "before"), [(2, "1900-01-01"), (1, "2024-05-01")])
+def test_days_long_before_all_others_are_to_be_settled(client, n, before) -> None:
+    """1900-01-01 is what some systems write where no date is known."""
+    log = orders()
+    early = log.head(n).assign(order_date=before)
+    study = client({"transactions": pd.concat([early, log])})
+    found = reviewed(study)
+    said = found.cautions[0]
+    day, gap = ("1 Jan 1900", 45_801) if n == 2 else ("1 May 2024", 390)
+    assert said.startswith(
+        f"Take care: {n} of {400 + n} rows are dated {day} or before, and then comes no order for "
+    )
+    assert f" for {gap:,} days, up to 27 May 2025. " in said and "options.blanks" in said
+    assert found.verdict.startswith("Not yet") and not any(
+        word.startswith("No order from") for word in found.cautions
+    )
+    # A trial order some months before the others is none of these.
+    trial = log.head(1).assign(order_date="2024-07-01")
+    found = reviewed(client({"transactions": pd.concat([trial, log])}, client={"id": "b"}))
+    assert found.verdict.startswith("Yes") and found.cautions[0].startswith("No order from 2 Jul 2024")
 
 
 def test_a_last_month_that_is_there_in_part(client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import prod
 
 import duckdb
 
@@ -150,9 +151,9 @@ def _fault_text(source: Source, parsed: Parsed, check: Check, only_way: str, pla
     if column and check.fault == "unreadable" and column.kind in {"money", "number", "integer"}:
         other = "," if options.decimal == "." else "."
         if _is_too_large(check.example, options.decimal):
-            cure += (
-                f"\n    Numbers of {_TOO_LARGE:,} and more have no room: give them in thousands or millions."
-            )
+            # To drop them would leave out the largest amounts.
+            room = f"    Numbers of {_TOO_LARGE:,} and more have no room: give them in thousands or millions"
+            cure = f"{room} in the files.\n{_if_not(cure)}"
         elif other in (check.example or ""):
             noun = "comma" if other == "," else "point"
             sign = f'    If the {noun} is a decimal sign: data.{parsed.table}.options.decimal: "{other}".'
@@ -178,9 +179,10 @@ def _if_not(cure: str) -> str:
 
 
 def _is_too_large(example: str | None, decimal: str) -> bool:
+    """Whether a number, or the product of two ("12 x 3"), is one without room."""
     plain = (example or "").replace("," if decimal == "." else ".", "").replace(",", ".")
     try:
-        return abs(float(plain)) >= _TOO_LARGE
+        return abs(prod(float(factor) for factor in plain.split(" x "))) >= _TOO_LARGE
     except ValueError:
         return False
 

@@ -7,13 +7,16 @@ from datetime import date, timedelta
 import ibis
 import ibis.expr.types as ir
 
+from cam.errors import DataError
+
 #: Days in a week, so that fits compare with the published ones; model time is exact, not rounded to weeks.
 DAYS_PER_WEEK = 7.0
 #: A day's number times this, plus what was paid on it in cents, is least on the first day and holds what was paid then:
 #: one whole number in place of "the value at the least day", for which engines sort. What a customer pays on one day
-#: has 14 digits, below half of it, and days are counted from 2000: 1874 to 2126 have room. Data that do not fit are
+#: has 14 digits, below half of it, and days are counted from 2000: 1874 to 2125 have room. Amounts that do not fit are
 #: refused as they are prepared; here they are an error, but on Spark, which has none for numbers.
 _CENTS_PER_DAY = 200_000_000_000_000
+_LAST_YEAR = 2125
 _FIRST_DAY = "2000-01-01"
 _DAY_CENTS = "decimal(14, 0)"
 _MONEY, _TOTAL = "decimal(18, 2)", "decimal(38, 2)"
@@ -52,6 +55,11 @@ def customer_summary(transactions: ir.Table, *, as_of: date) -> ir.Table:
         - ``revenue`` : decimal, all of it, net of every refund
         - ``cost`` : decimal, where transactions have it
 
+    Raises
+    ------
+    DataError
+        If *as_of* lies after 2125.
+
     References
     ----------
     Fader, P. S., Hardie, B. G. S., Lee, K. L. (2005). RFM and CLV: using iso-value curves for customer base
@@ -68,6 +76,11 @@ def customer_summary(transactions: ir.Table, *, as_of: date) -> ir.Table:
     >>> table[["customer_id", "frequency", "recency", "T", "monetary_value"]].values.tolist()
     [['a', 1, 2.0, 4.0, 20.0], ['b', 0, 0.0, 3.0, nan]]
     """
+    if as_of.year > _LAST_YEAR:
+        raise DataError(
+            f"The last day seen is {as_of}; days after {_LAST_YEAR} have no room. Correct the file, or set "
+            "client.as_of to the last day of the data: later rows are then left out."
+        )
     days = _customer_days(transactions, as_of=as_of)
     has_cost = "cost" in days.columns
 

@@ -93,8 +93,9 @@ def _holes(prepared: Prepared, seen: Profile) -> list[str]:
     if log is None or log.days is None:
         return []
     days, said = log.days, []
-    far = prepared.review["tables"]["transactions"]["days_beyond"]
-    if days.gap and not (far and far["after"] == days.gap[0].isoformat()):  # that is said already
+    table = prepared.review["tables"]["transactions"]
+    told = [{far["near"], far["other"]} for far in (table["days_ahead"], table["days_beyond"]) if far]
+    if days.gap and {day.isoformat() for day in days.gap} not in told:
         hole = (days.gap[1] - days.gap[0]).days - 1
         if hole >= _HOLE_DAYS and days.n_without - hole <= (1 - _MOST_DAYS) * days.n_days:
             words = (

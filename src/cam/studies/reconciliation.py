@@ -416,7 +416,7 @@ def gaps(prepared: Prepared) -> list[str]:
 
 
 def beyond(prepared: Prepared) -> list[str]:
-    """Notice orders so far behind all others that their dates are hardly right.
+    """Notice orders so far before or behind all others that their dates are hardly right.
 
     Parameters
     ----------
@@ -426,28 +426,43 @@ def beyond(prepared: Prepared) -> list[str]:
     Returns
     -------
     list of str
-        One sentence or none; :func:`gaps` begins with it.
+        One sentence for each end, or none; :func:`gaps` begins with them.
     """
     table = prepared.review["tables"].get("transactions")
-    if not table or not table["days_beyond"]:
+    if not table:
         return []
-    found = table["days_beyond"]
-    words = (
-        "Take care: after {before} comes no order for {days} days, and then {n} of {all} rows, up to {last}. Are those "
-        "dates right? The last day seen is {day}: recency and churn count from it. If the dates are wrong, correct "
-        "the file, or set client.as_of, such as to {before}: later rows are then left out."
-    )
-    return [
-        sentence(
-            words,
-            before=date_text(date.fromisoformat(found["after"])),
-            days=found["days"],
-            n=found["rows"],
-            all=table["rows_kept"],
-            last=date_text(date.fromisoformat(table["last_date"])),
-            day=date_text(prepared.as_of),
+    said = []
+    if found := table["days_ahead"]:
+        words = (
+            "Take care: {n} of {all} rows are dated {first} or before, and then comes no order for {days} days, up to "
+            "{next}. Are those dates right? How long customers are known counts from them. If they stand for no date, "
+            "name them in data.transactions.options.blanks, as the file writes them, and leave the rows out; else "
+            "correct the file."
         )
-    ]
+        first, after = (date_text(date.fromisoformat(found[end])) for end in ("other", "near"))
+        said.append(
+            sentence(
+                words, n=found["rows"], all=table["rows_kept"], first=first, days=found["days"], next=after
+            )
+        )
+    if found := table["days_beyond"]:
+        words = (
+            "Take care: after {before} comes no order for {days} days, and then {n} of {all} rows, up to {last}. Are "
+            "those dates right? The last day seen is {day}: recency and churn count from it. If the dates are wrong, "
+            "correct the file, or set client.as_of, such as to {before}: later rows are then left out."
+        )
+        said.append(
+            sentence(
+                words,
+                before=date_text(date.fromisoformat(found["near"])),
+                days=found["days"],
+                n=found["rows"],
+                all=table["rows_kept"],
+                last=date_text(date.fromisoformat(table["last_date"])),
+                day=date_text(prepared.as_of),
+            )
+        )
+    return said
 
 
 def _ends_later(prepared: Prepared) -> list[str]:

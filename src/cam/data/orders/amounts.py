@@ -25,6 +25,8 @@ from cam.schema import TABLES
 #: Marks of digits, of both decimal signs, and of tens of thousands, in both widths.
 _MARKS = ("０１２３４５６７８９．，", "0123456789.,")
 EXACT = "DECIMAL(18, 6)"
+#: A factor of a product: the engine multiplies numbers of 18 digits within 18 digits, and stops where they are too few.
+WIDE = "DECIMAL(19, 6)"
 #: Rows below the header that may say a unit.
 _BELOW = 3
 
@@ -339,7 +341,7 @@ def unit_prices(
     Raises
     ------
     DataError
-        If the table has no revenue, or the column is not there.
+        If the table has no revenue, the column is not there, or a product is too large.
     """
     options = source.options
     if options.multiply_by is None:
@@ -359,9 +361,8 @@ def unit_prices(
     count = number(units, units_kind, decimal=options.decimal)
     # Less than nothing at less than nothing apiece is given back all the same: it is no purchase.
     both_below = "_cam_price < 0 AND _cam_units < 0"
-    product = (
-        f"TRY_CAST(_cam_price * CASE WHEN {both_below} THEN abs(_cam_units) ELSE _cam_units END AS {EXACT})"
-    )
+    factor = f"CASE WHEN {both_below} THEN abs(_cam_units) ELSE _cam_units END"
+    product = f"TRY_CAST(CAST(_cam_price AS {WIDE}) * {factor} AS {EXACT})"
     made = written(product, price, kind, decimal=options.decimal)
     # What cannot be read must stay to be found; a text that is no amount may stand in the other column.
     other = f"CAST({units} AS VARCHAR)" if kind == "VARCHAR" else "NULL"
@@ -372,11 +373,20 @@ def unit_prices(
     inner = f"(SELECT *, {unit_price} AS _cam_price, {count} AS _cam_units FROM {raw.relation})"
     columns = raw.columns | {price_of: written_kind(kind)}
     notes = [Note("revenue is {price} times {units}", price=price_of, units=units_of)]
-    turned = connection.execute(
-        f"SELECT count(*) FROM {inner} WHERE {ASIDE} IS NULL AND {both_below}"
-    ).fetchone()
-    if turned and turned[0]:
-        notes.append(Note(_BOTH_BELOW, n=turned[0], price=price_of, units=units_of))
+    no_room = f"_cam_price IS NOT NULL AND _cam_units IS NOT NULL AND {product} IS NULL"
+    turned, large, example = connection.execute(
+        f"SELECT count(*) FILTER ({both_below}), count(*) FILTER ({no_room}), "
+        f"first({price} || ' x ' || {units}) FILTER ({no_room}) FROM {inner} WHERE {ASIDE} IS NULL"
+    ).fetchone() or (0, 0, "")
+    if large:
+        rows = "1 row has" if large == 1 else f"{large:,} rows have"
+        raise DataError(
+            f"{raw.table}: {rows} a product of '{price_of}' and '{units_of}' that is too large, such as "
+            f"{example!r}.\n    Numbers of {10**12:,} and more have no room: give amounts in thousands or millions "
+            "in the files."
+        )
+    if turned:
+        notes.append(Note(_BOTH_BELOW, n=turned, price=price_of, units=units_of))
     made_raw = replace(raw, relation=inner, columns=columns)
     return reshaped(connection, made_raw, "priced", {price_of: value}, notes), source
 

@@ -28,8 +28,9 @@ from cam.data.parse import Parsed
 from cam.errors import DataError
 from cam.params import Options
 
-#: Last days, up to so many or one in a hundred, behind so long a gap may be mistyped.
-_FEW_DAYS, _FAR_DAYS = 5, 30
+#: Last days, up to so many or one in a hundred, behind so long a gap may be mistyped; first days, too, before a longer
+#: one: a trial order may come months before the others.
+_FEW_DAYS, _FAR_DAYS, _LONG_AGO = 5, 30, 365
 #: What one customer may turn over on a day, and in all: reductions sum cents in floats, which are exact to 2 ** 53.
 _DAY_ROOM, _ROOM = 10**12, 9 * 10**13
 
@@ -131,7 +132,7 @@ def write_orders(
     ).fetchone()
     assert totals is not None and free is not None
     if totals[8] >= _DAY_ROOM:
-        _refuse_what_has_no_room(connection, to, place)
+        _refuse_what_has_no_room(connection, to, options, place)
     review = {
         "exact_copies": copies,
         "revenue_kept": amount(totals[0]),
@@ -140,7 +141,7 @@ def write_orders(
         "n_orders": netting.n_orders,
         "first_date": totals[2].isoformat(),
         "last_date": totals[3].isoformat(),
-        **_last_days(connection, to),
+        **_days_apart(connection, to),
         "refunds_netted": {"rows": totals[4], "revenue": amount(totals[5])},
         "refunds_loose": {"rows": totals[6], "revenue": amount(totals[7])},
         "refunded_in_column": amount(netting.netted_in_column),
@@ -154,7 +155,9 @@ def write_orders(
     return Orders(review, (*notes, *shared))
 
 
-def _refuse_what_has_no_room(connection: duckdb.DuckDBPyConnection, path: Path, place: str) -> None:
+def _refuse_what_has_no_room(
+    connection: duckdb.DuckDBPyConnection, path: Path, options: Options, place: str
+) -> None:
     """Stop where what one customer turned over cannot be summed to the cent; few are looked at by day."""
     orders = f"read_parquet({literal(str(path))})"
     large = f"SELECT customer_id FROM {orders} GROUP BY customer_id HAVING sum(abs(revenue)) >= {_DAY_ROOM}"
@@ -170,11 +173,15 @@ def _refuse_what_has_no_room(connection: duckdb.DuckDBPyConnection, path: Path, 
     if not found:
         return
     customer, day, money, total = found
-    told, said, room = (f"on {day}", money, _DAY_ROOM) if money >= _DAY_ROOM else ("in all", total, _ROOM)
+    told, said, room = (f"on {day} ", money, _DAY_ROOM) if money >= _DAY_ROOM else ("", total, _ROOM)
+    units = ""
+    if any(unit > 1 for unit in options.units.values()):
+        units = ", or take a smaller one of data.transactions.options.units"
     raise DataError(
-        f"transactions: customer {customer!r} has amounts of {said:,.0f} {told}. "
-        f"{room:,} and more have no room: give them in thousands or millions.\n"
-        f"    If it is no customer, name it in data.transactions.options.guests in {place}."
+        f"transactions: the amounts of customer {customer!r} {told}come to {said:,.0f}, refunds added and not "
+        f"subtracted. {room:,} and more have no room: give amounts in thousands or millions in the files{units}.\n"
+        "    If it is no customer, name its id, as the files have it, in data.transactions.options.guests, and leave "
+        f"its rows out\n    with drop_missing_ids: true beside it, in {place}."
     )
 
 
@@ -221,24 +228,28 @@ def _count_copies(connection: duckdb.DuckDBPyConnection, parsed: Parsed, kept: s
     return n_kept - n_different(connection, kept, COPY, n_kept)
 
 
-def _last_days(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
-    """The last day but one with a row, and what lies beyond all others: far away, they show mistyped dates."""
+def _days_apart(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, Any]:
+    """The last day but one with a row, and what lies far away from all others: it shows mistyped dates."""
     days = connection.execute(
         f"SELECT CAST(order_date AS DATE) AS day, count(*) FROM read_parquet({literal(str(path))}) "
         "GROUP BY day ORDER BY day"
     ).fetchall()
-    before = days[-2][0].isoformat() if len(days) > 1 else None
-    return {"day_before_last": before, "days_beyond": _days_beyond(days)}
+    return {
+        "day_before_last": days[-2][0].isoformat() if len(days) > 1 else None,
+        "days_beyond": _beyond(days, _FAR_DAYS),
+        "days_ahead": _beyond(days[::-1], _LONG_AGO),
+    }
 
 
-def _days_beyond(days: Sequence[tuple[date, int]]) -> dict[str, Any] | None:
-    """The few last days behind a gap that all gaps before it do not explain."""
-    gaps = [(after - before).days for (before, _), (after, _) in pairwise(days)]
+def _beyond(days: Sequence[tuple[date, int]], far: int) -> dict[str, Any] | None:
+    """The few days at the end behind a gap, longer than *far*, that all gaps before it do not explain."""
+    gaps = [abs((after - before).days) for (before, _), (after, _) in pairwise(days)]
     longest = list(accumulate(gaps, max, initial=0))  # of the gaps before each
     for n in range(min(max(_FEW_DAYS, len(days) // 100), len(gaps)), 0, -1):
         at = len(gaps) - n
         # In a handful of days any may stand alone; few are few only beside many.
-        if gaps[at] > max(_FAR_DAYS, 2 * longest[at]) and at + 1 >= 10 * n:
+        if gaps[at] > max(far, 2 * longest[at]) and at + 1 >= 10 * n:
             rows = sum(n_rows for _, n_rows in days[at + 1 :])
-            return {"rows": rows, "after": days[at][0].isoformat(), "days": gaps[at] - 1}
+            near, other = days[at][0].isoformat(), days[at + 1][0].isoformat()
+            return {"rows": rows, "near": near, "other": other, "days": gaps[at] - 1}
     return None

@@ -14,7 +14,7 @@ import duckdb
 from cam.data.engine import identifier, literal
 from cam.data.files.sources import ASIDE, COPY, Raw, find_column
 from cam.data.notes import Note
-from cam.data.orders.amounts import EXACT, written, written_kind
+from cam.data.orders.amounts import EXACT, WIDE, written, written_kind
 from cam.data.orders.columns import column_of, needed_column
 from cam.data.orders.states import known_states, plain_state
 from cam.data.people.identity import one_form
@@ -210,7 +210,8 @@ def _lines(
     options = source.options
     factors = [needed_column(raw, name, "line_value", place) for name in options.line_value]
     worth = " * ".join(
-        number(identifier(name), raw.columns[name], decimal=options.decimal) for name in factors
+        f"CAST({number(identifier(name), raw.columns[name], decimal=options.decimal)} AS {WIDE})"
+        for name in factors
     )
     order = text(identifier(order_of), raw.columns[order_of], is_id=True)
     # An exact copy that is to go must not take a part of the order's money with it.
@@ -438,7 +439,7 @@ def _typed(money: _Money) -> str:
 def _shared(index: int, shared: str) -> str:
     """A line's part of the order's total in whole cents, which add up; the last has what is smaller than a cent."""
     total = f"_cam_total_{index}"
-    cents = f"CAST(trunc({total} * 100) AS BIGINT)"
+    cents = f"CAST(trunc(CAST({total} AS {WIDE}) * 100) AS BIGINT)"
     upto = f"round({cents} * (CAST(_cam_upto AS DOUBLE) / CAST(_cam_whole AS DOUBLE)))"
     before = f"round({cents} * (CAST(_cam_upto - _cam_worth AS DOUBLE) / CAST(_cam_whole AS DOUBLE)))"
     own = f"CAST({upto} - {before} AS DECIMAL(18, 0)) * {_CENT}"
