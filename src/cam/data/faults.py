@@ -10,6 +10,7 @@ import duckdb
 from cam.data.checks import Check
 from cam.data.engine import identifier, literal, whole_numbers
 from cam.data.one_pass import CUSTOMERS
+from cam.data.orders.amounts import TOO_LARGE
 from cam.data.parse import Parsed, fits
 from cam.data.types.expressions import is_total, summed_id
 from cam.errors import DataError
@@ -24,8 +25,6 @@ _MANY_ROWS = 1_000_000
 _FEW = 3
 #: The share of rows named as sums that must add up to be some.
 _MOSTLY = 0.5
-#: Numbers are kept exactly to six decimals, in 18 digits: from here on there is no room.
-_TOO_LARGE = 10**12
 
 
 def find_faults(
@@ -152,7 +151,7 @@ def _fault_text(source: Source, parsed: Parsed, check: Check, only_way: str, pla
         other = "," if options.decimal == "." else "."
         if _is_too_large(check.example, options.decimal):
             # To drop them would leave out the largest amounts.
-            room = f"    Numbers of {_TOO_LARGE:,} and more have no room: give them in thousands or millions"
+            room = f"    Numbers of {TOO_LARGE:,} and more have no room: give them in thousands or millions"
             cure = f"{room} in the files.\n{_if_not(cure)}"
         elif other in (check.example or ""):
             noun = "comma" if other == "," else "point"
@@ -182,7 +181,7 @@ def _is_too_large(example: str | None, decimal: str) -> bool:
     """Whether a number, or the product of two ("12 x 3"), is one without room."""
     plain = (example or "").replace("," if decimal == "." else ".", "").replace(",", ".")
     try:
-        return abs(prod(float(factor) for factor in plain.split(" x "))) >= _TOO_LARGE
+        return abs(prod(float(factor) for factor in plain.split(" x "))) >= TOO_LARGE
     except ValueError:
         return False
 

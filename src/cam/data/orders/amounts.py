@@ -25,6 +25,8 @@ from cam.schema import TABLES
 #: Marks of digits, of both decimal signs, and of tens of thousands, in both widths.
 _MARKS = ("０１２３４５６７８９．，", "0123456789.,")
 EXACT = "DECIMAL(18, 6)"
+#: From here on a number of that type has no room.
+TOO_LARGE = 10**12
 #: A factor of a product: the engine multiplies numbers of 18 digits within 18 digits, and stops where they are too few.
 WIDE = "DECIMAL(19, 6)"
 #: Rows below the header that may say a unit.
@@ -382,7 +384,7 @@ def unit_prices(
         rows = "1 row has" if large == 1 else f"{large:,} rows have"
         raise DataError(
             f"{raw.table}: {rows} a product of '{price_of}' and '{units_of}' that is too large, such as "
-            f"{example!r}.\n    Numbers of {10**12:,} and more have no room: give amounts in thousands or millions "
+            f"{example!r}.\n    Numbers of {TOO_LARGE:,} and more have no room: give amounts in thousands or millions "
             "in the files."
         )
     if turned:
